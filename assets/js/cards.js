@@ -1,0 +1,52 @@
+// A gallery of pictures. `props.value` is {cards: [{id, src, label, similarity, agrees, title}], note, empty};
+// a click on a card triggers `click` with its id.
+const root = element.querySelector(".cards");
+const note = root.appendChild(document.createElement("p"));
+note.className = "cards-note";
+const grid = root.appendChild(document.createElement("div"));
+grid.className = "cards-grid";
+
+function make(tag, className, parent, text) {
+  const node = document.createElement(tag);
+  node.className = className;
+  if (text !== undefined) node.textContent = text;
+  parent.appendChild(node);
+  return node;
+}
+
+function card(entry) {
+  const node = document.createElement("button");
+  node.type = "button";
+  node.className = "card";
+  node.dataset.id = entry.id;
+  if (entry.agrees !== undefined && entry.agrees !== null) node.classList.add(entry.agrees ? "agrees" : "differs");
+  if (entry.selected) node.classList.add("selected");
+  node.title = entry.title || entry.id;
+  const image = make("img", "card-image", node);
+  image.src = entry.src;
+  image.alt = entry.label || entry.id;
+  image.draggable = false;
+  if (entry.label) make("span", "card-label", node, entry.label);
+  if (typeof entry.similarity === "number") {
+    const bar = make("span", "card-bar", node);
+    make("span", "card-bar-fill", bar).style.width = `${Math.max(0, entry.similarity) * 100}%`;
+    make("span", "card-figure", node, entry.similarity.toFixed(3));
+  }
+  return node;
+}
+
+function draw() {
+  const value = props.value || {};
+  const cards = value.cards || [];
+  note.textContent = cards.length ? value.note || "" : value.empty || "";
+  root.classList.toggle("is-empty", cards.length === 0);
+  root.style.setProperty("--card-size", `${value.size || 104}px`);
+  grid.replaceChildren(...cards.map(card));
+}
+
+grid.addEventListener("click", (event) => {
+  const node = event.target.closest(".card");
+  if (node) trigger("click", { id: node.dataset.id });
+});
+watch("value", draw);
+draw();

@@ -1,0 +1,69 @@
+// The bridge to plotly. `props.value` is {data, layout, revision, empty}; the plot's node is made once
+// and only ever updated with Plotly.react, so zoom, hidden traces and a selection survive.
+const root = element.querySelector(".chart");
+const heading = root.appendChild(document.createElement("div"));
+heading.className = "chart-heading";
+const title = heading.appendChild(document.createElement("h3"));
+const note = heading.appendChild(document.createElement("span"));
+const empty = root.appendChild(document.createElement("div"));
+empty.className = "chart-empty";
+const plot = root.appendChild(document.createElement("div"));
+plot.className = "chart-plot";
+
+const buttons = ["select2d", "lasso2d", "autoScale2d", "zoomIn2d", "zoomOut2d", "toImage"];
+const config = { displaylogo: false, responsive: false, modeBarButtonsToRemove: buttons, doubleClick: "reset" };
+let drawn = false;
+
+function pageLayout() {
+  const css = getComputedStyle(root);
+  const colour = (name) => css.getPropertyValue(name).trim();
+  const axis = {
+    gridcolor: colour("--border-color-primary"), zerolinecolor: colour("--border-color-primary"),
+    linecolor: colour("--border-color-primary"), tickcolor: colour("--border-color-primary"), automargin: true,
+  };
+  return {
+    axis,
+    layout: {
+      autosize: true, margin: { l: 8, r: 12, t: 8, b: 8 }, hovermode: "x unified", showlegend: false,
+      paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
+      font: { family: css.fontFamily, size: 12, color: colour("--body-text-color-subdued") },
+      hoverlabel: { bgcolor: colour("--background-fill-primary"), bordercolor: colour("--border-color-primary"),
+                    font: { color: colour("--body-text-color") } },
+      modebar: { bgcolor: "rgba(0,0,0,0)", color: colour("--body-text-color-subdued"),
+                 activecolor: colour("--color-accent"), orientation: "v" },
+    },
+  };
+}
+
+function draw() {
+  title.textContent = props.heading || "";
+  note.textContent = props.note || "";
+  const value = props.value || {};
+  const traces = value.data || [];
+  empty.textContent = traces.length ? "" : value.empty || "";
+  root.classList.toggle("is-empty", traces.length === 0);
+  // A chart in a hidden tab has no size: plotly would draw it 700 px wide. The observer calls again.
+  if (!traces.length || !plot.clientWidth) return;
+  const { axis, layout } = pageLayout();
+  const own = value.layout || {};
+  const full = { ...layout, ...own, xaxis: { ...axis, ...own.xaxis }, yaxis: { ...axis, ...own.yaxis },
+                 uirevision: value.revision || "same" };
+  // Plotly writes into what it is given; a copy keeps the component's value, and its change test, clean.
+  Plotly.react(plot, structuredClone(traces), full, config);
+  if (!drawn) {
+    drawn = true;
+    plot.on("plotly_click", (event) => trigger("click", { ids: ids(event.points) }));
+    plot.on("plotly_selected", (event) => event && trigger("select", { ids: ids(event.points) }));
+  }
+}
+
+const ids = (points) => (points || []).map((point) => point.customdata).filter((id) => id !== undefined);
+
+watch(["value", "heading", "note"], draw);
+new ResizeObserver(() => {
+  if (!plot.clientWidth) return;
+  if (drawn) Plotly.Plots.resize(plot);
+  else draw();
+}).observe(plot);
+new MutationObserver(draw).observe(document.body, { attributeFilter: ["class"] });
+draw();

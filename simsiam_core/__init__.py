@@ -1,0 +1,1 @@
+"""SimSiam representation learning that can be watched: launch, track and look inside."""

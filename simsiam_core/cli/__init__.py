@@ -1,0 +1,37 @@
+"""The terminal: one module per command; heavy imports wait until a command needs them."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from simsiam_core.cli import neighbours, runs, train
+from simsiam_core.config import ConfigError
+from simsiam_core.runs import RunError
+
+DONE, FAILED, BAD_INPUT = 0, 1, 2
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of all commands."""
+    parser = argparse.ArgumentParser(
+        prog="python -m simsiam_core",
+        description="SimSiam representation learning: train, follow and look inside, without a browser.",
+    )
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for command in (train, runs, neighbours):
+        command.add_to(commands)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code: 0 done, 1 failed, 2 bad input."""
+    arguments = build_parser().parse_args(argv)
+    try:
+        return int(arguments.run_command(arguments))
+    except (ConfigError, RunError) as error:
+        print(error, file=sys.stderr)
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        return FAILED

@@ -1,0 +1,37 @@
+"""The flags of `train`, generated from the schema by pydantic-settings."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from pydantic_settings import BaseSettings, CliSettingsSource
+
+from simsiam_core.config import Config, fields
+
+
+class _Flags(Config, BaseSettings):
+    """The schema as settings, so that pydantic-settings makes `--training.batch-size` and `--batch-size` of it."""
+
+
+class SchemaFlags:
+    """Every hyperparameter as a flag, by its full name and, since leaf names are unique, by its last part."""
+
+    def __init__(self, parser: argparse.ArgumentParser) -> None:
+        def flag(name: str) -> str:
+            return name.replace("_", "-")
+
+        self._source: CliSettingsSource[Any] = CliSettingsSource(
+            _Flags,
+            root_parser=parser,
+            cli_kebab_case=True,
+            cli_implicit_flags=True,
+            cli_hide_none_type=True,
+            cli_avoid_json=True,
+            cli_parse_none_str="none",
+            cli_shortcuts={flag(spec.path): flag(spec.name) for spec in fields() if "." in spec.path},
+        )
+
+    def given(self, arguments: argparse.Namespace) -> dict[str, Any]:
+        """The nested values of the flags that were given, unvalidated."""
+        return self._source(parsed_args=arguments)()

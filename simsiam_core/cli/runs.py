@@ -1,0 +1,78 @@
+"""`runs`: list them, show one, stop one."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import datetime, timedelta
+from typing import Any
+
+from simsiam_core.cli.options import add_json, add_run, add_save_dir, chosen_run, print_json
+from simsiam_core.jobs import stop
+from simsiam_core.runs import RunDirectory, RunStore
+
+
+def add_to(commands: Any) -> None:
+    """Add the command's parsers."""
+    parser = commands.add_parser("runs", help="list, show and stop runs", description=__doc__)
+    actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
+    listing = actions.add_parser("list", help="all runs, the newest first")
+    add_save_dir(listing)
+    add_json(listing)
+    listing.set_defaults(run_command=_list)
+    showing = actions.add_parser("show", help="one run: state, progress, latest metrics, checkpoints")
+    add_run(showing)
+    add_json(showing)
+    showing.set_defaults(run_command=_show)
+    stopping = actions.add_parser("stop", help="end a run at its next step, with a checkpoint")
+    add_run(stopping)
+    add_json(stopping)
+    stopping.set_defaults(run_command=_stop)
+
+
+def _list(arguments: argparse.Namespace) -> int:
+    runs = RunStore(arguments.save_dir).runs()
+    if arguments.json:
+        print_json({"runs": [_summary(run) for run in runs]})
+    elif not runs:
+        print(f"No runs in {arguments.save_dir} yet; 'train --preset quick' makes one.")
+    for run in runs if not arguments.json else []:
+        status = run.status()
+        print(f"{run.id:<44} {status.state:<9} {status.progress:>4.0%}  {status.activity}")
+    return 0
+
+
+def _show(arguments: argparse.Namespace) -> int:
+    run = chosen_run(arguments)
+    latest: dict[str, float] = {}
+    for metric in run.metrics():
+        latest.update({name: value for name, value in metric.items() if "/" in name})
+    summary = {**_summary(run), "metrics": latest, "checkpoints": [c.name for c in run.checkpoints()]}
+    if arguments.json:
+        print_json({**summary, "config": run.config().model_dump(mode="json")})
+        return 0
+    status = run.status()
+    began = datetime.fromtimestamp(status.created).strftime("%Y-%m-%d %H:%M:%S")
+    took = timedelta(seconds=round((status.ended or status.heartbeat) - (status.started or status.created)))
+    print(f"{run.id}\n  state        {status.state}" + (f": {status.error}" if status.error else ""))
+    print(f"  created      {began}, worked for {took} on {status.device or '?'}")
+    print(f"  progress     step {status.step} of {status.total_steps}, epoch {status.epoch}")
+    print(f"  checkpoints  {', '.join(summary['checkpoints']) or 'none yet'}")
+    for name, value in sorted(latest.items()):
+        print(f"  {name:<32} {value:.6g}")
+    return 0
+
+
+def _stop(arguments: argparse.Namespace) -> int:
+    run = chosen_run(arguments)
+    stop(run)
+    state = run.status().state
+    if arguments.json:
+        print_json({"run": run.id, "state": state})
+    else:
+        print(f"{run.id} is {state}.")
+    return 0
+
+
+def _summary(run: RunDirectory) -> dict[str, Any]:
+    status = run.status()
+    return {"run": run.id, "path": str(run.path), **status.model_dump(), "progress": round(status.progress, 4)}

@@ -1,0 +1,41 @@
+"""One schema: the form, the flags, the YAML, the validation and the messages all come from here."""
+
+from simsiam_core.config.fields import FieldSpec, fields
+from simsiam_core.config.files import PRESETS_DIR, Preset, dump_yaml, merge, preset, presets, read_yaml
+from simsiam_core.config.problems import ConfigError, Problem, allowed, parse
+from simsiam_core.config.schema import (
+    SCHEMA_VERSION,
+    AugmentationConfig,
+    CheckpointConfig,
+    Config,
+    DataConfig,
+    KnnConfig,
+    ModelConfig,
+    OptimiserConfig,
+    TrainingConfig,
+)
+
+__all__ = [
+    "PRESETS_DIR",
+    "SCHEMA_VERSION",
+    "AugmentationConfig",
+    "CheckpointConfig",
+    "Config",
+    "ConfigError",
+    "DataConfig",
+    "FieldSpec",
+    "KnnConfig",
+    "ModelConfig",
+    "OptimiserConfig",
+    "Preset",
+    "Problem",
+    "TrainingConfig",
+    "allowed",
+    "dump_yaml",
+    "fields",
+    "merge",
+    "parse",
+    "preset",
+    "presets",
+    "read_yaml",
+]

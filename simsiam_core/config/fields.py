@@ -1,0 +1,74 @@
+"""The schema as data: what the form, the flags and the documentation are generated from."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal, Union, get_args, get_origin
+
+from pydantic.fields import FieldInfo
+
+from simsiam_core.config.schema import Config, Section
+
+
+@dataclass(frozen=True)
+class FieldSpec:
+    """One leaf of the schema."""
+
+    path: str  # "training.batch_size"
+    section: str  # "Training"
+    kind: Literal["choice", "bool", "int", "float", "text"]
+    optional: bool  # None is allowed
+    choices: tuple[str, ...]
+    title: str
+    description: str
+    unit: str
+    advanced: bool
+    default: Any
+    minimum: float | None
+    maximum: float | None
+
+    @property
+    def name(self) -> str:
+        """`batch_size`: leaf names are unique, so they serve as short flags."""
+        return self.path.rpartition(".")[2]
+
+
+def fields() -> Iterator[FieldSpec]:
+    """Every hyperparameter, in the order of the form."""
+    yield _spec("name", "Run", Config.model_fields["name"])
+    for section_name, section in Config.model_fields.items():
+        model = section.annotation
+        if isinstance(model, type) and issubclass(model, Section):
+            for name, info in model.model_fields.items():
+                yield _spec(f"{section_name}.{name}", model.model_config.get("title") or section_name, info)
+
+
+def _spec(path: str, section: str, info: FieldInfo) -> FieldSpec:
+    annotation, optional = info.annotation, False
+    if get_origin(annotation) in (Union, types.UnionType):
+        (annotation,) = (a for a in get_args(annotation) if a is not type(None))
+        optional = True
+    choices = tuple(get_args(annotation)) if get_origin(annotation) is Literal else ()
+    kinds: dict[Any, Any] = {bool: "bool", int: "int", float: "float", str: "text"}
+    bounds = {}
+    for constraint in info.metadata:
+        for side in ("ge", "gt", "le", "lt"):
+            if getattr(constraint, side, None) is not None:
+                bounds[side[0]] = float(getattr(constraint, side))
+    extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
+    return FieldSpec(
+        path=path,
+        section=section,
+        kind="choice" if choices else kinds[annotation],
+        optional=optional,
+        choices=choices,
+        title=info.title or path,
+        description=info.description or "",
+        unit=str(extra.get("unit", "")),
+        advanced=bool(extra.get("advanced", False)),
+        default=info.default,
+        minimum=bounds.get("g"),
+        maximum=bounds.get("l"),
+    )

@@ -1,0 +1,21 @@
+"""Images: where they come from, how they are kept, and how two views of one are made."""
+
+from simsiam_core.data.augmentation import Augmentation, Parameters, normalise
+from simsiam_core.data.cache import Progress, cache_dir
+from simsiam_core.data.image_set import Dataset, ImageSet
+from simsiam_core.data.pictures import PictureError, read_picture
+from simsiam_core.data.sources import count_train, load
+
+__all__ = [
+    "Augmentation",
+    "Dataset",
+    "ImageSet",
+    "Parameters",
+    "PictureError",
+    "Progress",
+    "cache_dir",
+    "count_train",
+    "load",
+    "normalise",
+    "read_picture",
+]

@@ -1,0 +1,110 @@
+"""Decoded pictures on disk: written once, then memory-mapped by every process that wants them."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import torch
+from torch import Tensor
+
+from simsiam_core.config import ConfigError
+from simsiam_core.data.image_set import ImageSet, Splits
+
+Progress = Callable[[float, str], None]  # fraction done 0..1, and what is being done
+
+_ABANDONED_AFTER = 24 * 3600  # seconds; a partial cache this old belongs to a process that was killed
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What the pixels in a cache are: training pictures first, `train_count` of them, then test pictures."""
+
+    ids: list[str]
+    labels: list[int] | None
+    classes: list[str]
+    train_count: int
+    skipped: list[str]
+
+
+def cache_dir() -> Path:
+    """Where downloads and decoded pictures are kept: $SIMSIAM_CACHE, or ~/.cache/simsiam-dashboard."""
+    chosen = os.environ.get("SIMSIAM_CACHE")
+    return Path(chosen).expanduser() if chosen else Path.home() / ".cache" / "simsiam-dashboard"
+
+
+def stored(name: str, image_size: int, write: Callable[[BinaryIO], Contents]) -> Splits:
+    """The pictures cached under `name`, memory-mapped; `write` is called when they are not there yet.
+
+    `write` appends uint8 pixels, [3, S, S] a picture, to a file and says what they are. The cache appears under
+    its name only when complete, so two processes may write it at once: the first to finish wins. Raises
+    ConfigError when the cache folder cannot be written or the disk is full.
+    """
+    folder = cache_dir() / "decoded" / name
+    if not _complete(folder, image_size):
+        try:
+            _build(folder, image_size, write)
+        except OSError as error:
+            raise ConfigError.at(
+                "data.source",
+                f"Decoded pictures cannot be kept in {cache_dir()} ({error.strerror or error}); make room there, "
+                "or set SIMSIAM_CACHE to a folder with more.",
+            ) from None
+    contents = _contents(folder)
+    images = _mapped(folder / "images.uint8", len(contents.ids), image_size)
+    cut, labels = contents.train_count, None if contents.labels is None else torch.tensor(contents.labels)
+    train, test = (
+        ImageSet(
+            images[part],
+            None if labels is None else labels[part],
+            tuple(contents.classes),
+            tuple(contents.ids[part]),
+        )
+        for part in (slice(cut), slice(cut, None))
+    )
+    return Splits(train, test if len(test) else None, tuple(contents.skipped))
+
+
+def _build(folder: Path, image_size: int, write: Callable[[BinaryIO], Contents]) -> None:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    for partial in folder.parent.glob("partial-*"):
+        if time.time() - partial.stat().st_mtime > _ABANDONED_AFTER:
+            shutil.rmtree(partial, ignore_errors=True)
+    with tempfile.TemporaryDirectory(
+        prefix="partial-", dir=folder.parent, ignore_cleanup_errors=True
+    ) as partial_name:
+        ready = Path(partial_name) / "ready"
+        ready.mkdir()
+        with (ready / "images.uint8").open("wb") as pixels:
+            contents = write(pixels)
+        (ready / "contents.json").write_text(json.dumps(asdict(contents)), encoding="utf-8")
+        try:
+            ready.rename(folder)
+        except OSError:
+            if not _complete(folder, image_size):  # damaged; otherwise another process was quicker
+                shutil.rmtree(folder)
+                ready.rename(folder)
+
+
+def _contents(folder: Path) -> Contents:
+    return Contents(**json.loads((folder / "contents.json").read_text(encoding="utf-8")))
+
+
+def _complete(folder: Path, image_size: int) -> bool:
+    try:
+        expected = len(_contents(folder).ids) * 3 * image_size**2
+        return (folder / "images.uint8").stat().st_size == expected
+    except (OSError, ValueError, TypeError):
+        return False
+
+
+def _mapped(path: Path, count: int, size: int) -> Tensor:
+    flat = torch.from_file(str(path), shared=False, size=count * 3 * size * size, dtype=torch.uint8)
+    return flat.view(count, 3, size, size)

@@ -1,0 +1,27 @@
+"""Whether a config fits the images it asks for: known before anything is decoded or trained."""
+
+from __future__ import annotations
+
+from simsiam_core.config import Config, ConfigError, Problem
+from simsiam_core.data.sources import count_train
+
+
+def check_fit(config: Config, images: int | None = None) -> None:
+    """Raise ConfigError where batch size or k exceed the training images.
+
+    `images` is their number where the caller has loaded them; otherwise they are counted without decoding.
+    Raises ConfigError at `data.path` for a folder that cannot be used.
+    """
+    count = count_train(config.data) if images is None else images
+    if count is None:
+        return
+    problems = []
+    batch, k = config.training.batch_size, config.knn.k
+    if batch > count:
+        sentence = f"Batch size is {batch}, more than the {count} training images; choose at most {count}."
+        problems.append(Problem("training.batch_size", sentence))
+    if k > count:
+        sentence = f"k is {k}, more than the {count} training images; choose at most {count}."
+        problems.append(Problem("knn.k", sentence))
+    if problems:
+        raise ConfigError(problems)

@@ -1,0 +1,106 @@
+"""Images in memory or memory-mapped, with labels and stable ids; everything downstream carries ids."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class ImageSet:
+    """Square pictures of one size, in a fixed order.
+
+    `images` is uint8 [N, 3, S, S] and may be memory-mapped; `labels` is int64 [N], indices into `classes`,
+    or None where nobody labelled the pictures. `ids` name the pictures for ever: "train/cat/0001.jpg".
+    """
+
+    images: Tensor
+    labels: Tensor | None
+    classes: tuple[str, ...]
+    ids: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        counts = {len(self.images), len(self.ids), len(self.ids if self.labels is None else self.labels)}
+        if len(counts) != 1:
+            raise ValueError("Images, labels and ids must be equally many.")
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def select(self, indices: Tensor | Sequence[int]) -> ImageSet:
+        """The pictures at `indices`, in that order, copied into memory."""
+        rows = torch.as_tensor(indices, dtype=torch.int64)
+        labels = None if self.labels is None else self.labels[rows]
+        return ImageSet(self.images[rows], labels, self.classes, tuple(self.ids[i] for i in rows.tolist()))
+
+    def limit(self, count: int | None) -> ImageSet:
+        """`count` pictures, stratified over classes; the whole set for None or when it has no more."""
+        if count is None or count >= len(self):
+            return self
+        labels = torch.zeros(len(self), dtype=torch.int64) if self.labels is None else self.labels
+        return self.select(stratified(labels, count))
+
+    def index_of(self, picture_id: str) -> int:
+        """Row of a picture. Raises KeyError, whose only argument is a sentence, for an unknown id."""
+        try:
+            return self._rows[picture_id]
+        except KeyError:
+            raise KeyError(f"There is no picture {picture_id!r} among these {len(self):,}.") from None
+
+    def picture(self, picture_id: str) -> Tensor:
+        """One picture, uint8 [3, S, S]. Raises KeyError as `index_of` does."""
+        return self.images[self.index_of(picture_id)]
+
+    @cached_property
+    def _rows(self) -> dict[str, int]:
+        return {picture_id: row for row, picture_id in enumerate(self.ids)}
+
+
+@dataclass(frozen=True, eq=False)
+class Splits:
+    """What a source gives: pictures to train on, pictures to test on, and why others were left out."""
+
+    train: ImageSet
+    test: ImageSet | None
+    skipped: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset(Splits):
+    """Splits ready for use.
+
+    `mean` and `std` are those of the training pictures, per channel, on the scale 0..1; `fingerprint` is equal
+    for equal pictures in equal order; `skipped` holds "path: reason" for every picture left out.
+    """
+
+    mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
+    std: tuple[float, float, float] = (0.25, 0.25, 0.25)
+    fingerprint: str = ""
+
+    def split(self, name: str) -> ImageSet:
+        """`train` or `test`. Raises ValueError for another name, or when there are no test pictures."""
+        chosen = {"train": self.train, "test": self.test}.get(name)
+        if chosen is None:
+            reason = "These pictures have no test split" if name == "test" else f"There is no split {name!r}"
+            raise ValueError(f"{reason}; choose 'train'{' or test' if self.test is not None else ''}.")
+        return chosen
+
+
+def stratified(labels: Tensor, count: int) -> Tensor:
+    """Exactly `count` row indices, ascending, with each class's share kept to within one picture.
+
+    Shares are rounded by largest remainder; which pictures are taken is random but the same on every call.
+    `labels`: int64 [N] with N ≥ count.
+    """
+    shuffled = torch.randperm(len(labels), generator=torch.Generator().manual_seed(0))
+    sizes = torch.bincount(labels)
+    shares = sizes.double() * count / len(labels)
+    taken = shares.floor().long()
+    left_over = count - int(taken.sum())
+    taken[(shares - taken).argsort(descending=True, stable=True)[:left_over]] += 1
+    by_class = [shuffled[labels[shuffled] == c][: taken[c]] for c in range(len(sizes))]
+    return torch.cat(by_class).sort().values

@@ -1,0 +1,84 @@
+"""Anybody's picture file, read defensively into the square the network sees."""
+
+from __future__ import annotations
+
+import warnings
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps, UnidentifiedImageError
+from torch import Tensor
+
+# Named, so that no upload reaches a decoder that starts another program (as EPS does) or is rarely looked after.
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
+SUFFIXES = frozenset(
+    (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".pbm")
+)
+MAX_MEGAPIXELS = 50
+MAX_MEGABYTES = 100
+
+# Pillow warns of large pictures on opening them; ours are refused with a sentence at a lower limit.
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+
+
+class PictureError(ValueError):
+    """A file that cannot be shown to the network; the message is one sentence for the person who gave it."""
+
+
+def read_picture(source: Path | bytes, size: int) -> Tensor:
+    """A picture as uint8 [3, size, size]: upright, RGB, transparency on white, shorter side resized, centre cut.
+
+    Resizing is bilinear with antialiasing. Size limits are checked on the header, before anything is decoded.
+    Raises PictureError for what is not a picture, is damaged, or is too large.
+    """
+    try:
+        bytes_given = len(source) if isinstance(source, bytes) else source.stat().st_size
+        if bytes_given > MAX_MEGABYTES * 1e6:
+            raise PictureError(
+                f"The file has {bytes_given / 1e6:.0f} MB; at most {MAX_MEGABYTES} MB are accepted."
+            )
+        with Image.open(BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS) as image:
+            megapixels = image.width * image.height / 1e6
+            if megapixels > MAX_MEGAPIXELS:
+                raise PictureError(_too_large(f"{megapixels:.0f}"))
+            return _square(image, size)
+    except PictureError:
+        raise
+    except Image.DecompressionBombError:
+        raise PictureError(_too_large("far more than 100")) from None
+    except UnidentifiedImageError:
+        raise PictureError(f"This is not a picture in a known format ({', '.join(FORMATS)}).") from None
+    except FileNotFoundError:
+        raise PictureError("The file is no longer there.") from None
+    except Exception as error:  # decoders meet hostile files and raise anything
+        raise PictureError(f"The picture is damaged or incomplete ({error or type(error).__name__}).") from None
+
+
+def _too_large(megapixels: str) -> str:
+    return f"The picture has {megapixels} megapixels; at most {MAX_MEGAPIXELS} are accepted."
+
+
+def _square(image: Image.Image, size: int) -> Tensor:
+    image.draft(None, (2 * size, 2 * size))  # a large JPEG is decoded at a fraction of its size
+    upright = _rgb(ImageOps.exif_transpose(image))
+    side = min(upright.size)
+    if upright.size != (size, size):
+        left, top = (upright.width - side) / 2, (upright.height - side) / 2
+        box = (left, top, left + side, top + side)
+        upright = upright.resize((size, size), Image.Resampling.BILINEAR, box=box, reducing_gap=3.0)
+    return torch.from_numpy(np.array(upright)).permute(2, 0, 1).contiguous()
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I;16"):
+        image = Image.fromarray((np.asarray(image) / 257).round().astype(np.uint8))  # 65,535 becomes 255
+    elif image.mode in ("I", "F"):  # no scale is agreed upon for these: darkest to black, brightest to white
+        values = np.nan_to_num(np.asarray(image, dtype=np.float64))
+        values -= values.min()
+        image = Image.fromarray((values * (255 / max(values.max(), 1e-9))).round().astype(np.uint8))
+    if image.has_transparency_data:
+        above = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", above.size, "white"), above)
+    return image.convert("RGB")

@@ -1,0 +1,72 @@
+"""From a config to pictures: the five sources behind one function."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+import torch
+
+from simsiam_core.config import DataConfig
+from simsiam_core.data.cache import Progress
+from simsiam_core.data.folder import list_folder, load_folder
+from simsiam_core.data.image_set import Dataset, ImageSet
+from simsiam_core.data.textures import TRAIN_COUNT, generate_textures
+from simsiam_core.data.torchvision_sources import SOURCES, load_published
+
+Triple = tuple[float, float, float]
+_STATISTICS_FROM = 20_000  # pictures; more would not move the mean
+
+
+def load(config: DataConfig, progress: Progress | None = None) -> Dataset:
+    """The pictures a config asks for, downloaded or decoded if need be, and cut to its limits.
+
+    Raises ConfigError at data.path or data.source with a sentence that says what to do.
+    """
+    report = progress or (lambda fraction, text: None)
+    if config.source == "textures":
+        splits, name = generate_textures(config.image_size, report)
+    elif config.source == "folder":
+        splits, name = load_folder(config.path or "", config.image_size, report)
+    else:
+        splits, name = load_published(config.source, config.image_size, report)
+    train = splits.train.limit(config.train_limit)
+    test = splits.test.limit(config.test_limit) if splits.test else None
+    mean, std = channel_statistics(train)
+    identity = json.dumps([name, config.train_limit, config.test_limit])
+    fingerprint = hashlib.sha256(identity.encode()).hexdigest()[:16]
+    report(1.0, f"{len(train):,} training pictures ready")
+    return Dataset(train, test, splits.skipped, mean, std, fingerprint)
+
+
+def count_train(config: DataConfig) -> int | None:
+    """Training pictures a config would use, without decoding or downloading any; None when unknown.
+
+    Of a folder it counts files, so unreadable ones are included. Raises ConfigError at data.path.
+    """
+    if config.source == "textures":
+        available = TRAIN_COUNT
+    elif config.source == "folder":
+        available = len(list_folder(config.path or "").train)
+    else:
+        available = SOURCES[config.source].train_count
+    return min(available, config.train_limit or available)
+
+
+def channel_statistics(images: ImageSet) -> tuple[Triple, Triple]:
+    """Mean and standard deviation of each channel on the scale 0..1, from at most 20,000 evenly spaced pictures."""
+    sample = images.images[:: -(-len(images) // _STATISTICS_FROM)]
+    total, squares = torch.zeros(3, dtype=torch.float64), torch.zeros(3, dtype=torch.float64)
+    for chunk in sample.split(256):
+        values = chunk.float() / 255
+        total += values.mean((0, 2, 3)).double() * len(chunk)
+        squares += values.square().mean((0, 2, 3)).double() * len(chunk)
+    mean = total / len(sample)
+    # A channel that never varies would be divided by zero.
+    std = (squares / len(sample) - mean.square()).clamp(min=0).sqrt().clamp(min=1 / 255)
+    return _triple(mean), _triple(std)
+
+
+def _triple(values: torch.Tensor) -> Triple:
+    red, green, blue = values.tolist()
+    return red, green, blue

@@ -1,0 +1,115 @@
+"""CIFAR-10, CIFAR-100 and STL-10: downloaded once, checked and unpacked by torchvision, kept decoded."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import tempfile
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torchvision.datasets import CIFAR10, CIFAR100, STL10
+from torchvision.datasets.utils import check_integrity, extract_archive
+
+from simsiam_core.config import ConfigError
+from simsiam_core.data.cache import Contents, Progress, cache_dir, stored
+from simsiam_core.data.image_set import Splits
+
+
+@dataclass(frozen=True)
+class Source:
+    """A published data set: its torchvision class, which also knows the address and the checksum."""
+
+    dataset: Any
+    read: Callable[[Path, bool], Any]  # (folder it is unpacked in, training part?) -> torchvision data set
+    train_count: int
+
+
+SOURCES = {
+    "cifar10": Source(CIFAR10, lambda root, train: CIFAR10(root, train), 50_000),
+    "cifar100": Source(CIFAR100, lambda root, train: CIFAR100(root, train), 50_000),
+    # The 5,000 labelled pictures: the other 100,000 of STL-10 have no labels, and no kNN accuracy without.
+    "stl10": Source(STL10, lambda root, train: STL10(root, "train" if train else "test"), 5_000),
+}
+
+
+def load_published(name: str, image_size: int, progress: Progress) -> tuple[Splits, str]:
+    """Train and test pictures of `cifar10`, `cifar100` or `stl10`, resized; also the name of their cache.
+
+    Ids are "train/00042", after the position in the published files. Raises ConfigError at data.source when
+    they are not here and cannot be downloaded.
+    """
+    key = f"{name}-{image_size}"
+    return stored(key, image_size, lambda pixels: _decode(name, image_size, pixels, progress)), key
+
+
+def _decode(name: str, image_size: int, pixels: BinaryIO, progress: Progress) -> Contents:
+    source, ids, labels, classes = SOURCES[name], list[str](), list[int](), list[str]()
+    archive = _archive(name, lambda fraction, text: progress(0.8 * fraction, text))
+    progress(0.8, f"Unpacking {archive.name}")
+    with tempfile.TemporaryDirectory(prefix="unpacked-", dir=archive.parent) as unpacked:
+        extract_archive(archive, unpacked)
+        for part in ("train", "test"):
+            progress(0.9 if part == "train" else 0.95, f"Reading the {part} pictures of {name}")
+            dataset = source.read(Path(unpacked), part == "train")
+            images = torch.from_numpy(np.ascontiguousarray(dataset.data))
+            images = images.permute(0, 3, 1, 2) if images.shape[-1] == 3 else images
+            for chunk in images.split(1000):
+                pixels.write(_resized(chunk, image_size).numpy().tobytes())
+            ids += [f"{part}/{index:05d}" for index in range(len(images))]
+            labels += [int(label) for label in (dataset.labels if name == "stl10" else dataset.targets)]
+            classes = list(dataset.classes)
+    return Contents(ids, labels, classes, sum(i.startswith("train/") for i in ids), [])
+
+
+def _resized(images: Tensor, size: int) -> Tensor:
+    if images.shape[-1] == size:
+        return images.contiguous()
+    return F.interpolate(images.contiguous(), (size, size), mode="bilinear", antialias=True)
+
+
+def _archive(name: str, progress: Progress) -> Path:
+    """The published archive, from the cache folder or the internet."""
+    dataset = SOURCES[name].dataset
+    target = cache_dir() / "downloads" / dataset.filename
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if not target.exists():
+        try:
+            _download(dataset.url, target, lambda fraction, text: progress(fraction, f"Downloading {name}: {text}"))
+        except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
+            reason = getattr(error, "reason", None) or error or type(error).__name__
+            raise ConfigError.at(
+                "data.source",
+                f"{name} cannot be downloaded ({reason}); put {dataset.filename} from {dataset.url} into "
+                f"{target.parent}, or choose the source 'folder' or 'textures'.",
+            ) from None
+    progress(1.0, f"Checking {target.name}")
+    if not check_integrity(target, dataset.tgz_md5):
+        raise ConfigError.at(
+            "data.source", f"{target} is damaged or incomplete; delete it, and it is downloaded afresh."
+        )
+    return target
+
+
+def _download(url: str, target: Path, progress: Progress) -> None:
+    request = urllib.request.Request(url, headers={"User-Agent": "simsiam-dashboard"})
+    partial = target.with_name(f"{target.name}.{os.getpid()}.partial")
+    try:
+        with urllib.request.urlopen(request, timeout=30) as response, partial.open("wb") as file:
+            total, done = int(response.headers.get("Content-Length") or 0), 0
+            while block := response.read(1 << 20):
+                done += file.write(block)
+                progress(done / total if total else 0.0, f"{done / 1e6:.0f} of {total / 1e6:.0f} MB")
+            if done < total:
+                raise ConnectionError(f"the connection ended after {done / 1e6:.0f} of {total / 1e6:.0f} MB")
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)

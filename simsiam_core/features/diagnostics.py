@@ -1,0 +1,37 @@
+"""Signs of collapse: a loss near −1 is no success if every image maps to the same point."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+@torch.no_grad()
+def representation_std(z: Tensor) -> Tensor:
+    """Mean per-dimension std of l2-normalised z [B, d], times √d (SimSiam, section 4.1, figure 2).
+
+    1 if z fills the sphere evenly, 0 if it has collapsed. A 0-d float32 tensor on z's device, without waiting
+    for that device.
+    """
+    z = F.normalize(z.float(), dim=1)
+    return z.std(dim=0).mean() * z.shape[1] ** 0.5
+
+
+@torch.no_grad()
+def effective_rank(z: Tensor) -> Tensor:
+    """Effective rank of z [B, d]: exp of the entropy of its normalised singular values (Roy & Vetterli 2007).
+
+    From 1 (all rows on one line) to min(B, d). NaN if z is not finite. A 0-d float32 tensor on z's device.
+    Singular values are the roots of the eigenvalues of the smaller Gram matrix, taken in float64, because
+    squaring would drown the small ones in float32's rounding. On a GPU the eigenvalue solver waits for the
+    device and takes some milliseconds: meant for every so many steps, not for each.
+    """
+    z = z.double()
+    gram = z @ z.T if z.shape[0] < z.shape[1] else z.T @ z
+    finite = gram.isfinite().all()
+    gram = torch.where(finite, gram, torch.eye(len(gram), dtype=gram.dtype, device=gram.device))
+    singular = torch.linalg.eigvalsh(gram).clamp(min=0).sqrt()
+    share = singular / singular.sum().clamp(min=1e-300)
+    entropy = -torch.xlogy(share, share).sum()
+    return torch.where(finite, entropy.exp(), torch.nan).float()

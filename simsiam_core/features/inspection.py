@@ -1,0 +1,210 @@
+"""What the page and the terminal ask about images: plain data in, plain data out.
+
+Every function runs as well inside `worker.InspectionWorker` as in the caller's own process. What they load
+(data sets, encoders, banks) stays in that process, bounded, so that the second question is quick. Torch is
+imported by the functions, not here: a server that only names them and reads their answers does without.
+Bad input raises ConfigError, RunError, CheckpointError or PictureError: one sentence each.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from simsiam_core.config import ConfigError, parse
+from simsiam_core.runs import RunDirectory
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from simsiam_core.data import ImageSet, Progress
+
+Pixels = np.ndarray  # uint8 [S, S, 3]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One image of a data set."""
+
+    id: str
+    label: str | None
+    pixels: Pixels
+
+
+@dataclass(frozen=True)
+class Neighbour(Picture):
+    """An image of the bank, and its cosine similarity to the query."""
+
+    similarity: float
+
+
+@dataclass(frozen=True)
+class Vote:
+    """What one class got: its share of all weight, and its weight, of which the nearest neighbour has 1."""
+
+    label: str
+    share: float
+    weight: float
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The neighbours of one query; `votes`, highest first, are empty where the images have no labels."""
+
+    query: Pixels  # as the network sees it
+    query_label: str | None  # if the query is an image of the data set
+    neighbours: tuple[Neighbour, ...]
+    votes: tuple[Vote, ...]
+    seconds: dict[str, float]  # "load" data, encoder and bank; "encode" the query; "search" and vote
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some pictures of a split, out of `total` that fit the filter."""
+
+    pictures: tuple[Picture, ...]
+    total: int
+    classes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ViewPair:
+    """A picture and two augmented views of it, as training would show them to the network."""
+
+    id: str
+    original: Pixels
+    views: tuple[Pixels, Pixels]
+
+
+def prepare(run_path: Path, checkpoint: str, split: str, progress: Progress | None = None) -> int:
+    """Encode a split with a checkpoint unless that is done already; returns how many images it has."""
+    from simsiam_core.features import loaded
+
+    run = RunDirectory(run_path)
+    return len(loaded.bank(run, run.checkpoint(checkpoint), split, progress))
+
+
+def neighbours(
+    run_path: Path,
+    checkpoint: str,
+    split: str,
+    query: bytes | str,
+    k: int,
+    temperature: float,
+    progress: Progress | None = None,
+) -> Answer:
+    """The k images of a split most alike to `query`, and their weighted vote.
+
+    `query` is the content of a picture file, or the id of an image in either split of the run's data; that
+    image itself is never among its neighbours.
+    """
+    from simsiam_core.data import ImageSet, read_picture
+    from simsiam_core.features import loaded
+    from simsiam_core.features.encode import encode
+    from simsiam_core.features.neighbours import search, vote
+
+    knn = parse({"knn": {"k": k, "temperature": temperature}}).knn  # the schema says what is wrong with them
+    started = time.perf_counter()
+    run = RunDirectory(run_path)
+    data, found = run.config().data, run.checkpoint(checkpoint)
+    images = loaded.split(data, split, progress)
+    own: int | None = None  # the query's row in the bank, if it is there
+    if isinstance(query, bytes):
+        shown, label = read_picture(query, data.image_size), None
+    else:
+        source, row = loaded.find(data, query)
+        shown, label = source.images[row], _picture(source, row)[1]
+        own = row if source is images else None
+    encoder, bank = loaded.encoder(found), loaded.bank(run, found, split, progress)
+    at_hand = time.perf_counter()
+
+    if own is None:
+        features = encode(encoder, ImageSet(shown[None], None, (), ("query",)))
+    else:
+        features = bank.features[own : own + 1]
+    encoded = time.perf_counter()
+
+    similarities, rows = search(features, bank.features, knn.k + (own is not None))
+    others = rows[0] != (-1 if own is None else own)
+    similarities, rows = similarities[:, others][:, : knn.k], rows[:, others][:, : knn.k]
+    alike = tuple(
+        Neighbour(*_picture(images, row), similarity=similarity)
+        for row, similarity in zip(rows[0].tolist(), similarities[0].tolist(), strict=True)
+    )
+    votes: tuple[Vote, ...] = ()
+    if bank.labels is not None and alike:
+        scores = vote(similarities, bank.labels[rows], len(bank.classes), knn.temperature)[0]
+        total = float(scores.sum())
+        votes = tuple(
+            Vote(bank.classes[index], float(scores[index]) / total, float(scores[index]))
+            for index in scores.argsort(descending=True).tolist()
+            if scores[index] > 0
+        )
+    searched = time.perf_counter()
+    seconds = {"load": at_hand - started, "encode": encoded - at_hand, "search": searched - encoded}
+    return Answer(_pixels(shown), label, alike, votes, seconds)
+
+
+def browse(
+    run_path: Path,
+    split: str,
+    count: int,
+    offset: int = 0,
+    seed: int | None = None,
+    label: str | None = None,
+    progress: Progress | None = None,
+) -> Page:
+    """Pictures of a split from `offset` on: in its order, or shuffled by `seed`; of one class if `label`."""
+    import torch
+
+    from simsiam_core.features import loaded
+
+    images = loaded.split(RunDirectory(run_path).config().data, split, progress)
+    rows = torch.arange(len(images))
+    if label is not None:
+        if images.labels is None or label not in images.classes:
+            known = ", ".join(images.classes) or "none"
+            raise ConfigError.at("label", f"There is no class {label!r}; the classes are: {known}.")
+        rows = rows[images.labels == images.classes.index(label)]
+    if seed is not None:
+        rows = rows[torch.randperm(len(rows), generator=torch.Generator().manual_seed(seed))]
+    chosen = rows[max(0, offset) :][: max(0, count)].tolist()
+    return Page(tuple(Picture(*_picture(images, row)) for row in chosen), len(rows), images.classes)
+
+
+def preview(
+    values: Mapping[str, Any], count: int, seed: int = 0, progress: Progress | None = None
+) -> tuple[ViewPair, ...]:
+    """Augmented pairs of `count` training images under a config as nested values; a seed gives them again."""
+    import torch
+
+    from simsiam_core.data import Augmentation
+    from simsiam_core.features import loaded
+
+    config = parse(values)
+    dataset = loaded.dataset(config.data, progress)
+    generator = torch.Generator().manual_seed(seed)
+    images = dataset.train.select(torch.randperm(len(dataset.train), generator=generator)[: max(1, count)])
+    augmentation = Augmentation(config.augmentation, config.data.image_size, dataset.mean, dataset.std)
+    parameters = augmentation.draw(2 * len(images), generator)
+    views = augmentation.pictures(images.images.repeat(2, 1, 1, 1), parameters)
+    first, second = (views * 255).round().clamp(0, 255).byte().chunk(2)
+    return tuple(
+        ViewPair(images.ids[i], _pixels(images.images[i]), (_pixels(first[i]), _pixels(second[i])))
+        for i in range(len(images))
+    )
+
+
+def _picture(images: ImageSet, row: int) -> tuple[str, str | None, Pixels]:
+    label = None if images.labels is None else images.classes[int(images.labels[row])]
+    return images.ids[row], label, _pixels(images.images[row])
+
+
+def _pixels(image: Tensor) -> Pixels:
+    """uint8 [3, S, S] as [S, S, 3], copied out of any memory map."""
+    return np.array(image.permute(1, 2, 0).numpy(), order="C")

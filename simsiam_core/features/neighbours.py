@@ -1,0 +1,69 @@
+"""Exact nearest neighbours by cosine similarity, and their vote. A matrix product is quick enough."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+
+QUERIES_AT_ONCE = 256
+SCORES_AT_ONCE = {"cpu": 2**24, "cuda": 2**28}  # similarities held in memory: 64 MB, 1 GB
+
+
+@torch.no_grad()
+def search(queries: Tensor, bank: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """The k rows of `bank` [N, d] most similar to each of `queries` [Q, d], in true fp32.
+
+    Rows of both are l2-normalised float32, so that the product is the cosine. Both may be on any device,
+    the same one; the bank may be a memory map larger than memory.
+    Returns similarities [Q, min(k, N)], highest first, and row numbers [Q, min(k, N)].
+    """
+    k = min(k, len(bank))
+    scores_at_once = SCORES_AT_ONCE.get(bank.device.type, SCORES_AT_ONCE["cpu"])
+    similarities = torch.empty(len(queries), k, device=bank.device)
+    indices = torch.empty(len(queries), k, dtype=torch.int64, device=bank.device)
+    with _true_fp32(bank.device.type):
+        for start in range(0, len(queries), QUERIES_AT_ONCE):
+            some = queries[start : start + QUERIES_AT_ONCE]
+            best, where = _search_rows(some, bank, k, rows_at_once=max(k, scores_at_once // len(some)))
+            similarities[start : start + len(some)] = best
+            indices[start : start + len(some)] = where
+    return similarities, indices
+
+
+def _search_rows(queries: Tensor, bank: Tensor, k: int, rows_at_once: int) -> tuple[Tensor, Tensor]:
+    """Go through the bank in pieces, keeping the best k of what was kept and what is new."""
+    best = queries.new_empty(len(queries), 0)
+    where = torch.empty(len(queries), 0, dtype=torch.int64, device=queries.device)
+    for start in range(0, len(bank), rows_at_once):
+        scores = queries @ bank[start : start + rows_at_once].T
+        new, new_where = scores.topk(min(k, scores.shape[1]), dim=1)
+        best, order = torch.cat([best, new], dim=1).topk(min(k, best.shape[1] + new.shape[1]), dim=1)
+        where = torch.cat([where, new_where + start], dim=1).gather(1, order)
+    return best, where
+
+
+def vote(similarities: Tensor, labels: Tensor, classes: int, temperature: float) -> Tensor:
+    """Weighted vote of neighbours: each adds exp(similarity / temperature) to its class (Wu et al. 2018).
+
+    `similarities` and `labels` (int64, one per neighbour) are [Q, k]; returns scores [Q, classes].
+    Each query's weights are divided by that of its nearest neighbour, which thereby weighs 1: this changes
+    neither order nor shares, and no temperature overflows.
+    """
+    nearest = similarities.amax(dim=1, keepdim=True)
+    weights = ((similarities - nearest) / temperature).exp()
+    return weights.new_zeros(len(weights), classes).scatter_add_(1, labels, weights)
+
+
+@contextmanager
+def _true_fp32(device: str) -> Iterator[None]:
+    """No TF32 and no autocast, whatever the training step around this has chosen: neighbours are exact."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    try:
+        with torch.autocast(device, enabled=False):
+            yield
+    finally:
+        torch.set_float32_matmul_precision(before)

@@ -1,0 +1,182 @@
+"""What watches a training run: metrics, status, kNN accuracy, checkpoints, and the wish to stop."""
+
+from __future__ import annotations
+
+import math
+import os
+import shutil
+import signal
+import time
+from types import FrameType
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from simsiam_core.features.diagnostics import effective_rank
+from simsiam_core.runs import MetricsWriter, RunDirectory
+from simsiam_core.runs.files import replacing
+from simsiam_core.training.evaluation import Evaluation
+from simsiam_core.training.module import SimSiamModule
+from simsiam_core.training.status import StatusWriter
+
+FLUSH_SECONDS = 0.5  # how long a metric may wait on the device before it is written
+RANK_EVERY_STEPS = 50
+
+
+class TrainingFailure(RuntimeError):
+    """Training cannot go on; the message is one sentence for the user."""
+
+
+class MetricsCallback(pl.Callback):
+    """Gathers metrics on the device and writes them in batches: one synchronisation per flush, none per step."""
+
+    def __init__(self, writer: MetricsWriter, status: StatusWriter) -> None:
+        self._writer = writer
+        self._status = status
+        self._pending: list[tuple[dict[str, Any], Tensor]] = []
+        self._rates: dict[str, float] = {}
+        self._last_flush = time.monotonic()
+        self._last_z: Tensor | None = None
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Throughput counts training alone: evaluation between epochs is left out."""
+        self._last_flush = time.monotonic()
+
+    def on_train_batch_start(self, trainer: pl.Trainer, pl_module: Any, batch: Any, batch_idx: int) -> None:
+        """The learning rates that this very step uses; after it the schedule has moved on."""
+        self._rates = pl_module.learning_rates()
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Keep this step's numbers; flush when the oldest has waited long enough."""
+        line = {"step": trainer.global_step, "epoch": trainer.current_epoch, "time": time.time(), **self._rates}
+        self._pending.append((line, torch.stack([outputs["loss"].detach().float(), outputs["std"]])))
+        self._last_z = outputs["z"]
+        if time.monotonic() - self._last_flush >= FLUSH_SECONDS:
+            self._flush(trainer, pl_module)
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Leave nothing unwritten before evaluation and checkpoint."""
+        self._flush(trainer, pl_module)
+
+    def _flush(self, trainer: pl.Trainer, module: Any) -> None:
+        if not self._pending:
+            return
+        lines = []
+        for (line, _), (loss, std) in zip(
+            self._pending, torch.stack([values for _, values in self._pending]).tolist(), strict=True
+        ):
+            if not math.isfinite(loss):
+                raise TrainingFailure(
+                    f"The loss became {loss} at step {line['step']}; lower the learning rate or use precision 32-true."
+                )
+            lines.append({**line, "train/loss": loss, "representation/std": std})
+        now = time.monotonic()
+        images = len(lines) * module.config.training.batch_size
+        lines[-1]["train/images_per_second"] = round(images / max(now - self._last_flush, 1e-9), 1)
+        crossed = lines[0]["step"] // RANK_EVERY_STEPS != (lines[-1]["step"] + 1) // RANK_EVERY_STEPS
+        if self._last_z is not None and (crossed or lines[-1]["step"] == module.total_steps):
+            lines[-1]["representation/effective_rank"] = round(float(effective_rank(self._last_z)), 2)
+        self._writer.write(lines)
+        self._status.beat(step=lines[-1]["step"], epoch=lines[-1]["epoch"], activity="Training")
+        self._pending.clear()
+        self._last_flush = now
+
+
+class KnnCallback(pl.Callback):
+    """Measures kNN accuracy before training and every `knn_every` epochs, and says so in the log."""
+
+    def __init__(self, evaluation: Evaluation, writer: MetricsWriter, status: StatusWriter) -> None:
+        self._evaluation = evaluation
+        self._writer = writer
+        self._status = status
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        """The untrained network and the raw pixels are what training has to beat."""
+        if trainer.global_step == 0:
+            baseline = self._evaluation.raw_pixel_accuracy()
+            print(f"kNN on raw pixels: {baseline:.1%}", flush=True)
+            self._measure(trainer, pl_module, {"val/knn_accuracy_raw_pixels": baseline})
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        """At the cadence, and at the end of training."""
+        done, config = pl_module.epochs_done, pl_module.config
+        if trainer.should_stop and done == trainer.current_epoch:
+            return  # stopped in mid-epoch: no time to spend
+        if done % config.knn.knn_every == 0 or done == config.training.epochs:
+            self._measure(trainer, pl_module, {})
+
+    def _measure(self, trainer: pl.Trainer, module: SimSiamModule, extra: dict[str, float]) -> None:
+        self._status.beat(force=True, activity="Measuring kNN accuracy")
+        accuracy = self._evaluation.knn_accuracy(module.encoder())
+        line = {"step": trainer.global_step, "epoch": module.epochs_done, "time": time.time()}
+        self._writer.write([{**line, "val/knn_accuracy": accuracy, **extra}])
+        epochs = module.config.training.epochs
+        print(f"epoch {module.epochs_done}/{epochs}: kNN accuracy {accuracy:.1%}", flush=True)
+
+
+class CheckpointCallback(pl.Callback):
+    """Writes `epoch=0000.ckpt` before training, then at the cadence; `last.ckpt` links to the newest."""
+
+    def __init__(self, run: RunDirectory, every: int, kept: int) -> None:
+        self._run = run
+        self._every = every
+        self._kept = kept
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        """The untrained network: where the story that the checkpoints tell begins."""
+        if trainer.global_step == 0:
+            self._write(trainer, "epoch=0000.ckpt")
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        """At the cadence, and at the end of training."""
+        done = pl_module.epochs_done
+        if done > trainer.current_epoch and (done % self._every == 0 or done == pl_module.config.training.epochs):
+            self._write(trainer, f"epoch={done:04d}.ckpt")
+            self._drop_oldest()
+
+    def write_last(self, trainer: pl.Trainer) -> None:
+        """A checkpoint of this very step, for a run that is being stopped in mid-epoch."""
+        with replacing(self._run.checkpoints_dir / "last.ckpt", durable=True) as temporary:
+            trainer.save_checkpoint(temporary)
+
+    def _write(self, trainer: pl.Trainer, name: str) -> None:
+        target = self._run.checkpoints_dir / name
+        with replacing(target, durable=True) as temporary:
+            trainer.save_checkpoint(temporary)
+        with replacing(self._run.checkpoints_dir / "last.ckpt") as temporary:
+            temporary.unlink()
+            try:
+                os.link(target, temporary)
+            except OSError:  # a file system without links
+                shutil.copyfile(target, temporary)
+
+    def _drop_oldest(self) -> None:
+        numbered = [c for c in self._run.checkpoints() if c.epoch]  # the first, epoch 0, always stays
+        for checkpoint in numbered[: -self._kept]:
+            checkpoint.path.unlink(missing_ok=True)
+
+
+class StopCallback(pl.Callback):
+    """Ends training at the next step boundary, with a checkpoint, when the process is asked to stop."""
+
+    def __init__(self, checkpoints: CheckpointCallback) -> None:
+        self._checkpoints = checkpoints
+        self.requested = False
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        """Take the signals over from Lightning, which would raise SystemExit in mid-hook."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._request)
+
+    def _request(self, _number: int, _frame: FrameType | None) -> None:
+        self.requested = True
+
+    def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
+        """A step is the smallest thing that can be resumed from."""
+        if self.requested and not trainer.should_stop:
+            trainer.should_stop = True
+            self._checkpoints.write_last(trainer)

@@ -1,0 +1,43 @@
+"""kNN accuracy while training: bank from the training images, queries from the test images."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from simsiam_core.config import Config
+from simsiam_core.data import Dataset
+from simsiam_core.features.encode import encode
+from simsiam_core.features.knn import knn_accuracy, raw_pixel_features
+from simsiam_core.model import Encoder
+
+
+class Evaluation:
+    """Weighted kNN (Wu et al., 2018) on l2-normalised backbone features, under evaluation transforms."""
+
+    def __init__(self, config: Config, dataset: Dataset) -> None:
+        self._knn = config.knn
+        self._train, self._test = dataset.train, dataset.test
+
+    @property
+    def possible(self) -> bool:
+        """Whether there are labels to vote with and test images to ask about."""
+        return self._train.labels is not None and self._test is not None and self._test.labels is not None
+
+    def knn_accuracy(self, encoder: Encoder) -> float:
+        """Share of test images whose neighbours among the training images vote for the right class."""
+        assert self._test is not None
+        device = str(next(encoder.backbone.parameters()).device)
+        encoder.backbone.eval()
+        bank, queries = encode(encoder, self._train, device), encode(encoder, self._test, device)
+        encoder.backbone.train()
+        return self._accuracy(bank, queries)
+
+    def raw_pixel_accuracy(self) -> float:
+        """The same vote on raw pixels: what a representation has to beat."""
+        assert self._test is not None
+        return self._accuracy(raw_pixel_features(self._train.images), raw_pixel_features(self._test.images))
+
+    def _accuracy(self, bank: Tensor, queries: Tensor) -> float:
+        assert self._test is not None and self._train.labels is not None and self._test.labels is not None
+        labels, truth = self._train.labels, self._test.labels
+        return knn_accuracy(bank, labels, queries, truth, self._knn.k, self._knn.temperature)

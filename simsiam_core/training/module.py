@@ -1,0 +1,118 @@
+"""SimSiam as a LightningModule: batch, two views, loss, optimiser, schedule."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+from torch.optim.lr_scheduler import LambdaLR
+
+from simsiam_core.config import Config
+from simsiam_core.data import Augmentation, Dataset
+from simsiam_core.features.diagnostics import representation_std
+from simsiam_core.model import Encoder, SimSiam, recipe, symmetric_loss
+from simsiam_core.model.checkpoint import RECIPE
+from simsiam_core.training.batches import Batches, counter_seed
+from simsiam_core.training.schedule import lr_factor
+
+Parameters = list[nn.Parameter]
+
+
+class SimSiamModule(pl.LightningModule):
+    """Trains `network`. Every random draw is a function of (seed, epoch, step), so that a resumed run
+    continues the very same curve with nothing but weights, optimiser and counters in its checkpoint."""
+
+    def __init__(self, config: Config, dataset: Dataset) -> None:
+        super().__init__()
+        self.config = config
+        self.dataset = dataset
+        self.network = SimSiam(config.model)
+        self.batches = Batches(dataset.train, config.training.batch_size, config.training.seed)
+        self.augmentation = Augmentation(
+            config.augmentation, config.data.image_size, dataset.mean, dataset.std
+        )
+
+    @property
+    def total_steps(self) -> int:
+        """Optimiser steps of the whole run."""
+        return len(self.batches) * self.config.training.epochs
+
+    @property
+    def epochs_done(self) -> int:
+        """Complete epochs trained."""
+        return self.global_step // len(self.batches)
+
+    def train_dataloader(self) -> range:
+        """Batch numbers: the images are on the device already, and `training_step` picks them by number."""
+        return range(len(self.batches))
+
+    def on_fit_start(self) -> None:
+        """Bring images to the device; it is known only here."""
+        self.batches.to(self.device)
+        self.generator = torch.Generator(self.device)
+
+    def training_step(self, _number: int, batch_idx: int) -> dict[str, Tensor]:
+        """One step on two views; batch-norm statistics are per view, as in every published recipe."""
+        images = self.batches.batch(self.current_epoch, batch_idx)
+        self.generator.manual_seed(counter_seed(self.config.training.seed, 1, self.global_step))
+        first, second = (self.network(view) for view in self.augmentation.views(images, self.generator))
+        loss = symmetric_loss(first, second, stop_gradient=self.config.model.stop_gradient)
+        z = first.z.detach().float()
+        return {"loss": loss, "std": representation_std(z), "z": z}
+
+    def configure_optimizers(self) -> dict[str, Any]:
+        """SGD or AdamW; each group follows `lr_factor` step by step."""
+        optimiser_config = self.config.optimiser
+        groups = self._parameter_groups()
+        optimiser: torch.optim.Optimizer
+        if optimiser_config.algorithm == "sgd":
+            optimiser = torch.optim.SGD(groups, lr=self.config.lr, momentum=optimiser_config.momentum)
+        else:
+            optimiser = torch.optim.AdamW(groups, lr=self.config.lr)
+        steps = {
+            "warmup_steps": optimiser_config.warmup_epochs * len(self.batches),
+            "total_steps": self.total_steps,
+        }
+        constant = optimiser_config.predictor_lr == "constant"
+
+        def factor(predictor: bool) -> Any:
+            return lambda step: lr_factor(step, **steps, decayed=not (predictor and constant))
+
+        schedule = LambdaLR(optimiser, [factor(group["name"].startswith("predictor")) for group in groups])
+        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def _parameter_groups(self) -> list[dict[str, Any]]:
+        """Encoder and predictor apart, for their learning rates; norms and biases apart, for weight decay."""
+        decay = self.config.optimiser.weight_decay
+        plain = decay if self.config.optimiser.decay_norm_and_bias else 0.0
+        named = [(name, p) for name, p in self.network.named_parameters() if p.requires_grad]
+        groups = []
+        for prefix, of_predictor in (("encoder", False), ("predictor", True)):
+            mine = [p for name, p in named if name.startswith("predictor.") is of_predictor]
+            matrices: Parameters = [p for p in mine if p.ndim > 1]
+            vectors: Parameters = [p for p in mine if p.ndim <= 1]
+            groups.append({"name": prefix, "params": matrices, "weight_decay": decay})
+            groups.append({"name": f"{prefix}, norms and biases", "params": vectors, "weight_decay": plain})
+        return [group for group in groups if group["params"]]
+
+    def learning_rates(self) -> dict[str, float]:
+        """The learning rates of the step to come, as metrics."""
+        rates = {group["name"]: group["lr"] for group in self.trainer.optimizers[0].param_groups}
+        metrics = {"train/lr": rates["encoder"]}
+        if "predictor" in rates:
+            metrics["train/lr_predictor"] = rates["predictor"]
+        return metrics
+
+    def encoder(self) -> Encoder:
+        """The backbone as it is now, ready to encode."""
+        train, step = self.dataset.train, self.global_step
+        mean, std = self.dataset.mean, self.dataset.std
+        return Encoder(self.network.backbone, self.config, mean, std, train.classes, self.epochs_done, step)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """A checkpoint carries what rebuilds it."""
+        checkpoint[RECIPE] = recipe(
+            self.config, self.dataset.mean, self.dataset.std, self.dataset.train.classes, self.epochs_done
+        )

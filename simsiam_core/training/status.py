@@ -1,0 +1,35 @@
+"""The training process's own voice: its status, replaced about once a second."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from simsiam_core.runs import RunDirectory, Status
+
+BEAT_SECONDS = 0.5
+
+
+class StatusWriter:
+    """Keeps the status of one run in memory and on disk; the training process is its only writer."""
+
+    def __init__(self, run: RunDirectory) -> None:
+        self._run = run
+        self._status = run.status()
+        self._written = 0.0
+
+    @property
+    def status(self) -> Status:
+        """As last set, whether or not it is on disk yet."""
+        return self._status
+
+    def beat(self, *, force: bool = False, **changes: Any) -> None:
+        """Take in changes; write them if the last writing is long enough ago, or at once with `force`."""
+        self._status = self._status.model_copy(update={**changes, "heartbeat": time.time()})
+        if force or time.monotonic() - self._written >= BEAT_SECONDS:
+            self._run.write_status(self._status)
+            self._written = time.monotonic()
+
+    def progress(self, share: float, activity: str) -> None:
+        """A `Progress` callback: what is being prepared, and how far it is."""
+        self.beat(activity=f"{activity}, {share:.0%}")

@@ -1,0 +1,73 @@
+"""The page: three tabs, each answering one question, and the address that opens where it says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from simsiam_core.ui import monitor_tab, neighbours_tab, train_tab
+from simsiam_core.ui.context import Context, Page, link
+from simsiam_core.ui.theme import ASSETS, theme
+
+TABS = ("train", "monitor", "neighbours")
+MAX_UPLOAD = "20mb"
+
+
+def build(context: Context) -> gr.Blocks:
+    """The whole page over one folder of runs."""
+    with gr.Blocks(title="SimSiam", analytics_enabled=False, elem_id="page") as page:
+        gr.HTML(_header(), padding=False, elem_id="page-header")
+        chosen = gr.State([])
+        address = link()
+        with gr.Tabs(elem_id="tabs") as tabs:
+            shared = Page(page, tabs, chosen, address)
+            with gr.Tab("Train", id="train", elem_id="tab-train") as train:
+                train_tab.build(context, shared)
+            with gr.Tab("Monitor", id="monitor", elem_id="tab-monitor") as monitor:
+                clock = monitor_tab.build(context, shared, monitor)
+            with gr.Tab("Neighbours", id="neighbours", elem_id="tab-neighbours") as neighbours:
+                neighbours_tab.build(context, shared, neighbours)
+
+        quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None}
+        for tab, name in ((train, "train"), (monitor, "monitor"), (neighbours, "neighbours")):
+            # The clock ticks for the tab that shows it alone.
+            tab.select(
+                lambda name=name: ({"tab": name}, gr.Timer(active=name == "monitor")), None, [address, clock], **quiet
+            )
+
+        def open_where_it_says(request: gr.Request) -> tuple[Any, Any]:
+            wanted = dict(request.query_params)
+            known = [run.id for run in context.store.runs() if run.id == wanted.get("run")]
+            tab = wanted.get("tab")
+            return known, gr.Tabs(selected=tab) if tab in TABS else gr.skip()
+
+        page.load(open_where_it_says, None, [chosen, tabs], **quiet)
+    return page
+
+
+def launch_options() -> dict[str, Any]:
+    """What `Blocks.launch` needs for this page: its look, and nothing that leaves this machine."""
+    return {
+        "theme": theme(),
+        "css_paths": sorted((ASSETS / "css").glob("*.css")),
+        "favicon_path": ASSETS / "logo.svg",
+        "footer_links": [],
+        "max_file_size": MAX_UPLOAD,
+        "share": False,
+        "ssr_mode": False,
+        "mcp_server": False,
+        "pwa": False,
+        "strict_cors": True,
+        "run_history": False,
+        "enable_monitoring": False,
+        "show_error": True,
+    }
+
+
+def _header() -> str:
+    logo = (ASSETS / "logo.svg").read_text(encoding="utf-8")
+    return (
+        f'<header class="page-header">{logo}<h1>SimSiam</h1>'
+        "<p>Train a network on pictures without labels, watch it learn, and look inside.</p></header>"
+    )

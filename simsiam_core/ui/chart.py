@@ -1,0 +1,50 @@
+"""The one bridge to plotly: a component that is updated in place, so that zoom and node survive."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from simsiam_core.ui.widgets import widget
+
+
+def plotly_script() -> Path:
+    """plotly.js out of the plotly wheel, found without importing plotly (which takes half a second)."""
+    import importlib.util
+
+    spec = importlib.util.find_spec("plotly")
+    assert spec is not None and spec.origin is not None, "plotly is in requirements.txt"
+    return Path(spec.origin).parent / "package_data" / "plotly.min.js"
+
+
+def plotly_chart(elem_id: str, title: str, note: str = "", value: dict[str, Any] | None = None) -> gr.HTML:
+    """A chart whose value is `figure(…)`; triggers `click` and `select` with the `ids` of the points.
+
+    `title` and `note` (a reading aid) stand above it.
+    """
+    path = plotly_script()
+    gr.set_static_paths([path])
+    return widget(
+        "chart",
+        elem_id,
+        value,
+        head=f'<script src="gradio_api/file={path.as_posix()}"></script>',
+        heading=title,
+        note=note,
+    )
+
+
+def figure(
+    traces: list[dict[str, Any]], layout: dict[str, Any] | None = None, *, revision: str = "", empty: str = ""
+) -> dict[str, Any]:
+    """The value of a chart.
+
+    Args:
+        traces: plotly traces; `customdata` carries dataset ids where points can be clicked.
+        layout: what differs from the page's own layout, which follows the theme.
+        revision: zoom and hidden traces are kept as long as this stays the same.
+        empty: the sentence shown while there are no traces.
+    """
+    return {"data": traces, "layout": layout or {}, "revision": revision, "empty": empty}

@@ -1,0 +1,57 @@
+"""What every tab shares. Nothing in here is state that matters: that is in the run directories."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import gradio as gr
+
+from simsiam_core.features.worker import InspectionWorker
+from simsiam_core.runs import RunStore
+from simsiam_core.ui.series import CurveCache
+from simsiam_core.ui.widgets import widget
+
+
+@dataclass
+class Context:
+    """Where the runs are, and what the server keeps so as not to read it twice."""
+
+    store: RunStore
+    worker: InspectionWorker
+    curves: CurveCache = field(default_factory=CurveCache)
+
+
+@dataclass
+class Page:
+    """The components that tabs share; `chosen` holds the ids of the runs on the charts, the current one first."""
+
+    blocks: gr.Blocks
+    tabs: gr.Tabs
+    chosen: gr.State
+    link: gr.HTML
+
+
+def link() -> gr.HTML:
+    """Keeps the browser's address in step; its value is {"tab": …, "run": …}."""
+    return widget("link", "page-link", visible="hidden")
+
+
+class Sent:
+    """What a page was last sent, by output: a tick that changes nothing sends nothing.
+
+    Lives in a `gr.State`, so a reload starts empty and is sent everything.
+    """
+
+    def __init__(self) -> None:
+        self._tokens: dict[str, Any] = {}
+
+    def update(self, name: str, token: Any, value: Any) -> Any:
+        """`value` if the token is not the one last sent under this name, `gr.skip()` otherwise.
+
+        A callable value is only called when it is needed.
+        """
+        if self._tokens.get(name) == token:
+            return gr.skip()
+        self._tokens[name] = token
+        return value() if callable(value) else value

@@ -1,0 +1,144 @@
+"""The form, generated from the schema: one control a field, with its limits, help and problems beside it."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import gradio as gr
+
+from simsiam_core.config import ConfigError, FieldSpec, allowed, fields, merge, parse
+
+Problems = dict[str, str]  # field path -> one sentence; "" for the config as a whole
+
+
+class Form:
+    """Controls for every field. Values go in and come out as the nested values of a config."""
+
+    def __init__(self) -> None:
+        self.specs = tuple(fields())
+        self.controls: dict[str, gr.components.Component] = {}
+
+    def render(self) -> None:
+        """Place the controls: a group a section, its advanced fields folded."""
+        for section, specs in itertools.groupby(self.specs, key=lambda spec: spec.section):
+            inside = list(specs)
+            with gr.Column(elem_classes="form-section", elem_id=f"form-{inside[0].path.partition('.')[0]}"):
+                gr.HTML(f"<h3>{section}</h3>", elem_classes="form-title", padding=False)
+                self._place([spec for spec in inside if not spec.advanced])
+                if advanced := [spec for spec in inside if spec.advanced]:
+                    titles = ", ".join(spec.title.lower() for spec in advanced)
+                    with gr.Accordion(f"More: {titles}", open=False, elem_classes="form-more"):
+                        self._place(advanced)
+
+    def _place(self, specs: list[FieldSpec]) -> None:
+        with gr.Row(elem_classes="form-grid"):
+            for spec in specs:
+                self.controls[spec.path] = _control(spec)
+
+    @property
+    def inputs(self) -> list[gr.components.Component]:
+        """The controls in the order of the schema."""
+        return [self.controls[spec.path] for spec in self.specs]
+
+    def values(self, given: Sequence[Any]) -> dict[str, Any]:
+        """Nested values of a config from the controls' values, in the order of `inputs`."""
+        nested: dict[str, Any] = {}
+        for spec, value in zip(self.specs, given, strict=True):
+            section, _, name = spec.path.rpartition(".")
+            (nested.setdefault(section, {}) if section else nested)[name] = _read(spec, value)
+        return nested
+
+    def problems(self, values: Mapping[str, Any]) -> Problems:
+        """What is wrong with the values, by field; empty if they make a config."""
+        try:
+            parse(values)
+        except ConfigError as error:
+            return {problem.path: problem.message for problem in error.problems}
+        return {}
+
+    def fill(self, values: Mapping[str, Any]) -> list[Any]:
+        """Updates that put a partial config over the defaults into the controls, problems cleared."""
+        whole = merge(self.defaults(), values)
+        updates = []
+        for spec in self.specs:
+            section, _, name = spec.path.rpartition(".")
+            value = (whole[section] if section else whole)[name]
+            updates.append(gr.update(value=_shown(spec, value), info=_info(spec), **self._look(spec, None, whole)))
+        return updates
+
+    def marks(self, values: Mapping[str, Any], problems: Problems, shown: Problems) -> list[Any]:
+        """Updates that show `problems` where `shown` were; controls that stay as they are get none."""
+        updates: list[Any] = []
+        for spec in self.specs:
+            problem = problems.get(spec.path)
+            changed = problem != shown.get(spec.path) or spec.path in _NEEDED_FOR
+            look = {"info": _info(spec, problem), **self._look(spec, problem, values)}
+            updates.append(gr.update(**look) if changed else gr.skip())
+        return updates
+
+    def defaults(self) -> dict[str, Any]:
+        """Nested values of the schema's defaults."""
+        return self.values([_shown(spec, spec.default) for spec in self.specs])
+
+    @staticmethod
+    def _look(spec: FieldSpec, problem: str | None, values: Mapping[str, Any]) -> dict[str, Any]:
+        look: dict[str, Any] = {"elem_classes": ["field", "has-problem"] if problem else ["field"]}
+        if needed := _NEEDED_FOR.get(spec.path):
+            section, name, value = needed
+            look["visible"] = values[section][name] == value
+        return look
+
+
+# Fields that mean something for one choice only, and are hidden otherwise.
+_NEEDED_FOR = {"data.path": ("data", "source", "folder")}
+
+
+def _control(spec: FieldSpec) -> gr.components.Component:
+    title = f"{spec.title} ({spec.unit})" if spec.unit else spec.title
+    common: dict[str, Any] = {
+        "label": title,
+        "info": _info(spec),
+        "value": _shown(spec, spec.default),
+        "elem_id": "field-" + spec.path.replace(".", "-").replace("_", "-"),
+        "elem_classes": ["field"],
+        "visible": spec.path not in _NEEDED_FOR,
+        "min_width": 200,
+    }
+    if spec.kind == "choice":
+        return gr.Dropdown(choices=list(spec.choices), filterable=False, **common)
+    if spec.kind == "bool":
+        return gr.Checkbox(container=True, **common)
+    if spec.kind == "text":
+        return gr.Textbox(max_lines=1, **common)
+    if _slides(spec):
+        return gr.Slider(minimum=0, maximum=spec.maximum, step=0.01, buttons=[], **common)
+    # No bounds here: gradio would answer a value outside them with a toast; parse() says it beside the field.
+    return gr.Number(step=1 if spec.kind == "int" else None, **common)
+
+
+def _slides(spec: FieldSpec) -> bool:
+    """Augmentation strengths are tried out by hand while the preview follows."""
+    return spec.path.startswith("augmentation.") and spec.maximum is not None and spec.maximum <= 1
+
+
+def _info(spec: FieldSpec, problem: str | None = None) -> str:
+    """The problem, if there is one, in the place of the help: beside the field, where the eye is."""
+    if problem:
+        return problem
+    limits = f" {allowed(spec).capitalize()}." if spec.kind in ("int", "float") and not _slides(spec) else ""
+    return spec.description + limits
+
+
+def _read(spec: FieldSpec, value: Any) -> Any:
+    """A control's value as the schema takes it: no text is no value, and 3.0 is a whole number."""
+    if spec.optional and value in (None, ""):
+        return None
+    if spec.kind == "int" and isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
+
+
+def _shown(spec: FieldSpec, value: Any) -> Any:
+    return "" if value is None and spec.kind == "text" else value

@@ -1,0 +1,34 @@
+"""What the network will be shown: pictures beside two augmented views of each, made by the worker."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from simsiam_core.config import Config
+from simsiam_core.features.worker import InspectionWorker, WorkError
+from simsiam_core.ui.cards import data_uri
+
+PAIRS = 6
+
+
+def view_pairs(worker: InspectionWorker, config: Config, seed: int) -> Iterator[dict[str, Any]]:
+    """Values for the widget `views`: what is being done, then the pairs or the sentence that says why not."""
+    from simsiam_core.features import inspection  # brings torch, which the page must not wait for
+
+    task = worker.submit(inspection.preview, config.model_dump(), PAIRS, seed)
+    for fraction, text in task.watch(every=0.5):
+        if fraction > 0:
+            yield {"pairs": [], "note": f"{text} … {fraction:.0%}"}
+    try:
+        pairs = task.result()
+    except WorkError as error:
+        yield {"pairs": [], "note": str(error)}
+        return
+    yield {
+        "pairs": [
+            {"id": pair.id, "original": data_uri(pair.original), "views": [data_uri(view) for view in pair.views]}
+            for pair in pairs
+        ],
+        "note": "",
+    }

@@ -1,0 +1,40 @@
+"""What a config means, in numbers and words that follow the form."""
+
+from __future__ import annotations
+
+import html
+
+from simsiam_core.config import Config, ConfigError
+
+_STEMS = {
+    "cifar": "3×3, stride 1, no pooling: full resolution, right for 32 px",
+    "stride2": "3×3, stride 2: a quarter of the work, a little less detail",
+    "imagenet": "7×7, stride 2, max-pool: for 96 px and more; at 32 px it costs about ten points",
+}
+
+
+def summary(config: Config) -> str:
+    """The derived values of a config as an HTML definition list."""
+    from simsiam_core.data import count_train  # brings torch, which the page must not wait for
+
+    batch, epochs = config.training.batch_size, config.training.epochs
+    rows = [("Learning rate", f"{config.lr:.4g} = {config.optimiser.base_lr:g} × {batch:,} / 256")]
+    try:
+        images = count_train(config.data)
+    except ConfigError:
+        images = None  # said beside the field on Start
+    if images:
+        steps = images // batch
+        rows.append(("Steps", f"{steps:,} an epoch, {steps * epochs:,} in all ({images:,} training images)"))
+    model = config.model
+    features = model.width * 8 * (4 if model.backbone == "resnet50" else 1)
+    rows.append(("Representation", f"{features:,} numbers an image, from {model.backbone} at width {model.width}"))
+    rows.append(("Stem", _STEMS[model.stem]))
+    for off, sentence in (
+        (not model.stop_gradient, "Without stop-gradient the network is expected to collapse."),
+        (not model.predictor, "Without a predictor the network is expected to collapse."),
+    ):
+        if off:
+            rows.append(("Ablation", sentence))
+    cells = "".join(f"<dt>{html.escape(term)}</dt><dd>{html.escape(text)}</dd>" for term, text in rows)
+    return f'<dl class="summary">{cells}</dl>'

@@ -1,0 +1,36 @@
+"""The page's own components: a script from assets/js behind `gr.HTML`, values in as JSON, events out.
+
+They are made by functions and not by subclasses because gradio writes a `.pyi` file next to every
+subclass of a component.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import gradio as gr
+
+from simsiam_core.ui.theme import ASSETS
+
+
+@cache
+def script(name: str) -> str:
+    """The text of `assets/js/<name>.js`."""
+    return (ASSETS / "js" / f"{name}.js").read_text(encoding="utf-8")
+
+
+def widget(name: str, elem_id: str, value: Any = None, **options: Any) -> gr.HTML:
+    """A component drawn by `assets/js/<name>.js` into an empty div that no update ever replaces.
+
+    The script finds `element`, `props.value`, `watch`, `trigger` and `upload`; text reaches the page
+    through `textContent` alone, so nothing a folder or a file is called can become markup.
+    """
+    return gr.HTML(
+        value,
+        elem_id=elem_id,
+        html_template=f'<div class="{name}"></div>',
+        js_on_load=script(name),
+        apply_default_css=False,
+        **options,
+    )

@@ -1,0 +1,83 @@
+"""The floors: a folder imports only from floors below its own, and the core knows no user interface."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "simsiam_core"
+FLOORS = {
+    "config": 1,
+    "data": 2,
+    "runs": 2,
+    "model": 3,
+    "jobs": 3,
+    "features": 4,
+    "training": 5,
+    "evaluation": 5,
+    "ui": 6,
+    "cli": 6,
+    "__main__": 7,
+}
+UI_LIBRARIES = {"gradio", "plotly"}
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
+def imports(path: Path) -> set[str]:
+    """Every module a file imports, anywhere in it."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            assert node.level == 0, f"{path}: relative import"
+            found.add(node.module)
+            if node.module == "simsiam_core":
+                found |= {f"simsiam_core.{alias.name}" for alias in node.names}
+    return found
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_imports_point_downwards(path: Path) -> None:
+    folder = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    if folder == "__init__":
+        return
+    for module in imports(path):
+        parts = module.split(".")
+        if parts[0] == "simsiam_core" and len(parts) > 1 and parts[1] != folder:
+            assert FLOORS[parts[1]] < FLOORS[folder], f"{path} imports {module} from its own floor or above"
+        if parts[0] in UI_LIBRARIES:
+            assert folder == "ui", f"{path} imports {module}"
+
+
+def test_jobs_rest_on_runs_and_config_alone() -> None:
+    for path in (PACKAGE / "jobs").glob("*.py"):
+        ours = {m.split(".")[1] for m in imports(path) if m.startswith("simsiam_core.")}
+        assert ours <= {"jobs", "runs", "config"}
+
+
+def test_every_folder_has_a_floor() -> None:
+    folders = {p.relative_to(PACKAGE).parts[0].removesuffix(".py") for p in MODULES} - {"__init__"}
+    assert folders <= FLOORS.keys()
+
+
+def test_the_core_imports_without_the_page_and_umap() -> None:
+    """As on a GPU box with neither gradio nor plotly nor umap-learn."""
+    code = """
+import sys
+for name in ("gradio", "plotly", "umap", "sklearn", "pandas"):
+    sys.modules[name] = None  # any import of it raises ImportError
+import simsiam_core.training.worker, simsiam_core.features.bank, simsiam_core.jobs, simsiam_core.cli
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, timeout=120)
+
+
+def test_the_terminal_starts_without_torch() -> None:
+    """A job announces itself, and `runs list` answers, before the seconds that importing torch takes."""
+    code = "import sys, simsiam_core.cli as cli; cli.build_parser(); sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, timeout=60)

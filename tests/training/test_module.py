@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import pytest
+import pytorch_lightning as pl
+from conftest import tiny
+
+from simsiam_core.config import Config
+from simsiam_core.data import load
+from simsiam_core.training.module import SimSiamModule
+from simsiam_core.training.schedule import lr_factor
+
+
+class Record(pl.Callback):
+    """Losses, and the learning rates that each step really used."""
+
+    def __init__(self) -> None:
+        self.losses: list[float] = []
+        self.spreads: list[float] = []
+        self.rates: list[dict[str, float]] = []
+
+    def on_before_optimizer_step(self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer) -> None:
+        self.rates.append({group["name"]: group["lr"] for group in optimizer.param_groups})
+
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module, outputs, batch, batch_idx) -> None:
+        self.losses.append(outputs["loss"].item())
+        self.spreads.append(outputs["std"].item())
+
+
+def trained(config: Config, steps: int = -1) -> tuple[SimSiamModule, Record]:
+    pl.seed_everything(config.training.seed, verbose=False)
+    module, record = SimSiamModule(config, load(config.data)), Record()
+    trainer = pl.Trainer(
+        accelerator="cpu",
+        max_epochs=config.training.epochs,
+        max_steps=steps,
+        callbacks=[record],
+        logger=False,
+        enable_checkpointing=False,
+        enable_model_summary=False,
+        enable_progress_bar=False,
+    )
+    trainer.fit(module)
+    return module, record
+
+
+def test_the_learning_rate_follows_the_formula_at_every_step() -> None:
+    config = tiny(optimiser={"warmup_epochs": 1})
+    _, record = trained(config)
+    expected = [config.lr * lr_factor(step, warmup_steps=4, total_steps=12) for step in range(12)]
+    assert [r["encoder"] for r in record.rates] == pytest.approx(expected)
+    assert [r["predictor"] for r in record.rates] == pytest.approx(expected)
+
+
+def test_a_constant_predictor_rate_leaves_the_encoder_decaying() -> None:
+    config = tiny(optimiser={"warmup_epochs": 0, "predictor_lr": "constant"})
+    _, record = trained(config)
+    assert {r["predictor"] for r in record.rates} == {config.lr}
+    assert record.rates[-1]["encoder"] < 0.1 * config.lr
+
+
+def test_weight_decay_spares_norms_and_biases_when_asked() -> None:
+    config = tiny(optimiser={"decay_norm_and_bias": False})
+    module = SimSiamModule(config, load(config.data))
+    for group in module._parameter_groups():
+        assert {p.ndim > 1 for p in group["params"]} == {group["weight_decay"] > 0}
+
+
+def test_two_steps_give_the_golden_losses() -> None:
+    """Weights, data, order, augmentation and loss together: a change of any of them shows here."""
+    _, record = trained(tiny(), steps=2)
+    assert record.losses == pytest.approx(GOLDEN_LOSSES, abs=2e-5)
+
+
+GOLDEN_LOSSES = [0.0, 0.0]
+
+
+def test_views_and_order_come_from_the_seed() -> None:
+    first, again = trained(tiny(), steps=3)[1].losses, trained(tiny(), steps=3)[1].losses
+    assert first == again
+    assert trained(tiny(training={"seed": 1}), steps=3)[1].losses != first
+
+
+def test_batch_statistics_are_per_view() -> None:
+    """The running mean after one step is the momentum mix of two updates, one for each view."""
+    config = tiny()
+    module, _ = trained(config, steps=1)
+    assert int(module.network.backbone.bn1.num_batches_tracked) == 2
+
+
+def test_collapse_shows_without_stop_gradient() -> None:
+    """The ablation of section 4.1: the loss runs to −1 and the spread of z to a fraction of what it was."""
+    config = tiny(model={"stop_gradient": False}, training={"epochs": 40})
+    _, record = trained(config)
+    assert sum(record.spreads[-5:]) < 0.3 * sum(record.spreads[:5])
+    assert sum(record.losses[-5:]) / 5 < -0.9
