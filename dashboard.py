@@ -27,7 +27,8 @@ def main(arguments: list[str] | None = None) -> int:
     port = _free_port(options.host, options.port)
     if port is None:
         last = options.port + NEXT_PORTS - 1
-        print(f"No port from {options.port} to {last} can be opened on {options.host}; give another --port or --host.")
+        sentence = f"No port from {options.port} to {last} can be opened on {options.host}"
+        print(f"{sentence}; give another --port or --host.", file=sys.stderr)
         return 2
     if port != options.port:
         print(f"Port {options.port} is in use; taking {port}.", flush=True)
@@ -49,7 +50,10 @@ def main(arguments: list[str] | None = None) -> int:
             quiet=True,
             **launch_options(),
         )
-        print(f"SimSiam dashboard: {address}  (runs in {options.runs_dir.resolve()}; Ctrl-C ends it)", flush=True)
+        print(
+            f"SimSiam dashboard: {address}  (runs in {options.runs_dir.resolve()}; Ctrl-C ends it)",
+            flush=True,
+        )
         if not options.no_browser and _has_display():
             threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
         page.block_thread()
@@ -61,7 +65,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
     parser.add_argument("--port", type=_port, default=7860, help="port, or the next free one (%(default)s)")
     parser.add_argument("--runs-dir", type=Path, default=Path("runs"), help="folder of runs (%(default)s)")
-    parser.add_argument("--auth", type=_user, metavar="USER:PASSWORD", help="ask for these; needed on other hosts")
+    parser.add_argument(
+        "--auth", type=_user, metavar="USER:PASSWORD", help="ask for these; needed on other hosts"
+    )
     parser.add_argument("--no-browser", action="store_true", help="do not open a browser")
     return parser
 
@@ -91,7 +97,9 @@ def _is_loopback(host: str) -> bool:
 def _free_port(host: str, first: int) -> int | None:
     for port in range(first, min(first + NEXT_PORTS, 65_536)):
         try:
-            with socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET):
+            with socket.create_server(
+                (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET
+            ):
                 return port
         except OSError:
             continue
@@ -99,7 +107,9 @@ def _free_port(host: str, first: int) -> int | None:
 
 
 def _has_display() -> bool:
-    return sys.platform in ("darwin", "win32") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+    return sys.platform in ("darwin", "win32") or bool(
+        os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    )
 
 
 if __name__ == "__main__":

@@ -20,9 +20,10 @@ FLOORS = {
     "features": 4,
     "training": 5,
     "evaluation": 5,
+    "bench": 6,
     "ui": 6,
-    "cli": 6,
-    "__main__": 7,
+    "cli": 7,
+    "__main__": 8,
 }
 UI_LIBRARIES = {"gradio", "plotly"}
 MODULES = sorted(PACKAGE.rglob("*.py"))

@@ -10,8 +10,7 @@ empty.className = "chart-empty";
 const plot = root.appendChild(document.createElement("div"));
 plot.className = "chart-plot";
 
-const buttons = ["select2d", "lasso2d", "autoScale2d", "zoomIn2d", "zoomOut2d", "toImage"];
-const config = { displaylogo: false, responsive: false, modeBarButtonsToRemove: buttons, doubleClick: "reset" };
+const config = { displaylogo: false, responsive: false, modeBarButtons: [["zoom2d", "pan2d", "resetScale2d", "toImage"]], doubleClick: "reset" };
 let drawn = false;
 
 function pageLayout() {
@@ -24,7 +23,7 @@ function pageLayout() {
   return {
     axis,
     layout: {
-      autosize: true, margin: { l: 8, r: 12, t: 8, b: 8 }, hovermode: "x unified", showlegend: false,
+      autosize: false, margin: { l: 8, r: 12, t: 8, b: 8 }, hovermode: "x unified", showlegend: false,
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
       font: { family: css.fontFamily, size: 12, color: colour("--body-text-color-subdued") },
       hoverlabel: { bgcolor: colour("--background-fill-primary"), bordercolor: colour("--border-color-primary"),
@@ -35,7 +34,24 @@ function pageLayout() {
   };
 }
 
+let waiting = false;
+let busy = Promise.resolve();
+
+// At most one drawing a frame, and never two at once: plotly finishes later than it returns.
 function draw() {
+  if (waiting) return;
+  waiting = true;
+  requestAnimationFrame(() => {
+    waiting = false;
+    busy = busy.then(render).then(() => drawn && !fits() && draw());
+  });
+}
+
+const fits = () =>
+  !plot.clientWidth ||
+  (plot._fullLayout.width === plot.clientWidth && plot._fullLayout.height === plot.clientHeight);
+
+async function render() {
   title.textContent = props.heading || "";
   note.textContent = props.note || "";
   const value = props.value || {};
@@ -47,9 +63,9 @@ function draw() {
   const { axis, layout } = pageLayout();
   const own = value.layout || {};
   const full = { ...layout, ...own, xaxis: { ...axis, ...own.xaxis }, yaxis: { ...axis, ...own.yaxis },
-                 uirevision: value.revision || "same" };
+                 width: plot.clientWidth, height: plot.clientHeight, uirevision: value.revision || "same" };
   // Plotly writes into what it is given; a copy keeps the component's value, and its change test, clean.
-  Plotly.react(plot, structuredClone(traces), full, config);
+  await Plotly.react(plot, structuredClone(traces), full, config);
   if (!drawn) {
     drawn = true;
     plot.on("plotly_click", (event) => trigger("click", { ids: ids(event.points) }));
@@ -60,10 +76,6 @@ function draw() {
 const ids = (points) => (points || []).map((point) => point.customdata).filter((id) => id !== undefined);
 
 watch(["value", "heading", "note"], draw);
-new ResizeObserver(() => {
-  if (!plot.clientWidth) return;
-  if (drawn) Plotly.Plots.resize(plot);
-  else draw();
-}).observe(plot);
+new ResizeObserver(() => (!drawn || !fits()) && draw()).observe(plot);
 new MutationObserver(draw).observe(document.body, { attributeFilter: ["class"] });
 draw();

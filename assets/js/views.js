@@ -15,17 +15,21 @@ function picture(src, alt) {
 function draw() {
   const { pairs = [], note: text = "" } = props.value || {};
   note.textContent = text;
-  const heads = ["picture", "view 1", "view 2"].map((name) => {
-    const head = document.createElement("span");
-    head.textContent = name;
-    return head;
-  });
-  const cells = pairs.flatMap(({ id, original, views }) => [
-    picture(original, id),
-    picture(views[0], `First view of ${id}`),
-    picture(views[1], `Second view of ${id}`),
-  ]);
-  grid.replaceChildren(...(cells.length ? [...heads, ...heads.map((head) => head.cloneNode(true)), ...cells] : []));
+  grid.replaceChildren(
+    ...pairs.map(({ id, original, views }) => {
+      const pair = document.createElement("div");
+      pair.className = "views-pair";
+      for (const name of ["picture", "view 1", "view 2"]) {
+        pair.appendChild(document.createElement("span")).textContent = name;
+      }
+      pair.append(
+        picture(original, id),
+        picture(views[0], `First view of ${id}`),
+        picture(views[1], `Second view of ${id}`),
+      );
+      return pair;
+    }),
+  );
 }
 
 watch("value", draw);

@@ -5,13 +5,15 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from pydantic_settings import BaseSettings, CliSettingsSource
+from pydantic_settings import BaseSettings, CliSettingsSource, SettingsConfigDict
 
 from simsiam_core.config import Config, fields
 
 
 class _Flags(Config, BaseSettings):
     """The schema as settings, so that pydantic-settings makes `--training.batch-size` and `--batch-size` of it."""
+
+    model_config = SettingsConfigDict(extra="forbid")
 
 
 class SchemaFlags:

@@ -13,10 +13,14 @@ from simsiam_core.config import ConfigError
 
 def add_to(commands: Any) -> None:
     """Add the command's parser."""
-    parser = commands.add_parser("neighbours", help="find the images most alike to a picture", description=__doc__)
+    parser = commands.add_parser(
+        "neighbours", help="find the images most alike to a picture", description=__doc__
+    )
     add_run(parser)
     add_json(parser)
-    parser.add_argument("--checkpoint", default="last", metavar="NAME", help="'last' (default) or 'epoch=0010'")
+    parser.add_argument(
+        "--checkpoint", default="last", metavar="NAME", help="'last' (default) or 'epoch=0010'"
+    )
     parser.add_argument("--split", default="train", choices=("train", "test"), help="where to look")
     parser.add_argument("-k", type=int, default=10, help="how many neighbours (default: 10)")
     parser.add_argument("--temperature", type=float, default=None, help="of the vote (default: the run's)")
@@ -45,8 +49,15 @@ def _neighbours(arguments: argparse.Namespace) -> int:
     if arguments.json:
         found = [{"id": n.id, "label": n.label, "similarity": n.similarity} for n in answer.neighbours]
         votes = [{"label": v.label, "share": v.share, "weight": v.weight} for v in answer.votes]
-        stamp = {"run": run.id, "checkpoint": arguments.checkpoint, "split": arguments.split, "layer": "backbone"}
-        print_json({**stamp, "k": arguments.k, "temperature": temperature, "neighbours": found, "votes": votes})
+        stamp = {
+            "run": run.id,
+            "checkpoint": arguments.checkpoint,
+            "split": arguments.split,
+            "layer": "backbone",
+        }
+        print_json(
+            {**stamp, "k": arguments.k, "temperature": temperature, "neighbours": found, "votes": votes}
+        )
         return 0
     for rank, neighbour in enumerate(answer.neighbours, start=1):
         print(f"{rank:>4}  {neighbour.similarity:.4f}  {neighbour.label or '':<16} {neighbour.id}")

@@ -75,4 +75,9 @@ def _stop(arguments: argparse.Namespace) -> int:
 
 def _summary(run: RunDirectory) -> dict[str, Any]:
     status = run.status()
-    return {"run": run.id, "path": str(run.path), **status.model_dump(), "progress": round(status.progress, 4)}
+    return {
+        "run": run.id,
+        "path": str(run.path),
+        **status.model_dump(),
+        "progress": round(status.progress, 4),
+    }

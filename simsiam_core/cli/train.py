@@ -26,7 +26,9 @@ def add_to(commands: Any) -> None:
         "train", help="train a run in the foreground", allow_abbrev=False, description=__doc__
     )
     parser.add_argument("--preset", metavar="NAME", help=f"start from a preset: {', '.join(presets())}")
-    parser.add_argument("--config", type=Path, metavar="FILE", help="settings from a YAML file, over the preset's")
+    parser.add_argument(
+        "--config", type=Path, metavar="FILE", help="settings from a YAML file, over the preset's"
+    )
     parser.add_argument("--run", type=Path, metavar="DIR", help="train a run directory that exists already")
     add_save_dir(parser)
     add_json(parser)

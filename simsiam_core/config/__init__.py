@@ -4,7 +4,6 @@ from simsiam_core.config.fields import FieldSpec, fields
 from simsiam_core.config.files import PRESETS_DIR, Preset, dump_yaml, merge, preset, presets, read_yaml
 from simsiam_core.config.problems import ConfigError, Problem, allowed, parse
 from simsiam_core.config.schema import (
-    SCHEMA_VERSION,
     AugmentationConfig,
     CheckpointConfig,
     Config,
@@ -17,7 +16,6 @@ from simsiam_core.config.schema import (
 
 __all__ = [
     "PRESETS_DIR",
-    "SCHEMA_VERSION",
     "AugmentationConfig",
     "CheckpointConfig",
     "Config",

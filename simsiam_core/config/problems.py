@@ -49,7 +49,9 @@ def _in_words(error: dict[str, Any]) -> Problem:
         return Problem(path, message)
     spec = next((s for s in fields() if s.path == path), None)
     if kind == "extra_forbidden":
-        known = sorted(s.name if "." in path else s.path.split(".")[0] for s in fields() if _siblings(s, path))
+        known = sorted(
+            s.name if "." in path else s.path.split(".")[0] for s in fields() if _siblings(s, path)
+        )
         return Problem(path, f"Unknown setting {path}; known here: {', '.join(dict.fromkeys(known))}.")
     title = f"{spec.title} ({path})" if spec else path
     shown = "empty" if given in (None, "") else repr(given) if isinstance(given, str) else f"{given}"
@@ -69,7 +71,9 @@ def allowed(spec: FieldSpec) -> str:
     if spec.kind == "bool":
         return "true or false"
     if spec.kind == "text":
-        return "text of at most 40 letters, digits, spaces, dots and hyphens" if spec.path == "name" else "text"
+        return (
+            "text of at most 40 letters, digits, spaces, dots and hyphens" if spec.path == "name" else "text"
+        )
     noun = "a whole number" if spec.kind == "int" else "a number"
     low = f"{spec.minimum:g}" if spec.minimum is not None and abs(spec.minimum) < 1e5 else spec.minimum
     high = f"{spec.maximum:.10g}" if spec.maximum is not None else None

@@ -10,15 +10,18 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-SCHEMA_VERSION = 1
-
 
 def setting(
     default: Any, title: str, description: str, *, unit: str = "", advanced: bool = False, **bounds: Any
 ) -> Any:
     """One hyperparameter. `advanced` ones are folded away in the form; `unit` stands behind the title."""
-    extra = {"unit": unit, "advanced": advanced}
-    return Field(default, title=title, description=description, json_schema_extra=extra, **bounds)
+    return Field(
+        default,
+        title=title,
+        description=description,
+        json_schema_extra={"unit": unit, "advanced": advanced},
+        **bounds,
+    )
 
 
 class Section(BaseModel):
@@ -68,9 +71,7 @@ class AugmentationConfig(Section, title="Augmentation"):
     crop_scale_max: float = setting(
         1.0, "Largest crop", "Random-resized-crop: greatest share of the picture's area.", gt=0, le=1
     )
-    flip_probability: float = setting(
-        0.5, "Flip probability", "Chance of a horizontal flip.", ge=0, le=1
-    )
+    flip_probability: float = setting(0.5, "Flip probability", "Chance of a horizontal flip.", ge=0, le=1)
     jitter_probability: float = setting(
         0.8, "Jitter probability", "Chance that a view's colours are jittered.", ge=0, le=1
     )
@@ -136,9 +137,7 @@ class ModelConfig(Section, title="Network"):
         "Whether the last batch norm of the projector has a weight and a bias.",
         advanced=True,
     )
-    predictor: bool = setting(
-        True, "Predictor", "Off is an ablation: the network collapses.", advanced=True
-    )
+    predictor: bool = setting(True, "Predictor", "Off is an ablation: the network collapses.", advanced=True)
     predictor_hidden: int = setting(
         512, "Predictor hidden dimension", "Bottleneck of the predictor.", ge=4, le=8192
     )
@@ -207,9 +206,13 @@ class CheckpointConfig(Section, title="Checkpoints"):
 class Config(Section):
     """Everything that decides a run."""
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[1] = 1
     name: str = setting(
-        "", "Name", "Part of the run's id; letters, digits and hyphens.", max_length=40, pattern=r"^[\w\- .]*$"
+        "",
+        "Name",
+        "Part of the run's id; letters, digits and hyphens.",
+        max_length=40,
+        pattern=r"^[\w\- .]*$",
     )
     data: DataConfig = DataConfig()
     augmentation: AugmentationConfig = AugmentationConfig()

@@ -1,8 +1,8 @@
 """Two random views of every picture, made for the whole batch at once on whatever device it lies on.
 
-The transforms and their order are SimSiam's: random-resized-crop, colour jitter, grey, blur, flip. For equal
-parameters the pictures equal those of `torchvision.transforms.functional` on float tensors. Nothing here waits for
-the device: no value is read back, and every shape is known beforehand.
+The transforms and their order are SimSiam's: random-resized-crop, colour jitter, grey, blur, flip. For
+equal parameters the pictures equal those of `torchvision.transforms.functional` on float tensors. Nothing
+here waits for the device: no value is read back, and every shape is known beforehand.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ class Augmentation:
         )
 
     def apply(self, images: Tensor, parameters: Parameters) -> Tensor:
-        """Views of uint8 [n, 3, S, S]: float32 [n, 3, S, S], normalised. Raises ValueError for other shapes."""
+        """Views of uint8 [n, 3, S, S], as float32, normalised. Raises ValueError for other shapes."""
         mean, std = _constants(self.mean, self.std, images.device)
         return (self.pictures(images, parameters) - mean) / std
 
@@ -130,7 +130,7 @@ class Augmentation:
         return (down * (size - height + 1)).floor(), (across * (size - width + 1)).floor(), height, width
 
     def _crop_and_flip(self, images: Tensor, p: Parameters) -> Tensor:
-        """Bilinear, from one grid. A crop is never larger than the view, so antialiasing would change nothing."""
+        """Bilinear, from one grid. No crop is larger than the view, so antialiasing would change nothing."""
         size = self.size
         steps = (torch.arange(size, device=images.device) + 0.5) / size
         x_steps = torch.where(p.flip[:, None], 1 - steps, steps)
@@ -159,7 +159,7 @@ class Augmentation:
         return views
 
     def _blur(self, views: Tensor, sigma: Tensor) -> Tensor:
-        """Separable Gaussian out to three standard deviations of the strongest blur, reflected at the edges."""
+        """Separable Gaussian, out to three times the strongest sigma, reflected at the edges."""
         radius = min(math.ceil(3 * self.config.blur_sigma_max), self.size - 1)
         offsets = torch.arange(-radius, radius + 1, device=views.device)
         kernel = torch.exp(-0.5 * (offsets / sigma.clamp(min=1e-3)[:, None]).square())
@@ -172,9 +172,7 @@ class Augmentation:
         return views
 
 
-def normalise(
-    images: Tensor, mean: tuple[float, float, float], std: tuple[float, float, float]
-) -> Tensor:
+def normalise(images: Tensor, mean: tuple[float, float, float], std: tuple[float, float, float]) -> Tensor:
     """The evaluation transform: uint8 [N, 3, S, S] as float32 with mean 0 and std 1 in each channel."""
     centre, scale = _constants(mean, std, images.device)
     return (images.float() / 255 - centre) / scale
@@ -191,7 +189,9 @@ def _pixels(start: Tensor, length: Tensor, steps: Tensor) -> Tensor:
 
 
 @lru_cache(maxsize=64)
-def _constants(mean: tuple[float, ...], std: tuple[float, ...], device: torch.device) -> tuple[Tensor, Tensor]:
+def _constants(
+    mean: tuple[float, ...], std: tuple[float, ...], device: torch.device
+) -> tuple[Tensor, Tensor]:
     """Kept on the device, because copying them there for every batch would wait for it."""
     mean_tensor, std_tensor = torch.tensor([mean, std], device=device).view(2, 1, 3, 1, 1)
     return mean_tensor, std_tensor

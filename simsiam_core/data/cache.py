@@ -43,9 +43,9 @@ def cache_dir() -> Path:
 def stored(name: str, image_size: int, write: Callable[[BinaryIO], Contents]) -> Splits:
     """The pictures cached under `name`, memory-mapped; `write` is called when they are not there yet.
 
-    `write` appends uint8 pixels, [3, S, S] a picture, to a file and says what they are. The cache appears under
-    its name only when complete, so two processes may write it at once: the first to finish wins. Raises
-    ConfigError when the cache folder cannot be written or the disk is full.
+    `write` appends uint8 pixels, [3, S, S] a picture, to a file and says what they are. The cache appears
+    under its name only when complete, so two processes may write it at once: the first to finish wins.
+    Raises ConfigError when the cache folder cannot be written or the disk is full.
     """
     folder = cache_dir() / "decoded" / name
     if not _complete(folder, image_size):
@@ -54,8 +54,8 @@ def stored(name: str, image_size: int, write: Callable[[BinaryIO], Contents]) ->
         except OSError as error:
             raise ConfigError.at(
                 "data.source",
-                f"Decoded pictures cannot be kept in {cache_dir()} ({error.strerror or error}); make room there, "
-                "or set SIMSIAM_CACHE to a folder with more.",
+                f"Decoded pictures cannot be kept in {cache_dir()} ({error.strerror or error}); "
+                "make room there, or set SIMSIAM_CACHE to a folder with more.",
             ) from None
     contents = _contents(folder)
     images = _mapped(folder / "images.uint8", len(contents.ids), image_size)

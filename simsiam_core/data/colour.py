@@ -1,4 +1,4 @@
-"""The arithmetic of colour jitter on batches of RGB pictures in 0..1, [n, 3, H, W], parameters per picture."""
+"""The arithmetic of colour jitter on batches of RGB pictures in 0..1, [n, 3, H, W], each with its own factors."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def luma(images: Tensor) -> Tensor:
 def blend(images: Tensor, kind: Tensor, factor: Tensor) -> Tensor:
     """Brightness, contrast or saturation, chosen per picture: the same mixture with different partners.
 
-    factor × picture + (1 - factor) × partner, clamped to 0..1. The partner is black for brightness, the mean grey
-    for contrast, and each pixel's own grey for saturation. A factor of 1 leaves a picture exactly as it is.
+    factor × picture + (1 - factor) × partner, clamped to 0..1. The partner is black for brightness, the
+    mean grey for contrast, and each pixel's own grey for saturation. A factor of 1 changes nothing at all.
     `kind` int64 [n], `factor` [n].
     """
     kind, factor = kind.view(-1, 1, 1, 1), factor.view(-1, 1, 1, 1)
@@ -30,7 +30,7 @@ def blend(images: Tensor, kind: Tensor, factor: Tensor) -> Tensor:
 
 
 def shift_hue(images: Tensor, shift: Tensor) -> Tensor:
-    """Turn every picture's hue by `shift` [n], a share of the colour circle, keeping HSV saturation and value.
+    """Turn each picture's hue by `shift` [n], a share of the colour circle; HSV saturation and value stay.
 
     With hue h on a circle of length 6, greatest channel V and chroma C (greatest less smallest), a channel is
     V - C × clamp(2 - |(h + offset) mod 6 - 3|, 0, 1), with offsets 0, 4 and 2 for red, green and blue.

@@ -42,10 +42,10 @@ class Listing:
 def list_folder(path: str) -> Listing:
     """Sort a folder's pictures into splits and classes, by name alone. Raises ConfigError at data.path.
 
-    Layouts: `train/<class>/…` with `test/<class>/…` (or `val/`); `<class>/…`; or pictures with no class folders,
-    which have no labels. Fewer than two classes count as none. Labelled pictures without a test split give up a
-    tenth of each class for one, always the same pictures. Hidden files, and links that lead out of the folder,
-    are left out.
+    Layouts: `train/<class>/…` with `test/<class>/…` (or `val/`); `<class>/…`; or pictures with no class
+    folders, which have no labels. Fewer than two classes count as none. Labelled pictures without a test split
+    give up a tenth of each class for one, always the same pictures. Hidden files, and links that lead out of
+    the folder, are left out.
     """
     root = Path(path).expanduser()
     if not root.exists():
@@ -105,10 +105,10 @@ def _hold_out(listing: Listing) -> Listing:
 
 
 def load_folder(path: str, image_size: int, progress: Progress) -> tuple[Splits, str]:
-    """Decode a folder, or map what was decoded before; also the name of its cache, which identifies the pictures.
+    """Decode a folder, or map what was decoded before; also the name of its cache, which identifies it.
 
-    Ids are relative paths. Pictures that cannot be read are skipped and named. Raises ConfigError at data.path
-    when there is nothing to train on.
+    Ids are relative paths. Pictures that cannot be read are skipped and named. Raises ConfigError at
+    data.path when there is nothing to train on.
     """
     listing = list_folder(path)
     identity = json.dumps([1, str(listing.root), image_size, listing.files, listing.skipped])

@@ -73,8 +73,8 @@ class Splits:
 class Dataset(Splits):
     """Splits ready for use.
 
-    `mean` and `std` are those of the training pictures, per channel, on the scale 0..1; `fingerprint` is equal
-    for equal pictures in equal order; `skipped` holds "path: reason" for every picture left out.
+    `mean` and `std` are those of the training pictures, per channel, on the scale 0..1; `fingerprint` is
+    equal for equal pictures in equal order; `skipped` holds "path: reason" for every picture left out.
     """
 
     mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
@@ -86,7 +86,7 @@ class Dataset(Splits):
         chosen = {"train": self.train, "test": self.test}.get(name)
         if chosen is None:
             reason = "These pictures have no test split" if name == "test" else f"There is no split {name!r}"
-            raise ValueError(f"{reason}; choose 'train'{' or test' if self.test is not None else ''}.")
+            raise ValueError(f"{reason}; choose 'train'{" or 'test'" if self.test is not None else ''}.")
         return chosen
 
 

@@ -11,7 +11,7 @@ import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
-# Named, so that no upload reaches a decoder that starts another program (as EPS does) or is rarely looked after.
+# Named, so that no upload reaches a decoder that starts another program, as EPS does.
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
 SUFFIXES = frozenset(
     (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".pbm")
@@ -28,7 +28,7 @@ class PictureError(ValueError):
 
 
 def read_picture(source: Path | bytes, size: int) -> Tensor:
-    """A picture as uint8 [3, size, size]: upright, RGB, transparency on white, shorter side resized, centre cut.
+    """A picture as uint8 [3, size, size]: upright, RGB, transparency on white, centre square, resized.
 
     Resizing is bilinear with antialiasing. Size limits are checked on the header, before anything is decoded.
     Raises PictureError for what is not a picture, is damaged, or is too large.
@@ -53,7 +53,9 @@ def read_picture(source: Path | bytes, size: int) -> Tensor:
     except FileNotFoundError:
         raise PictureError("The file is no longer there.") from None
     except Exception as error:  # decoders meet hostile files and raise anything
-        raise PictureError(f"The picture is damaged or incomplete ({error or type(error).__name__}).") from None
+        raise PictureError(
+            f"The picture is damaged or incomplete ({error or type(error).__name__})."
+        ) from None
 
 
 def _too_large(megapixels: str) -> str:
@@ -67,7 +69,7 @@ def _square(image: Image.Image, size: int) -> Tensor:
     if upright.size != (size, size):
         left, top = (upright.width - side) / 2, (upright.height - side) / 2
         box = (left, top, left + side, top + side)
-        upright = upright.resize((size, size), Image.Resampling.BILINEAR, box=box, reducing_gap=3.0)
+        upright = upright.resize((size, size), Image.Resampling.BILINEAR, box=box)
     return torch.from_numpy(np.array(upright)).permute(2, 0, 1).contiguous()
 
 
@@ -77,7 +79,7 @@ def _rgb(image: Image.Image) -> Image.Image:
     elif image.mode in ("I", "F"):  # no scale is agreed upon for these: darkest to black, brightest to white
         values = np.nan_to_num(np.asarray(image, dtype=np.float64))
         values -= values.min()
-        image = Image.fromarray((values * (255 / max(values.max(), 1e-9))).round().astype(np.uint8))
+        image = Image.fromarray((values * 255 / max(values.max(), 1e-9)).round().astype(np.uint8))
     if image.has_transparency_data:
         above = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", above.size, "white"), above)

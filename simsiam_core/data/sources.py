@@ -54,7 +54,7 @@ def count_train(config: DataConfig) -> int | None:
 
 
 def channel_statistics(images: ImageSet) -> tuple[Triple, Triple]:
-    """Mean and standard deviation of each channel on the scale 0..1, from at most 20,000 evenly spaced pictures."""
+    """Mean and standard deviation of each channel (scale 0..1) from at most 20,000 evenly spaced pictures."""
     sample = images.images[:: -(-len(images) // _STATISTICS_FROM)]
     total, squares = torch.zeros(3, dtype=torch.float64), torch.zeros(3, dtype=torch.float64)
     for chunk in sample.split(256):

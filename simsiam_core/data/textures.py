@@ -63,8 +63,10 @@ PATTERNS: dict[str, Pattern] = {
         _wave(v) + _wave(0.866 * u - 0.5 * v + 1 / 3) - _wave(0.866 * u + 0.5 * v + 1 / 6)
     ),
     "mosaic": _mosaic,
-    "rings": lambda u, v, _: _wave(torch.hypot(u, v)),
-    "spokes": lambda u, v, random: torch.sin((5 + torch.floor(6 * random[0])) * torch.atan2(v, u)),
+    "rings": lambda u, v, random: _wave(torch.hypot(u, v) + random[0]),
+    "spokes": lambda u, v, random: torch.sin(
+        (5 + torch.floor(6 * random[0])) * torch.atan2(v, u) + TAU * random[1]
+    ),
     "stripes": lambda u, v, _: 3 * _wave(u),
 }
 
@@ -102,13 +104,13 @@ def draw(pattern: Pattern, count: int, size: int, generator: torch.Generator) ->
         return drawn if channels > 1 else drawn[0]
 
     steps = (torch.arange(size) + 0.5) / size - 0.5
-    y, x = steps[:, None] - uniform(-0.35, 0.35), steps - uniform(-0.35, 0.35)
+    y, x = steps[:, None] - uniform(-0.45, 0.45), steps - uniform(-0.45, 0.45)
     angle, periods = uniform(0, TAU), 3 * 2 ** uniform(0, 1)
     u = periods * (x * torch.cos(angle) + y * torch.sin(angle))
     v = periods * (y * torch.cos(angle) - x * torch.sin(angle))
     shape = torch.tanh(uniform(1.4, 1.6) * pattern(u, v, uniform(0, 1, 64)))
     shape = shape - shape.mean((1, 2), keepdim=True)
-    grey = uniform(0.4, 0.6) + torch.sign(uniform(-1, 1)) * uniform(0.15, 0.4) * shape
-    grey = grey + uniform(0.03, 0.05) * torch.randn(count, size, size, generator=generator)
+    grey = uniform(0.25, 0.75) + uniform(0.15, 0.25) * shape
+    grey = grey + 0.05 * torch.randn(count, size, size, generator=generator)
     tinted = grey * uniform(0.95, 1.05, 3)
     return (tinted * 255).round().clamp(0, 255).to(torch.uint8).transpose(0, 1)

@@ -83,7 +83,9 @@ def _archive(name: str, progress: Progress) -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
     if not target.exists():
         try:
-            _download(dataset.url, target, lambda fraction, text: progress(fraction, f"Downloading {name}: {text}"))
+            _download(
+                dataset.url, target, lambda fraction, text: progress(fraction, f"Downloading {name}: {text}")
+            )
         except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
             reason = getattr(error, "reason", None) or error or type(error).__name__
             raise ConfigError.at(

@@ -83,7 +83,10 @@ def _write(path: Path, encoder: Encoder, images: ImageSet, device: str, progress
         raise OSError(f"{needed >> 20:,} MB are needed and {free >> 20:,} MB are free")
     with replacing(path, durable=True) as temporary:
         array = open_memmap(temporary, mode="w+", dtype=np.float32, shape=(len(images), encoder.dim))
-        encode(encoder, images, device, progress, out=torch.from_numpy(array))
+        try:
+            encode(encoder, images, device, progress, out=torch.from_numpy(array))
+        except torch.OutOfMemoryError:  # a training run may have filled the GPU
+            encode(encoder, images, "cpu", progress, out=torch.from_numpy(array))
         array.flush()
 
 

@@ -6,7 +6,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from simsiam_core.data import normalise
 from simsiam_core.features.neighbours import QUERIES_AT_ONCE, search, vote
+
+Triple = tuple[float, float, float]
 
 
 @torch.no_grad()
@@ -28,6 +31,9 @@ def knn_accuracy(
     return int(correct) / len(queries)
 
 
-def raw_pixel_features(images: Tensor) -> Tensor:
-    """The baseline to beat: uint8 images [N, 3, S, S] as l2-normalised float32 rows [N, 3·S·S]."""
-    return F.normalize(images.flatten(1).float(), dim=1)
+def raw_pixel_features(images: Tensor, mean: Triple, std: Triple) -> Tensor:
+    """The baseline any representation has to beat: the pixels that the network is given, l2-normalised.
+
+    uint8 images [N, 3, S, S] under the evaluation transform to float32 rows [N, 3·S·S].
+    """
+    return F.normalize(normalise(images, mean, std).flatten(1), dim=1)

@@ -27,7 +27,9 @@ def launch(run: RunDirectory) -> None:
     it never waits for a reader. Raises RunError if it ends before it has announced itself.
     """
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
-    environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(PROJECT_DIR), os.environ.get("PYTHONPATH")]))
+    environment["PYTHONPATH"] = os.pathsep.join(
+        filter(None, [str(PROJECT_DIR), os.environ.get("PYTHONPATH")])
+    )
     with run.log_path.open("ab") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "simsiam_core", "train", "--run", str(run.path)],

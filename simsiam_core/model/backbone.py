@@ -51,7 +51,9 @@ class ResNet(nn.Module):
         out = planes * block.expansion
         shortcut = None
         if stride != 1 or self._channels != out:
-            shortcut = nn.Sequential(nn.Conv2d(self._channels, out, 1, stride, bias=False), nn.BatchNorm2d(out))
+            shortcut = nn.Sequential(
+                nn.Conv2d(self._channels, out, 1, stride, bias=False), nn.BatchNorm2d(out)
+            )
         blocks = [block(self._channels, planes, stride, shortcut)]
         blocks += [block(out, planes) for _ in range(1, depth)]
         self._channels = out

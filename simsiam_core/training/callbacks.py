@@ -52,7 +52,12 @@ class MetricsCallback(pl.Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Keep this step's numbers; flush when the oldest has waited long enough."""
-        line = {"step": trainer.global_step, "epoch": trainer.current_epoch, "time": time.time(), **self._rates}
+        line = {
+            "step": trainer.global_step,
+            "epoch": trainer.current_epoch,
+            "time": time.time(),
+            **self._rates,
+        }
         self._pending.append((line, torch.stack([outputs["loss"].detach().float(), outputs["std"]])))
         self._last_z = outputs["z"]
         if time.monotonic() - self._last_flush >= FLUSH_SECONDS:
@@ -134,7 +139,9 @@ class CheckpointCallback(pl.Callback):
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """At the cadence, and at the end of training."""
         done = pl_module.epochs_done
-        if done > trainer.current_epoch and (done % self._every == 0 or done == pl_module.config.training.epochs):
+        if done > trainer.current_epoch and (
+            done % self._every == 0 or done == pl_module.config.training.epochs
+        ):
             self._write(trainer, f"epoch={done:04d}.ckpt")
             self._drop_oldest()
 

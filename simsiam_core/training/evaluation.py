@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from simsiam_core.config import Config
@@ -17,6 +18,7 @@ class Evaluation:
     def __init__(self, config: Config, dataset: Dataset) -> None:
         self._knn = config.knn
         self._train, self._test = dataset.train, dataset.test
+        self._mean, self._std = dataset.mean, dataset.std
 
     @property
     def possible(self) -> bool:
@@ -26,18 +28,24 @@ class Evaluation:
     def knn_accuracy(self, encoder: Encoder) -> float:
         """Share of test images whose neighbours among the training images vote for the right class."""
         assert self._test is not None
-        device = str(next(encoder.backbone.parameters()).device)
+        device = next(encoder.backbone.parameters()).device
         encoder.backbone.eval()
-        bank, queries = encode(encoder, self._train, device), encode(encoder, self._test, device)
+        bank, queries = (
+            encode(encoder, images, str(device), out=torch.empty(len(images), encoder.dim, device=device))
+            for images in (self._train, self._test)
+        )
         encoder.backbone.train()
         return self._accuracy(bank, queries)
 
     def raw_pixel_accuracy(self) -> float:
         """The same vote on raw pixels: what a representation has to beat."""
         assert self._test is not None
-        return self._accuracy(raw_pixel_features(self._train.images), raw_pixel_features(self._test.images))
+        bank, queries = (
+            raw_pixel_features(images.images, self._mean, self._std) for images in (self._train, self._test)
+        )
+        return self._accuracy(bank, queries)
 
     def _accuracy(self, bank: Tensor, queries: Tensor) -> float:
         assert self._test is not None and self._train.labels is not None and self._test.labels is not None
-        labels, truth = self._train.labels, self._test.labels
+        labels, truth = (labels.to(bank.device) for labels in (self._train.labels, self._test.labels))
         return knn_accuracy(bank, labels, queries, truth, self._knn.k, self._knn.temperature)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 
@@ -22,7 +23,8 @@ Parameters = list[nn.Parameter]
 
 class SimSiamModule(pl.LightningModule):
     """Trains `network`. Every random draw is a function of (seed, epoch, step), so that a resumed run
-    continues the very same curve with nothing but weights, optimiser and counters in its checkpoint."""
+    continues the very same curve with nothing but weights, optimiser and counters in its checkpoint.
+    """
 
     def __init__(self, config: Config, dataset: Dataset) -> None:
         super().__init__()
@@ -62,7 +64,7 @@ class SimSiamModule(pl.LightningModule):
         z = first.z.detach().float()
         return {"loss": loss, "std": representation_std(z), "z": z}
 
-    def configure_optimizers(self) -> dict[str, Any]:
+    def configure_optimizers(self) -> OptimizerLRScheduler:
         """SGD or AdamW; each group follows `lr_factor` step by step."""
         optimiser_config = self.config.optimiser
         groups = self._parameter_groups()

@@ -7,6 +7,7 @@ import sys
 import time
 import traceback
 import warnings
+from typing import Literal
 
 import pytorch_lightning as pl
 import torch
@@ -25,6 +26,8 @@ from simsiam_core.training.callbacks import (
 from simsiam_core.training.evaluation import Evaluation
 from simsiam_core.training.module import SimSiamModule
 from simsiam_core.training.status import StatusWriter
+
+Precision = Literal["32-true", "16-mixed", "bf16-mixed"]
 
 
 def train(run: RunDirectory, extra_callbacks: tuple[pl.Callback, ...] = ()) -> int:
@@ -62,7 +65,9 @@ def _fit(run: RunDirectory, status: StatusWriter, extra_callbacks: tuple[pl.Call
     check_fit(config, len(dataset.train))
     pl.seed_everything(config.training.seed, verbose=False)
     module = SimSiamModule(config, dataset)
-    device = torch.cuda.get_device_name() if accelerator == "gpu" else f"CPU, {torch.get_num_threads()} threads"
+    device = (
+        torch.cuda.get_device_name() if accelerator == "gpu" else f"CPU, {torch.get_num_threads()} threads"
+    )
     status.beat(force=True, total_steps=module.total_steps, device=device, activity="Starting")
     print(f"{len(dataset.train)} images, {module.total_steps} steps on {device}, precision {precision}")
     writer = MetricsWriter(run.metrics_path)
@@ -97,12 +102,14 @@ def _fit(run: RunDirectory, status: StatusWriter, extra_callbacks: tuple[pl.Call
     return "stopped" if stop.requested and trainer.global_step < module.total_steps else "finished"
 
 
-def resolve_device(config: TrainingConfig) -> tuple[str, str]:
+def resolve_device(config: TrainingConfig) -> tuple[Literal["cpu", "gpu"], Precision]:
     """Accelerator and precision where the config says "auto". Raises ConfigError for a GPU that is not there."""
     gpu = torch.cuda.is_available()
     if config.device == "gpu" and not gpu:
-        raise ConfigError.at("training.device", "Device is gpu, but no CUDA GPU is usable here; choose auto or cpu.")
-    accelerator = "gpu" if gpu and config.device != "cpu" else "cpu"
+        raise ConfigError.at(
+            "training.device", "Device is gpu, but no CUDA GPU is usable here; choose auto or cpu."
+        )
+    accelerator: Literal["cpu", "gpu"] = "gpu" if gpu and config.device != "cpu" else "cpu"
     if config.precision != "auto":
         return accelerator, config.precision
     if accelerator == "cpu":

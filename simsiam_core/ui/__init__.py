@@ -1,0 +1,1 @@
+"""The page: gradio and plotly live here and nowhere else."""

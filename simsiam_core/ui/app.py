@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 
 from simsiam_core.ui import monitor_tab, neighbours_tab, train_tab
-from simsiam_core.ui.context import Context, Page, link
+from simsiam_core.ui.context import QUIET, Context, Page, link
 from simsiam_core.ui.theme import ASSETS, theme
 
 TABS = ("train", "monitor", "neighbours")
@@ -29,11 +29,13 @@ def build(context: Context) -> gr.Blocks:
             with gr.Tab("Neighbours", id="neighbours", elem_id="tab-neighbours") as neighbours:
                 neighbours_tab.build(context, shared, neighbours)
 
-        quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None}
         for tab, name in ((train, "train"), (monitor, "monitor"), (neighbours, "neighbours")):
             # The clock ticks for the tab that shows it alone.
             tab.select(
-                lambda name=name: ({"tab": name}, gr.Timer(active=name == "monitor")), None, [address, clock], **quiet
+                lambda name=name: ({"tab": name}, gr.Timer(active=name == "monitor")),
+                None,
+                [address, clock],
+                **QUIET,
             )
 
         def open_where_it_says(request: gr.Request) -> tuple[Any, Any]:
@@ -42,7 +44,7 @@ def build(context: Context) -> gr.Blocks:
             tab = wanted.get("tab")
             return known, gr.Tabs(selected=tab) if tab in TABS else gr.skip()
 
-        page.load(open_where_it_says, None, [chosen, tabs], **quiet)
+        page.load(open_where_it_says, None, [chosen, tabs], **QUIET)
     return page
 
 

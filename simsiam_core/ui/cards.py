@@ -33,7 +33,9 @@ def card(
     return {"id": id, "src": data_uri(pixels), "label": label, "similarity": similarity, "agrees": agrees}
 
 
-def gallery(cards: Sequence[dict[str, Any]], *, note: str = "", empty: str = "", size: int = 104) -> dict[str, Any]:
+def gallery(
+    cards: Sequence[dict[str, Any]], *, note: str = "", empty: str = "", size: int = 104
+) -> dict[str, Any]:
     """The value of a gallery: `note` stands above the cards, `empty` where there are none; `size` in px."""
     return {"cards": list(cards), "note": note, "empty": empty, "size": size}
 

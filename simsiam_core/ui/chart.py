@@ -15,7 +15,7 @@ def plotly_script() -> Path:
     import importlib.util
 
     spec = importlib.util.find_spec("plotly")
-    assert spec is not None and spec.origin is not None, "plotly is in requirements.txt"
+    assert spec and spec.origin, "plotly is in requirements.txt"  # noqa: PT018
     return Path(spec.origin).parent / "package_data" / "plotly.min.js"
 
 
@@ -46,5 +46,6 @@ def figure(
         layout: what differs from the page's own layout, which follows the theme.
         revision: zoom and hidden traces are kept as long as this stays the same.
         empty: the sentence shown while there are no traces.
+
     """
     return {"data": traces, "layout": layout or {}, "revision": revision, "empty": empty}

@@ -7,10 +7,14 @@ from typing import Any
 
 import gradio as gr
 
+from simsiam_core.config import DataConfig
 from simsiam_core.features.worker import InspectionWorker
 from simsiam_core.runs import RunStore
 from simsiam_core.ui.series import CurveCache
 from simsiam_core.ui.widgets import widget
+
+# Most events only read, any number of them at a time, and show their progress in their own words.
+QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None}
 
 
 @dataclass
@@ -20,11 +24,12 @@ class Context:
     store: RunStore
     worker: InspectionWorker
     curves: CurveCache = field(default_factory=CurveCache)
+    seen_data: set[DataConfig] = field(default_factory=set)  # images that somebody asked to see
 
 
 @dataclass
 class Page:
-    """The components that tabs share; `chosen` holds the ids of the runs on the charts, the current one first."""
+    """The components that tabs share; `chosen` are the runs on the charts by id, the current one first."""
 
     blocks: gr.Blocks
     tabs: gr.Tabs

@@ -14,10 +14,14 @@ Problems = dict[str, str]  # field path -> one sentence; "" for the config as a 
 
 
 class Form:
-    """Controls for every field. Values go in and come out as the nested values of a config."""
+    """Controls for every field. Values go in and come out as the nested values of a config.
 
-    def __init__(self) -> None:
+    `first` is the partial config, over the defaults, that the controls start with.
+    """
+
+    def __init__(self, first: Mapping[str, Any]) -> None:
         self.specs = tuple(fields())
+        self._first = merge(self.defaults(), first)
         self.controls: dict[str, gr.components.Component] = {}
 
     def render(self) -> None:
@@ -35,7 +39,7 @@ class Form:
     def _place(self, specs: list[FieldSpec]) -> None:
         with gr.Row(elem_classes="form-grid"):
             for spec in specs:
-                self.controls[spec.path] = _control(spec)
+                self.controls[spec.path] = _control(spec, _at(self._first, spec))
 
     @property
     def inputs(self) -> list[gr.components.Component]:
@@ -51,9 +55,11 @@ class Form:
         return nested
 
     def problems(self, values: Mapping[str, Any]) -> Problems:
-        """What is wrong with the values, by field; empty if they make a config."""
+        """What is wrong with the values, by field; empty if they make a config that fits its images."""
+        from simsiam_core.data.fit import check_fit  # brings torch, which the page must not wait for
+
         try:
-            parse(values)
+            check_fit(parse(values))
         except ConfigError as error:
             return {problem.path: problem.message for problem in error.problems}
         return {}
@@ -63,9 +69,8 @@ class Form:
         whole = merge(self.defaults(), values)
         updates = []
         for spec in self.specs:
-            section, _, name = spec.path.rpartition(".")
-            value = (whole[section] if section else whole)[name]
-            updates.append(gr.update(value=_shown(spec, value), info=_info(spec), **self._look(spec, None, whole)))
+            value = _shown(spec, _at(whole, spec))
+            updates.append(gr.update(value=value, info=_info(spec), **self._look(spec, None, whole)))
         return updates
 
     def marks(self, values: Mapping[str, Any], problems: Problems, shown: Problems) -> list[Any]:
@@ -95,12 +100,12 @@ class Form:
 _NEEDED_FOR = {"data.path": ("data", "source", "folder")}
 
 
-def _control(spec: FieldSpec) -> gr.components.Component:
+def _control(spec: FieldSpec, value: Any) -> gr.components.Component:
     title = f"{spec.title} ({spec.unit})" if spec.unit else spec.title
     common: dict[str, Any] = {
         "label": title,
         "info": _info(spec),
-        "value": _shown(spec, spec.default),
+        "value": _shown(spec, value),
         "elem_id": "field-" + spec.path.replace(".", "-").replace("_", "-"),
         "elem_classes": ["field"],
         "visible": spec.path not in _NEEDED_FOR,
@@ -138,6 +143,11 @@ def _read(spec: FieldSpec, value: Any) -> Any:
     if spec.kind == "int" and isinstance(value, float) and value.is_integer():
         return int(value)
     return value
+
+
+def _at(values: Mapping[str, Any], spec: FieldSpec) -> Any:
+    section, _, name = spec.path.rpartition(".")
+    return (values[section] if section else values)[name]
 
 
 def _shown(spec: FieldSpec, value: Any) -> Any:

@@ -13,11 +13,11 @@ from simsiam_core.config import Config
 from simsiam_core.jobs import stop
 from simsiam_core.runs import RunDirectory, RunError, Status
 from simsiam_core.ui.chart import figure, plotly_chart
-from simsiam_core.ui.context import Context, Page, Sent
+from simsiam_core.ui.context import QUIET, Context, Page, Sent
 from simsiam_core.ui.series import Curves, XAxis
 from simsiam_core.ui.theme import SERIES_COLOURS
 from simsiam_core.ui.widgets import widget
-from simsiam_core.ui.words import duration, moment, rate, run_name
+from simsiam_core.ui.words import bar, duration, moment, problem, rate, run_name
 
 LISTED_RUNS = 100
 LOG_LINES = 200
@@ -39,14 +39,14 @@ class ChartSpec:
 
 
 CHARTS = (
-    ChartSpec("loss", "Loss", "−1 is not success by itself", (("train/loss", "solid"),), {}),
+    ChartSpec("loss", "Loss", "−1 alone is no success", (("train/loss", "solid"),), {}),
     ChartSpec(
         "knn",
         "kNN accuracy",
         "dotted: kNN on raw pixels",
         (("val/knn_accuracy", "solid"), ("val/knn_accuracy_raw_pixels", "dot")),
-        {"yaxis": {"tickformat": ".0%"}},
-        "Nothing measured yet. It takes labels and test images, and comes at the cadence set under kNN check.",
+        {"yaxis": {"tickformat": ".1~%"}},
+        "Nothing measured yet. It takes labels and test images, and comes as often as set under kNN check.",
     ),
     ChartSpec(
         "lr",
@@ -85,13 +85,17 @@ class Monitor:
         by_id = {run.id: run for run in every}
         shown = [by_id[run_id] for run_id in chosen if run_id in by_id] or runs[:1]
         statuses = {run.id: run.status() for run in {*runs, *shown}}
-        curves = {r.id: self._context.curves.read(r) for r in {*runs, *shown} if r in shown or statuses[r.id].active}
+        curves = {
+            r.id: self._context.curves.read(r) for r in {*runs, *shown} if r in shown or statuses[r.id].active
+        }
         rows = [self._row(run, statuses[run.id], curves.get(run.id), shown) for run in runs]
         note = f"The {LISTED_RUNS} newest of {len(every)} runs." if len(every) > LISTED_RUNS else ""
         updates = [sent.update("runs", (rows, note), {"rows": rows, "note": note, "empty": NO_RUNS})]
         token = (axis, tuple((run.id, curves[run.id].version) for run in shown))
         for spec in CHARTS:
-            updates.append(sent.update(spec.key, token, lambda s=spec: self._figure(s, shown, statuses, curves, axis)))
+            updates.append(
+                sent.update(spec.key, token, lambda s=spec: self._figure(s, shown, statuses, curves, axis))
+            )
         if not shown:
             nothing = [("head", ""), ("log", ""), ("stop", gr.update(interactive=False))]
             return updates + [sent.update(name, None, value) for name, value in nothing]
@@ -138,7 +142,10 @@ class Monitor:
                 if not x:
                     continue
                 if metric.endswith("raw_pixels"):  # measured once: a level to beat, drawn as one
-                    x, y = [0, max(curves[run.id].points("val/knn_accuracy", axis, per_epoch)[0], default=1)], y * 2
+                    x, y = (
+                        [0, max(curves[run.id].points("val/knn_accuracy", axis, per_epoch)[0], default=1)],
+                        y * 2,
+                    )
                 traces.append(
                     {
                         "uid": f"{run.id} {metric}",
@@ -147,12 +154,19 @@ class Monitor:
                         "name": run_name(run.id) + (" (dotted)" if dash == "dot" else ""),
                         "x": x,
                         "y": y,
-                        "line": {"color": _colour(index), "dash": dash, "width": 1.2 if dash == "dot" else 1.8},
+                        "line": {
+                            "color": _colour(index),
+                            "dash": dash,
+                            "width": 1.2 if dash == "dot" else 1.8,
+                        },
                         "marker": {"size": 4},
                     }
                 )
         waiting = spec.waiting if runs else NO_RUNS
-        layout = {**spec.layout, "xaxis": {"title": {"text": AXES[axis], "standoff": 6}, "rangemode": "tozero"}}
+        layout = {
+            **spec.layout,
+            "xaxis": {"title": {"text": AXES[axis], "standoff": 6}, "rangemode": "tozero"},
+        }
         return figure(traces, layout, revision=f"{axis} {runs[0].id if runs else ''}", empty=waiting)
 
 
@@ -170,7 +184,9 @@ def build(context: Context, page: Page, tab: gr.Tab) -> gr.Timer:
                 with gr.Column(scale=8, min_width=260):
                     head = gr.HTML(elem_id="monitor-head", padding=False)
                 with gr.Column(scale=2, min_width=120):
-                    stop_button = gr.Button("Stop", variant="stop", interactive=False, elem_id="monitor-stop")
+                    stop_button = gr.Button(
+                        "Stop", variant="stop", interactive=False, size="md", elem_id="monitor-stop"
+                    )
             axis = gr.Radio(
                 [("Step", "step"), ("Epoch", "epoch"), ("Time", "minutes")],
                 value="step",
@@ -212,16 +228,15 @@ def build(context: Context, page: Page, tab: gr.Tab) -> gr.Timer:
         except (RunError, IndexError) as error:
             gr.Warning(str(error) or "There is no run to stop.")
 
-    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None}
     state = [page.chosen, axis, sent]
-    timer.tick(tick, state, outputs, **quiet)
-    axis.input(tick, state, outputs, **quiet)
-    runs.select(choose, None, [page.chosen, page.link], **quiet).then(tick, state, outputs, **quiet)
-    runs.input(overlay, page.chosen, page.chosen, **quiet).then(tick, state, outputs, **quiet)
+    timer.tick(tick, state, outputs, **QUIET)
+    axis.input(tick, state, outputs, **QUIET)
+    runs.select(choose, None, [page.chosen, page.link], **QUIET).then(tick, state, outputs, **QUIET)
+    runs.input(overlay, page.chosen, page.chosen, **QUIET).then(tick, state, outputs, **QUIET)
     stop_button.click(
-        lambda: gr.update(interactive=False, value="Stopping …"), None, stop_button, **quiet
-    ).then(stop_run, page.chosen, None, **quiet)
-    tab.select(tick, state, outputs, **quiet)
+        lambda: gr.update(interactive=False, value="Stopping …"), None, stop_button, **QUIET
+    ).then(stop_run, page.chosen, None, **QUIET)
+    tab.select(tick, state, outputs, **QUIET)
     return timer
 
 
@@ -266,7 +281,9 @@ def _seconds_left(run: RunDirectory, status: Status, curves: Curves | None) -> f
         return None
     first = next((series.steps[0] for name, series in curves.series.items() if name == "train/loss"), 0)
     done = status.step - first
-    return (status.heartbeat - curves.started) / done * (status.total_steps - status.step) if done > 0 else None
+    return (
+        (status.heartbeat - curves.started) / done * (status.total_steps - status.step) if done > 0 else None
+    )
 
 
 def _heading(run: RunDirectory, status: Status, curves: Curves) -> str:
@@ -288,19 +305,22 @@ def _heading(run: RunDirectory, status: Status, curves: Curves) -> str:
         facts.append(status.device)
     if (accuracy := curves.latest("val/knn_accuracy")) is not None:
         facts.append(f"kNN {accuracy:.1%}")
-    doing = f'<p class="activity">{html.escape(status.activity)}</p>' if status.active and status.activity else ""
-    error = f'<p class="problem">{html.escape(status.error)}</p>' if status.error else ""
+    doing = (
+        f'<p class="activity">{html.escape(status.activity)}</p>' if status.active and status.activity else ""
+    )
+    error = problem(status.error) if status.error else ""
     std = curves.latest("representation/std")
     warning = ""
     if std is not None and std < COLLAPSED_STD:
         warning = (
-            f'<p class="warning" id="monitor-collapse">The representation is collapsing: its std is {std:.2f} where '
-            "1 is healthy, so all images are mapped to nearly the same point. Check that stop-gradient and "
-            "predictor are on, and try a lower learning rate.</p>"
+            f'<p class="warning" id="monitor-collapse">The representation is collapsing: std {std:.2f} '
+            "where 1 is healthy, so all images are mapped to nearly the same point. Check that stop-gradient "
+            "and predictor are on, and try a lower learning rate.</p>"
         )
     return (
         f'<div class="run-title"><h2>{html.escape(run_name(run.id))}</h2>'
         f'<span class="run-state" data-state="{status.state}">{status.state}</span></div>'
-        f'<div class="bar"><span style="width:{status.progress:.2%}"></span></div>'
+        f""
+        f"{bar(status.progress)}"
         f'<p class="facts">{html.escape(" · ".join(facts))}</p>{doing}{error}{warning}'
     )

@@ -15,9 +15,9 @@ from gradio.data_classes import FileData
 from simsiam_core.features.worker import Task, WorkError
 from simsiam_core.runs import RunDirectory, RunError
 from simsiam_core.ui.cards import card, card_gallery, data_uri, gallery
-from simsiam_core.ui.context import Context, Page
+from simsiam_core.ui.context import QUIET, Context, Page
 from simsiam_core.ui.widgets import widget
-from simsiam_core.ui.words import run_name
+from simsiam_core.ui.words import bar, problem, run_name
 
 if TYPE_CHECKING:
     from simsiam_core.features.inspection import Answer
@@ -51,10 +51,8 @@ def build(context: Context, page: Page, tab: gr.Tab) -> None:
         with gr.Column(scale=4, min_width=300):
             with gr.Column(elem_classes="sheet"):
                 gr.HTML("<h3>Network</h3>", padding=False)
-                # The choices come from disk and are checked against it; gradio's own check would be of old ones.
-                run_box = gr.Dropdown(
-                    label="Run", allow_custom_value=True, elem_id="neighbours-run"
-                )
+                # What is chosen is checked against the disk; gradio would check against a page's old choices.
+                run_box = gr.Dropdown(label="Run", allow_custom_value=True, elem_id="neighbours-run")
                 checkpoint_box = gr.Dropdown(
                     label="Checkpoint", allow_custom_value=True, elem_id="neighbours-checkpoint"
                 )
@@ -66,41 +64,43 @@ def build(context: Context, page: Page, tab: gr.Tab) -> None:
                 gr.HTML("<h3>Or one of the data set's</h3>", padding=False)
                 grid = card_gallery("neighbours-grid")
                 others = gr.Button("Show others", size="sm", elem_id="neighbours-others")
-        with gr.Column(scale=8, min_width=320):
-            with gr.Column(elem_classes="sheet"):
-                with gr.Row(elem_classes="neighbours-options"):
-                    k = gr.Slider(1, 200, 20, step=1, label="Neighbours (k)", elem_id="neighbours-k", buttons=[])
-                    temperature = gr.Slider(
-                        0.01,
-                        1,
-                        0.1,
-                        step=0.01,
-                        label="Temperature (T)",
-                        info="A vote weighs exp(similarity / T).",
-                        elem_id="neighbours-temperature",
-                        buttons=[],
-                    )
-                    split = gr.Radio(SPLITS, value="train", label="Look among", elem_id="neighbours-split")
-                with gr.Row(elem_classes="neighbours-busy", visible=False) as busy:
-                    message = gr.HTML(elem_id="neighbours-progress", padding=False)
-                    cancel = gr.Button("Cancel", size="sm", elem_id="neighbours-cancel", min_width=90)
-                problem = gr.HTML(elem_id="neighbours-message", padding=False)
-                with gr.Row(elem_classes="neighbours-answer", equal_height=False):
-                    with gr.Column(scale=2, min_width=150):
-                        asked = card_gallery("neighbours-query")
-                    with gr.Column(scale=6, min_width=260):
-                        votes = widget("vote", "neighbours-vote", {})
-                found = card_gallery("neighbours-gallery", gallery([], empty=NO_QUERY))
-    answer = [busy, message, running, problem, asked, votes, found]
+        with gr.Column(scale=8, min_width=320), gr.Column(elem_classes="sheet"):
+            with gr.Row(elem_classes="neighbours-options"):
+                k = gr.Slider(1, 200, 20, step=1, label="Neighbours (k)", elem_id="neighbours-k", buttons=[])
+                temperature = gr.Slider(
+                    0.01,
+                    1,
+                    0.1,
+                    step=0.01,
+                    label="Temperature (T)",
+                    info="A vote weighs exp(similarity / T).",
+                    elem_id="neighbours-temperature",
+                    buttons=[],
+                )
+                split = gr.Radio(SPLITS, value="train", label="Look among", elem_id="neighbours-split")
+            with gr.Row(elem_classes="neighbours-busy", visible=False) as busy:
+                message = gr.HTML(elem_id="neighbours-progress", padding=False)
+                cancel = gr.Button("Cancel", size="sm", elem_id="neighbours-cancel", min_width=90)
+            trouble = gr.HTML(elem_id="neighbours-message", padding=False)
+            with gr.Row(elem_classes="neighbours-answer", equal_height=False):
+                with gr.Column(scale=2, min_width=150):
+                    asked = card_gallery("neighbours-query")
+                with gr.Column(scale=6, min_width=260):
+                    votes = widget("vote", "neighbours-vote", {})
+            found = card_gallery("neighbours-gallery", gallery([], empty=NO_QUERY))
+    answer = [busy, message, running, trouble, asked, votes, found]
     question = [query, run_box, checkpoint_box, split, k, temperature]
 
-    def ask(asked_now: Query | None, run_id: str, name: str, among: str, k_now: int, t: float) -> Iterator[Any]:
+    def ask(
+        asked_now: Query | None, run_id: str, name: str, among: str, k_now: int, t: float
+    ) -> Iterator[Any]:
         nothing = [gr.skip()] * 3
         if asked_now is None:
             yield [gr.update(visible=False), "", None, "", *nothing]
             return
         from simsiam_core.features import inspection  # brings torch, which the page must not wait for
 
+        yield [gr.skip(), gr.skip(), None, "", *nothing]
         try:
             run, content = context.store.get(run_id), asked_now.content()
             task = context.worker.submit(inspection.neighbours, run.path, name, among, content, int(k_now), t)
@@ -109,7 +109,7 @@ def build(context: Context, page: Page, tab: gr.Tab) -> None:
                     yield [gr.update(visible=True), _progress(fraction, text), task, "", *nothing]
             result = task.result()
         except (WorkError, RunError, OSError) as error:
-            yield [gr.update(visible=False), "", None, _sentence(str(error)), *nothing]
+            yield [gr.update(visible=False), "", None, problem(str(error)), *nothing]
             return
         yield [gr.update(visible=False), "", None, "", *_answer(result, among)]
 
@@ -146,23 +146,26 @@ def build(context: Context, page: Page, tab: gr.Tab) -> None:
         try:
             run = context.store.get(run_id)
         except RunError as error:
-            return [gr.skip(), gr.skip(), gr.skip(), _sentence(str(error))]
+            return [gr.skip(), gr.skip(), gr.skip(), problem(str(error))]
         return [_checkpoint_choices(run, None), [run.id], {"run": run.id}, ""]
 
-    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None}
-    latest: dict[str, Any] = {**quiet, "trigger_mode": "always_last"}
-    tab.select(refresh, [page.chosen, checkpoint_box], [run_box, checkpoint_box, found], **quiet).then(
-        browse, [run_box, seed], grid, **quiet
+    latest: dict[str, Any] = {**QUIET, "trigger_mode": "always_last"}
+    tab.select(refresh, [page.chosen, checkpoint_box], [run_box, checkpoint_box, found], **QUIET).then(
+        browse, [run_box, seed], grid, **QUIET
     )
-    run_box.input(use_run, run_box, [checkpoint_box, page.chosen, page.link, problem], **quiet).then(
-        browse, [run_box, seed], grid, **quiet
-    ).then(ask, question, answer, **quiet)
-    gr.on([checkpoint_box.input, split.input, k.release, temperature.release], ask, question, answer, **latest)
-    upload.upload(lambda file: Query(file=Path(file.path)), upload, query, **quiet).then(ask, question, answer, **quiet)
+    run_box.input(use_run, run_box, [checkpoint_box, page.chosen, page.link, trouble], **QUIET).then(
+        browse, [run_box, seed], grid, **QUIET
+    ).then(ask, question, answer, **QUIET)
+    gr.on(
+        [checkpoint_box.input, split.input, k.release, temperature.release], ask, question, answer, **latest
+    )
+    upload.upload(lambda file: Query(file=Path(file.path)), upload, query, **QUIET).then(
+        ask, question, answer, **QUIET
+    )
     for pictures in (grid, found):
-        pictures.click(_query_by_id, None, query, **quiet).then(ask, question, answer, **quiet)
-    others.click(lambda n: n + 1, seed, seed, **quiet).then(browse, [run_box, seed], grid, **quiet)
-    cancel.click(_cancel, running, None, **quiet)
+        pictures.click(_query_by_id, None, query, **QUIET).then(ask, question, answer, **QUIET)
+    others.click(lambda n: n + 1, seed, seed, **QUIET).then(browse, [run_box, seed], grid, **QUIET)
+    cancel.click(_cancel, running, None, **QUIET)
 
 
 def _query_by_id(event: gr.EventData) -> Query:
@@ -199,7 +202,10 @@ def _answer(answer: Answer, split: str) -> list[Any]:
     note = f"The {len(answer.neighbours)} {split} images most alike, the nearest first."
     if len(answer.neighbours) > SHOWN_NEIGHBOURS:
         note += f" The first {SHOWN_NEIGHBOURS} are shown; all of them vote."
-    votes = [{"label": v.label, "share": v.share, "weight": v.weight, "count": counts[v.label]} for v in answer.votes]
+    votes = [
+        {"label": v.label, "share": v.share, "weight": v.weight, "count": counts[v.label]}
+        for v in answer.votes
+    ]
     took = sum(answer.seconds.values())
     label = f" It is labelled {answer.query_label}." if answer.query_label else ""
     asked = {"id": "query", "src": data_uri(answer.query), "label": None}
@@ -211,8 +217,4 @@ def _answer(answer: Answer, split: str) -> list[Any]:
 
 
 def _progress(fraction: float, text: str) -> str:
-    return f'<p class="activity">{html.escape(text)} · {fraction:.0%}</p><div class="bar"><span style="width:{fraction:.1%}"></span></div>'
-
-
-def _sentence(text: str) -> str:
-    return f'<p class="problem">{html.escape(text)}</p>'
+    return f'<p class="activity">{html.escape(text)} · {fraction:.0%}</p>{bar(fraction)}'

@@ -10,6 +10,7 @@ from simsiam_core.features.worker import InspectionWorker, WorkError
 from simsiam_core.ui.cards import data_uri
 
 PAIRS = 6
+NOT_HERE = "Press Draw other views to see these images; they may have to be fetched or decoded first."
 
 
 def view_pairs(worker: InspectionWorker, config: Config, seed: int) -> Iterator[dict[str, Any]]:
@@ -27,7 +28,11 @@ def view_pairs(worker: InspectionWorker, config: Config, seed: int) -> Iterator[
         return
     yield {
         "pairs": [
-            {"id": pair.id, "original": data_uri(pair.original), "views": [data_uri(view) for view in pair.views]}
+            {
+                "id": pair.id,
+                "original": data_uri(pair.original),
+                "views": [data_uri(view) for view in pair.views],
+            }
             for pair in pairs
         ],
         "note": "",

@@ -103,11 +103,11 @@ def thin(x: np.ndarray, y: np.ndarray, columns: int = PIXEL_COLUMNS) -> tuple[np
     if len(x) <= 2 * columns:
         return x, y
     span = x[-1] - x[0]
-    column = np.minimum(((x - x[0]) / span * columns).astype(int), columns - 1) if span > 0 else np.zeros(len(x), int)
+    column = np.minimum((x - x[0]) / (span or 1) * columns, columns - 1).astype(int)
     starts = np.flatnonzero(np.diff(column, prepend=-1))
     keep = {0, len(x) - 1}
     for start, end in zip(starts, [*starts[1:], len(x)], strict=True):
-        keep.add(start + int(np.argmin(y[start:end])))
-        keep.add(start + int(np.argmax(y[start:end])))
+        keep.add(int(start + np.argmin(y[start:end])))
+        keep.add(int(start + np.argmax(y[start:end])))
     indices = np.array(sorted(keep))
     return x[indices], y[indices]

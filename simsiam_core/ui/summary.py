@@ -28,7 +28,9 @@ def summary(config: Config) -> str:
         rows.append(("Steps", f"{steps:,} an epoch, {steps * epochs:,} in all ({images:,} training images)"))
     model = config.model
     features = model.width * 8 * (4 if model.backbone == "resnet50" else 1)
-    rows.append(("Representation", f"{features:,} numbers an image, from {model.backbone} at width {model.width}"))
+    rows.append(
+        ("Representation", f"{features:,} numbers an image, from {model.backbone} at width {model.width}")
+    )
     rows.append(("Stem", _STEMS[model.stem]))
     for off, sentence in (
         (not model.stop_gradient, "Without stop-gradient the network is expected to collapse."),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,21 +10,23 @@ import gradio as gr
 from simsiam_core.config import ConfigError, parse, preset, presets
 from simsiam_core.jobs import launch
 from simsiam_core.runs import RunError
-from simsiam_core.ui.context import Context, Page
+from simsiam_core.ui.context import QUIET, Context, Page
 from simsiam_core.ui.form import Form, Problems
-from simsiam_core.ui.preview import view_pairs
+from simsiam_core.ui.preview import NOT_HERE, view_pairs
 from simsiam_core.ui.summary import summary
 from simsiam_core.ui.widgets import widget
+from simsiam_core.ui.words import problem
 
 FIRST_PRESET = "quick"
 
 
 def build(context: Context, page: Page) -> None:
     """The tab: presets, the form, what it means, what the network will see, and Start."""
-    form = Form()
+    first = preset(FIRST_PRESET).values
+    form = Form(first)
     with gr.Row(elem_classes="train-layout", equal_height=False):
         with gr.Column(scale=7, min_width=320):
-            chosen = widget("presets", "train-presets", _presets(None))
+            chosen = widget("presets", "train-presets", _presets(FIRST_PRESET))
             form.render()
         with gr.Column(scale=4, min_width=320, elem_classes="train-side"):
             with gr.Column(elem_classes="sheet"):
@@ -49,8 +50,21 @@ def build(context: Context, page: Page) -> None:
 
     def preview(draw_now: int, *given: Any) -> Iterator[Any]:
         values = form.values(given)
-        if not form.problems(values):
-            yield from view_pairs(context.worker, parse(values), seed=draw_now)
+        if form.problems(values):
+            yield gr.skip()
+            return
+        config = parse(values)
+        if config.data.source != "textures" and config.data not in context.seen_data:
+            yield {"pairs": [], "note": NOT_HERE}
+        else:
+            yield from view_pairs(context.worker, config, seed=draw_now)
+
+    def draw_other(draw_now: int, *given: Any) -> Iterator[Any]:
+        values = form.values(given)
+        if not form.problems(values):  # a click is a wish: the images may be fetched for it
+            context.seen_data.add(parse(values).data)
+        for value in preview(draw_now + 1, *given):
+            yield draw_now + 1, value
 
     def use_preset(event: gr.EventData) -> list[Any]:
         name = str(event.name)
@@ -63,26 +77,26 @@ def build(context: Context, page: Page) -> None:
 
     def begin(shown_now: Problems, *given: Any) -> list[Any]:
         values = form.values(given)
+        problems = form.problems(values)
+        marked = [*form.marks(values, problems, shown_now), problems]
         stay = [gr.skip(), gr.skip(), gr.skip()]
+        if problems:
+            return [*marked, _attention(form, problems), gr.skip(), *stay]
         try:
             run = context.store.create(parse(values))
             launch(run)
-        except ConfigError as error:
-            problems = {problem.path: problem.message for problem in error.problems}
-            marked = form.marks(values, problems, shown_now)
-            return [*marked, problems, _attention(form, problems), gr.skip(), *stay]
         except RunError as error:
-            unchanged = [gr.skip()] * (len(form.inputs) + 1)
-            return [*unchanged, _sentence(str(error)), gr.skip(), *stay]
+            return [*marked, problem(str(error)), gr.skip(), *stay]
         go = [gr.Tabs(selected="monitor"), [run.id], {"tab": "monitor", "run": run.id}]
-        return [*form.marks(values, {}, shown_now), {}, "", gr.skip(), *go]
+        return [*marked, "", gr.skip(), *go]
 
-    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None}
     typed = [control.input for control in form.inputs]  # input, not change: filling in a preset is no typing
-    gr.on(typed, follow, [shown, *form.inputs], marks, trigger_mode="always_last", **quiet)
-    gr.on(typed, preview, [draw, *form.inputs], views, trigger_mode="always_last", **quiet)
-    chosen.select(use_preset, None, [*marks, chosen], **quiet).then(preview, [draw, *form.inputs], views, **quiet)
-    again.click(lambda n: n + 1, draw, draw, **quiet).then(preview, [draw, *form.inputs], views, **quiet)
+    gr.on(typed, follow, [shown, *form.inputs], marks, trigger_mode="always_last", **QUIET)
+    gr.on(typed, preview, [draw, *form.inputs], views, trigger_mode="always_last", **QUIET)
+    chosen.select(use_preset, None, [*marks, chosen], **QUIET).then(
+        preview, [draw, *form.inputs], views, **QUIET
+    )
+    again.click(draw_other, [draw, *form.inputs], [draw, views], **QUIET)
     start.click(
         begin,
         [shown, *form.inputs],
@@ -92,11 +106,8 @@ def build(context: Context, page: Page) -> None:
         show_progress_on=start,
     )
 
-    def fill_first() -> list[Any]:
-        values = preset(FIRST_PRESET).values
-        return [*form.fill(values), {}, "", summary(parse(values)), _presets(FIRST_PRESET)]
-
-    page.blocks.load(fill_first, None, [*marks, chosen], **quiet).then(preview, [draw, *form.inputs], views, **quiet)
+    page.blocks.load(lambda: summary(parse(first)), None, meaning, **QUIET)
+    page.blocks.load(preview, [draw, *form.inputs], views, **QUIET)
 
 
 def _presets(chosen: str | None) -> dict[str, Any]:
@@ -110,10 +121,6 @@ def _attention(form: Form, problems: Problems) -> str:
     if not problems:
         return ""
     if set(problems) == {""}:
-        return _sentence(problems[""])
+        return problem(problems[""])
     titles = ", ".join(f"{spec.title} ({spec.section})" for spec in form.specs if spec.path in problems)
-    return _sentence(f"Please look at: {titles}.")
-
-
-def _sentence(text: str) -> str:
-    return f'<p class="problem">{html.escape(text)}</p>'
+    return problem(f"Please look at: {titles}.")

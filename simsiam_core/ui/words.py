@@ -1,7 +1,8 @@
-"""Numbers as a person would say them."""
+"""Numbers as a person would say them, and sentences as the page shows them."""
 
 from __future__ import annotations
 
+import html
 import time
 
 
@@ -32,3 +33,13 @@ def rate(images_per_second: float) -> str:
 def run_name(run_id: str) -> str:
     """`quick · 3f2a`: what a person called it, and what tells it from others of that name."""
     return f"{run_id[16:-5]} · {run_id[-4:]}"
+
+
+def problem(text: str) -> str:
+    """A sentence that says what is wrong, as HTML."""
+    return f'<p class="problem">{html.escape(text)}</p>'
+
+
+def bar(fraction: float) -> str:
+    """A progress bar, 0 to 1, as HTML."""
+    return f'<div class="bar"><span style="width:{fraction:.2%}"></span></div>'

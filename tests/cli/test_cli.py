@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import TINY
 from PIL import Image
+from tiny import TINY
 
 from simsiam_core.cli import main
 
@@ -42,13 +42,24 @@ def test_train_prints_the_id_first_and_what_it_measures(
     assert any(line.startswith("epoch 1/1: kNN accuracy ") for line in lines)
 
 
-def test_flags_win_over_files_over_presets(tmp_path: Path, tiny_yaml: Path, capsys: pytest.CaptureFixture) -> None:
+def test_flags_win_over_files_over_presets(
+    tmp_path: Path, tiny_yaml: Path, capsys: pytest.CaptureFixture
+) -> None:
     flags = ["--batch-size", "40", "--training.epochs", "1", "--no-flip-unknown"]
     with pytest.raises(SystemExit) as caught:
         main(["train", *flags])
     assert caught.value.code == 2
     assert "--no-flip-unknown" in capsys.readouterr().err
-    command = ["train", "--preset", "quick", "--config", str(tiny_yaml), *flags[:-1], "--save-dir", str(tmp_path)]
+    command = [
+        "train",
+        "--preset",
+        "quick",
+        "--config",
+        str(tiny_yaml),
+        *flags[:-1],
+        "--save-dir",
+        str(tmp_path),
+    ]
     assert main([*command, "--json"]) == 0
     out = capsys.readouterr().out
     result = json.loads(out)
@@ -76,7 +87,9 @@ def test_an_empty_folder_says_what_to_do(tmp_path: Path, capsys: pytest.CaptureF
     assert "train --preset quick" in capsys.readouterr().out
 
 
-def test_stopping_a_finished_run_is_bad_input(runs_dir: Path, run_id: str, capsys: pytest.CaptureFixture) -> None:
+def test_stopping_a_finished_run_is_bad_input(
+    runs_dir: Path, run_id: str, capsys: pytest.CaptureFixture
+) -> None:
     assert main(["runs", "stop", run_id, "--save-dir", str(runs_dir)]) == 2
     assert "it is finished" in capsys.readouterr().err
 
@@ -112,7 +125,12 @@ def test_neighbours_of_a_picture_and_of_an_image_of_the_data(
     ],
 )
 def test_bad_input_is_one_sentence_and_exit_code_2(
-    arguments: list[str], words: str, runs_dir: Path, run_id: str, tmp_path: Path, capsys: pytest.CaptureFixture
+    arguments: list[str],
+    words: str,
+    runs_dir: Path,
+    run_id: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture,
 ) -> None:
     (tmp_path / "text.png").write_text("not a picture")
     places = {"RUN": run_id, "NOT A PICTURE": str(tmp_path / "text.png")}

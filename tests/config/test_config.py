@@ -5,7 +5,17 @@ from pathlib import Path
 import pytest
 import yaml
 
-from simsiam_core.config import Config, ConfigError, allowed, dump_yaml, fields, merge, parse, presets, read_yaml
+from simsiam_core.config import (
+    Config,
+    ConfigError,
+    allowed,
+    dump_yaml,
+    fields,
+    merge,
+    parse,
+    presets,
+    read_yaml,
+)
 
 
 def problem(values: dict) -> tuple[str, str]:
@@ -37,8 +47,16 @@ def test_leaf_names_are_unique_so_that_they_serve_as_flags() -> None:
         ({"optimiser": {"base_lr": 0}}, "optimiser.base_lr", ["is 0", "above 0"]),
         ({"optimiser": {"base_lr": float("nan")}}, "optimiser.base_lr", ["nan", "a number"]),
         ({"optimiser": {"momentum": 1}}, "optimiser.momentum", ["(not included)"]),
-        ({"augmentation": {"crop_scale_min": 0.9, "crop_scale_max": 0.5}}, "augmentation.crop_scale_min", ["0.9"]),
-        ({"optimiser": {"warmup_epochs": 5}, "training": {"epochs": 4}}, "optimiser.warmup_epochs", ["5", "4"]),
+        (
+            {"augmentation": {"crop_scale_min": 0.9, "crop_scale_max": 0.5}},
+            "augmentation.crop_scale_min",
+            ["0.9"],
+        ),
+        (
+            {"optimiser": {"warmup_epochs": 5}, "training": {"epochs": 4}},
+            "optimiser.warmup_epochs",
+            ["5", "4"],
+        ),
         ({"model": {"depth": 18}}, "model.depth", ["Unknown setting", "backbone", "width"]),
         ({"modle": {}}, "modle", ["Unknown setting", "model"]),
         ({"model": 18}, "model", ["a group of settings"]),
@@ -93,7 +111,9 @@ def test_malformed_yaml_is_one_sentence(tmp_path: Path, text: str) -> None:
 
 
 def test_later_layers_win_in_merge() -> None:
-    merged = merge({"data": {"source": "cifar10", "image_size": 32}}, {"data": {"image_size": 64}}, {"name": "x"})
+    merged = merge(
+        {"data": {"source": "cifar10", "image_size": 32}}, {"data": {"image_size": 64}}, {"name": "x"}
+    )
     assert merged == {"data": {"source": "cifar10", "image_size": 64}, "name": "x"}
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import psutil
 import pytest
-from conftest import tiny
+from tiny import tiny
 
 from simsiam_core.jobs import launch, stop
 from simsiam_core.model import load_encoder
@@ -23,7 +23,9 @@ def wait_for(condition: Callable[[], object], seconds: float = 90) -> None:
 @pytest.fixture
 def run(store: RunStore) -> RunDirectory:
     """A run that would go on for a long time."""
-    return store.create(tiny(training={"epochs": 5000}, knn={"knn_every": 5000}, checkpoints={"checkpoint_every": 5000}))
+    return store.create(
+        tiny(training={"epochs": 5000}, knn={"knn_every": 5000}, checkpoints={"checkpoint_every": 5000})
+    )
 
 
 def test_a_job_is_a_process_of_its_own_that_stops_with_a_checkpoint(run: RunDirectory) -> None:
@@ -52,7 +54,11 @@ def test_a_killed_job_is_crashed_and_cannot_be_stopped(run: RunDirectory) -> Non
 def test_a_stranger_with_the_recorded_pid_is_never_signalled(run: RunDirectory) -> None:
     stranger = psutil.Popen(["sleep", "60"])
     try:
-        recorded = {"pid": stranger.pid, "pid_started": stranger.create_time() - 1, "host": socket.gethostname()}
+        recorded = {
+            "pid": stranger.pid,
+            "pid_started": stranger.create_time() - 1,
+            "host": socket.gethostname(),
+        }
         run.update_status(state="running", **recorded)
         with pytest.raises(RunError, match="it is crashed"):
             stop(run)
@@ -68,7 +74,9 @@ def test_a_run_of_another_machine_is_left_alone(run: RunDirectory) -> None:
         stop(run)
 
 
-def test_a_process_that_cannot_start_is_a_failed_run(run: RunDirectory, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_that_cannot_start_is_a_failed_run(
+    run: RunDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("sys.executable", "/bin/false")
     with pytest.raises(RunError, match="log says why"):
         launch(run)

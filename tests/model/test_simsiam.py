@@ -86,7 +86,11 @@ def test_stems(stem: str, size: int, resolution: int) -> None:
 def test_weights_load_into_torchvisions_resnet18_with_the_cifar_stem() -> None:
     ours = build_backbone(ModelConfig()).eval()
     theirs = resnet18()
-    theirs.conv1, theirs.maxpool, theirs.fc = nn.Conv2d(3, 64, 3, 1, 1, bias=False), nn.Identity(), nn.Identity()
+    theirs.conv1, theirs.maxpool, theirs.fc = (
+        nn.Conv2d(3, 64, 3, 1, 1, bias=False),
+        nn.Identity(),
+        nn.Identity(),
+    )
     theirs.load_state_dict(ours.state_dict())
     images = torch.randn(2, 3, 32, 32)
     torch.testing.assert_close(theirs.eval()(images), ours(images))

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 import pytorch_lightning as pl
-from conftest import tiny
+from tiny import tiny
 
 from simsiam_core.config import Config
 from simsiam_core.data import load

@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from conftest import tiny
+from tiny import tiny
 
 from simsiam_core.cli.train import announce
 from simsiam_core.config import ConfigError, TrainingConfig
@@ -58,13 +58,17 @@ def test_checkpoints_carry_what_rebuilds_them(finished: RunDirectory) -> None:
 
 
 def test_oldest_checkpoints_make_room_but_the_first_stays(store: RunStore) -> None:
-    run = store.create(tiny(checkpoints={"checkpoint_every": 1, "checkpoints_kept": 2}, training={"epochs": 4}))
+    run = store.create(
+        tiny(checkpoints={"checkpoint_every": 1, "checkpoints_kept": 2}, training={"epochs": 4})
+    )
     announce(run)
     assert train(run) == 0
     assert [c.name for c in run.checkpoints()] == ["epoch=0000", "epoch=0003", "epoch=0004", "last"]
 
 
-def test_images_without_labels_train_without_knn(store: RunStore, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_images_without_labels_train_without_knn(
+    store: RunStore, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     from PIL import Image
 
     folder = tmp_path_factory.mktemp("flat")
@@ -86,7 +90,9 @@ def test_images_without_labels_train_without_knn(store: RunStore, tmp_path_facto
         ({"training": {"device": "gpu"}}, ["no CUDA GPU"]),
     ],
 )
-def test_what_does_not_fit_the_data_fails_in_one_sentence(store: RunStore, changes: dict, words: list[str]) -> None:
+def test_what_does_not_fit_the_data_fails_in_one_sentence(
+    store: RunStore, changes: dict, words: list[str]
+) -> None:
     run = store.create(tiny(**changes))
     announce(run)
     assert train(run) == 2

@@ -1,0 +1,1 @@
+"""Measuring this machine: each module answers one question and returns plain figures."""

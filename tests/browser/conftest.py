@@ -1,0 +1,108 @@
+"""A real server on a free loopback port, over a folder of its own, and a real browser that looks at it."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlparse
+
+import psutil
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from simsiam_core.jobs import stop
+from simsiam_core.runs import RunStore
+
+ROOT = Path(__file__).resolve().parents[2]
+FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
+START_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Server:
+    """Where the dashboard answers, and what it was started with."""
+
+    address: str
+    store: RunStore
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    with sync_playwright() as playwright:
+        bundled = Path(playwright.chromium.executable_path)
+        if program is None and not bundled.exists():
+            sentence = "No Chromium here; install it, or run `playwright install chromium`."
+            (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(sentence)
+        browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("dashboard")
+    log, store = folder / "server.log", RunStore(folder / "runs")
+    with log.open("wb") as file:
+        process = subprocess.Popen(
+            [
+                sys.executable,
+                "dashboard.py",
+                "--no-browser",
+                "--port",
+                "7960",
+                "--runs-dir",
+                str(folder / "runs"),
+            ],
+            cwd=ROOT,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, "SIMSIAM_CACHE": str(folder / "cache"), "OMP_NUM_THREADS": "1"},
+        )
+    try:
+        yield Server(_address(process, log), store)
+    finally:
+        for run in store.runs():
+            if run.status().active:
+                stop(run, timeout=20)
+        process.terminate()
+        psutil.wait_procs([psutil.Process(process.pid)], timeout=10)
+        process.kill()
+
+
+def _address(process: subprocess.Popen[bytes], log: Path) -> str:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        if found := re.search(r"dashboard: (http://\S+)", log.read_text()):
+            return found[1]
+        time.sleep(0.1)
+    pytest.fail(f"The server did not start:\n{log.read_text()}")
+
+
+@pytest.fixture
+def page(browser: Browser, server: Server) -> Iterator[Page]:
+    """A page that fails its test for an error in the console or a request that leaves this machine."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, base_url=server.address)
+    page = context.new_page()
+    page.set_default_timeout(30_000)
+    troubles: list[str] = []
+    page.on("console", lambda m: troubles.append(f"console: {m.text}") if m.type == "error" else None)
+    page.on("pageerror", lambda error: troubles.append(f"page error: {error}"))
+    page.on(
+        "request",
+        lambda request: troubles.append(f"outside: {request.url}") if _outside(request.url) else None,
+    )
+    yield page
+    context.close()
+    assert not troubles
+
+
+def _outside(url: str) -> bool:
+    return urlparse(url).hostname not in (None, "", "127.0.0.1", "localhost")

@@ -1,0 +1,261 @@
+"""The batched augmentation against torchvision: equal for equal parameters, alike in its draws."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+import pytest
+import torch
+import torchvision.transforms.functional as TF
+from torch import Tensor
+from torchvision.transforms import RandomResizedCrop
+
+from simsiam_core.config import AugmentationConfig
+from simsiam_core.data.augmentation import CROP_RATIO, Augmentation, Parameters, normalise
+
+SIZE = 32
+MEAN, STD = (0.49, 0.48, 0.45), (0.25, 0.24, 0.26)
+TOLERANCE = 1e-4  # of a scale from 0 to 1: a fortieth of one grey level
+
+
+def augmentation(**settings: Any) -> Augmentation:
+    return Augmentation(AugmentationConfig(**settings), SIZE, MEAN, STD)
+
+
+def pictures(count: int, size: int = SIZE) -> Tensor:
+    images = torch.randint(0, 256, (count, 3, size, size), generator=torch.Generator().manual_seed(7))
+    images[0] = images[0, :1]  # one without colour: its hue is undefined
+    return images.to(torch.uint8)
+
+
+def nothing(count: int) -> Parameters:
+    """Parameters that leave every picture as it is."""
+    zero, whole, off = (
+        torch.zeros(count),
+        torch.full((count,), float(SIZE)),
+        torch.zeros(count, dtype=torch.bool),
+    )
+    order, last = torch.arange(3).expand(count, 3), torch.full((count,), 3)
+    return Parameters(zero, zero, whole, whole, off, order, torch.ones(count, 3), zero, last, off, zero)
+
+
+def worst(ours: Tensor, theirs: list[Tensor]) -> float:
+    return float((ours - torch.stack(theirs)).abs().max())
+
+
+def seed(value: int) -> torch.Generator:
+    return torch.Generator().manual_seed(value)
+
+
+def test_nothing_to_do_changes_nothing() -> None:
+    images = pictures(6)
+    ours = augmentation(blur_probability=0.5).pictures(images, nothing(6))
+    assert worst(ours, list(images / 255)) < 1e-5
+
+
+def test_crop_equals_resized_crop_with_antialiasing() -> None:
+    count = 200
+    images, drawn = pictures(count), augmentation().draw(count, seed(0))
+    parameters = dataclasses.replace(
+        nothing(count), top=drawn.top, left=drawn.left, height=drawn.height, width=drawn.width
+    )
+    boxes = torch.stack((drawn.top, drawn.left, drawn.height, drawn.width), 1).int().tolist()
+    theirs = [
+        TF.resized_crop(i / 255, *box, [SIZE, SIZE], antialias=True)
+        for i, box in zip(images, boxes, strict=True)
+    ]
+    assert worst(augmentation().pictures(images, parameters), theirs) < TOLERANCE
+
+
+def test_smallest_crop_and_flip() -> None:
+    images = pictures(4)
+    one = torch.ones(4)
+    parameters = dataclasses.replace(
+        nothing(4),
+        top=31 * one,
+        left=5 * one,
+        height=one,
+        width=3 * one,
+        flip=torch.tensor([True, False] * 2),
+    )
+    theirs = [TF.resized_crop(image / 255, 31, 5, 1, 3, [SIZE, SIZE], antialias=True) for image in images]
+    theirs = [TF.hflip(image) if index % 2 == 0 else image for index, image in enumerate(theirs)]
+    assert worst(augmentation().pictures(images, parameters), theirs) < TOLERANCE
+
+
+@pytest.mark.parametrize(
+    ("kind", "adjust"), [(0, TF.adjust_brightness), (1, TF.adjust_contrast), (2, TF.adjust_saturation)]
+)
+def test_blends_equal_torchvision(kind: int, adjust: Any) -> None:
+    images, factors = pictures(40), torch.linspace(0, 2, 40)
+    table = torch.ones(40, 3)
+    table[:, kind] = factors
+    ours = augmentation().pictures(images, dataclasses.replace(nothing(40), factors=table))
+    theirs = [adjust(image / 255, float(f)) for image, f in zip(images, factors, strict=True)]
+    assert worst(ours, theirs) < TOLERANCE
+
+
+def test_hue_equals_torchvision() -> None:
+    images, shifts = pictures(41), torch.linspace(-0.5, 0.5, 41)
+    ours = augmentation().pictures(images, dataclasses.replace(nothing(41), hue=shifts))
+    theirs = [TF.adjust_hue(image / 255, float(s)) for image, s in zip(images, shifts, strict=True)]
+    assert worst(ours, theirs) < TOLERANCE
+
+
+def test_grey_equals_torchvision() -> None:
+    images = pictures(6)
+    chosen = torch.tensor([True, False] * 3)
+    ours = augmentation().pictures(images, dataclasses.replace(nothing(6), grey=chosen))
+    theirs = [TF.rgb_to_grayscale(i / 255, 3) if c else i / 255 for i, c in zip(images, chosen, strict=True)]
+    assert worst(ours, theirs) < TOLERANCE
+
+
+def test_blur_equals_torchvision() -> None:
+    images, sigmas = pictures(20), torch.linspace(0.1, 2, 20)
+    parameters = dataclasses.replace(nothing(20), sigma=sigmas)
+    ours = augmentation(blur_probability=1, blur_sigma_max=2).pictures(images, parameters)
+    theirs = [
+        TF.gaussian_blur(i / 255, [13, 13], [float(s)] * 2) for i, s in zip(images, sigmas, strict=True)
+    ]
+    assert worst(ours, theirs) < TOLERANCE
+
+
+def test_blur_wider_than_the_picture_still_works() -> None:
+    views = augmentation(blur_probability=1, blur_sigma_max=10).views(pictures(3), seed(0))
+    assert all(torch.isfinite(view).all() for view in views)
+
+
+def one_by_one(image: Tensor, p: Parameters, i: int) -> Tensor:
+    """The i-th view, made by torchvision's functions in the order the parameters give."""
+    box = [int(t[i]) for t in (p.top, p.left, p.height, p.width)]
+    view = TF.resized_crop(image / 255, *box, [SIZE, SIZE], antialias=True)
+    blends = (TF.adjust_brightness, TF.adjust_contrast, TF.adjust_saturation)
+    steps: list[tuple[Any, float]] = [(blends[int(p.blends[i, j])], float(p.factors[i, j])) for j in range(3)]
+    steps.insert(int(p.hue_after[i]), (TF.adjust_hue, float(p.hue[i])))
+    for function, value in steps:
+        view = function(view, value)
+    view = TF.rgb_to_grayscale(view, 3) if p.grey[i] else view
+    view = TF.gaussian_blur(view, [13, 13], [float(p.sigma[i])] * 2) if p.sigma[i] > 0 else view
+    return TF.normalize(TF.hflip(view) if p.flip[i] else view, MEAN, STD)
+
+
+def test_whole_chain_in_random_order_equals_torchvision() -> None:
+    count, ours = 300, augmentation(blur_probability=0.5)
+    images, parameters = pictures(count), ours.draw(count, seed(3))
+    orders = torch.cat((parameters.blends, parameters.hue_after[:, None]), 1)
+    assert len(orders.unique(dim=0)) == 24
+    theirs = [one_by_one(image, parameters, i) for i, image in enumerate(images)]
+    assert worst(ours.apply(images, parameters), theirs) < TOLERANCE / min(STD)
+
+
+def test_crops_are_distributed_as_torchvisions() -> None:
+    """Mean and spread of height, width, top and left, and how often the whole picture is taken."""
+    for scale in ((0.2, 1.0), (0.95, 1.0)):  # of the second, many tries do not fit
+        torch.manual_seed(0)
+        blank = torch.zeros(3, SIZE, SIZE)
+        theirs = torch.tensor(
+            [RandomResizedCrop.get_params(blank, list(scale), list(CROP_RATIO)) for _ in range(6000)]
+        ).float()
+        drawn = augmentation(crop_scale_min=scale[0], crop_scale_max=scale[1]).draw(60_000, seed(1))
+        ours = torch.stack((drawn.top, drawn.left, drawn.height, drawn.width), 1)
+        error = 4.5 * theirs.std(0) / math.sqrt(6000)  # four and a half standard errors
+        assert ((ours.mean(0) - theirs.mean(0)).abs() < error).all()
+        assert torch.allclose(ours.std(0), theirs.std(0), rtol=0.06)
+        quantiles = torch.tensor([0.1, 0.25, 0.5, 0.75, 0.9])
+        assert (ours.quantile(quantiles, 0) - theirs.quantile(quantiles, 0)).abs().max() <= 1
+        whole = [float((t[:, 2:] == SIZE).all(1).float().mean()) for t in (ours, theirs)]
+        assert abs(whole[0] - whole[1]) < 0.03
+
+
+def test_crops_lie_within_the_picture_in_whole_pixels() -> None:
+    p = augmentation().draw(50_000, seed(2))
+    for start, length in ((p.top, p.height), (p.left, p.width)):
+        assert (start >= 0).all() and (length >= 1).all() and (start + length <= SIZE).all()
+        assert (start == start.floor()).all() and (length == length.floor()).all()
+        assert (start[length < SIZE] == 0).any() and (start + length == SIZE)[length < SIZE].any()
+
+
+def test_colours_are_distributed_as_set() -> None:
+    n = 40_000
+    p = augmentation(blur_probability=0.3).draw(n, seed(5))
+    jittered = p.hue != 0
+    for share, probability in (
+        (p.flip, 0.5),
+        (jittered, 0.8),
+        (p.grey, 0.2),
+        (p.sigma > 0, 0.3),
+    ):
+        assert abs(float(share.float().mean()) - probability) < 0.012
+    assert (p.factors[~jittered] == 1).all()
+    factors = p.factors[jittered]
+    assert 0.6 <= float(factors.min()) < 0.61 and 1.39 < float(factors.max()) <= 1.4
+    assert abs(float(factors.mean()) - 1) < 0.005 and abs(float(factors.std()) - 0.8 / math.sqrt(12)) < 0.005
+    assert abs(float(p.hue[jittered].std()) - 0.2 / math.sqrt(12)) < 0.002
+    orders = torch.cat((p.blends, p.hue_after[:, None]), 1).unique(dim=0, return_counts=True)[1]
+    assert len(orders) == 24 and (orders / n - 1 / 24).abs().max() < 0.006
+    sigma = p.sigma[p.sigma > 0]
+    assert float(sigma.min()) >= 0.1 and float(sigma.max()) <= 2
+
+
+def test_strong_factors_never_become_negative() -> None:
+    p = augmentation(brightness=1, jitter_probability=1).draw(10_000, seed(0))
+    assert p.factors.min() >= 0
+
+
+def test_certain_and_impossible_events() -> None:
+    p = augmentation(flip_probability=1, jitter_probability=0, grey_probability=0).draw(1000, seed(0))
+    assert p.flip.all() and not p.grey.any() and (p.sigma == 0).all() and (p.factors == 1).all()
+
+
+def test_one_setting_leaves_the_others_draws_alone() -> None:
+    a = augmentation().draw(100, seed(9))
+    b = augmentation(hue=0.4, blur_probability=1.0, flip_probability=0.9).draw(100, seed(9))
+    assert torch.equal(a.top, b.top) and torch.equal(a.factors, b.factors) and torch.equal(a.grey, b.grey)
+    assert torch.equal(b.flip | a.flip, b.flip)
+
+
+def test_views_are_reproducible_and_differ() -> None:
+    images, ours = pictures(16), augmentation()
+    generator = seed(4)
+    first = ours.views(images, generator)
+    again = ours.views(images, seed(4))
+    later = ours.views(images, generator)
+    assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
+    assert not torch.equal(first[0], first[1]) and not torch.equal(first[0], later[0])
+    assert first[0].shape == (16, 3, SIZE, SIZE) and first[0].dtype == torch.float32
+    assert len(ours.views(images, generator, count=4)) == 4
+
+
+def test_each_view_belongs_to_its_own_picture() -> None:
+    images = (torch.arange(8) * 30).to(torch.uint8).view(8, 1, 1, 1).expand(8, 3, SIZE, SIZE)
+    for view in augmentation(jitter_probability=0).views(images, seed(0), count=3):
+        shown = view * torch.tensor(STD).view(3, 1, 1) + torch.tensor(MEAN).view(3, 1, 1)
+        assert torch.allclose(shown.mean((1, 2, 3)) * 255, torch.arange(8) * 30.0, atol=0.1)
+
+
+def test_normalise_equals_torchvision() -> None:
+    images = pictures(5)
+    theirs = torch.stack([TF.normalize(image / 255, MEAN, STD) for image in images])
+    assert torch.allclose(normalise(images, MEAN, STD), theirs, atol=1e-5)
+
+
+def test_another_size_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"must be \(4, 3, 32, 32\)"):
+        augmentation().views(pictures(2, size=16), seed(0))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_on_a_gpu_nothing_waits_and_the_pictures_are_equal() -> None:
+    ours, images = augmentation(blur_probability=0.5), pictures(64)
+    ours.views(images.cuda(), torch.Generator("cuda"))  # constants go there once
+    resident, generator = images.cuda(), torch.Generator("cuda")
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        ours.views(resident, generator)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    drawn = ours.draw(64, seed(0))
+    there = Parameters(**{name: value.cuda() for name, value in vars(drawn).items()})
+    assert torch.allclose(ours.apply(resident, there).cpu(), ours.apply(images, drawn), atol=1e-3)
