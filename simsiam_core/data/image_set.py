@@ -85,8 +85,8 @@ class Dataset(Splits):
         """`train` or `test`. Raises ValueError for another name, or when there are no test pictures."""
         chosen = {"train": self.train, "test": self.test}.get(name)
         if chosen is None:
-            reason = "These pictures have no test split" if name == "test" else f"There is no split {name!r}"
-            raise ValueError(f"{reason}; choose 'train'{" or 'test'" if self.test is not None else ''}.")
+            known = "'train' or 'test'" if self.test is not None else "'train'"
+            raise ValueError(f"These pictures have no split {name!r}; choose {known}.")
         return chosen
 
 

@@ -28,7 +28,7 @@ class PictureError(ValueError):
 
 
 def read_picture(source: Path | bytes, size: int) -> Tensor:
-    """A picture as uint8 [3, size, size]: upright, RGB, transparency on white, centre square, resized.
+    """A picture as uint8 [3, size, size]: upright, RGB, on white, shorter side resized, centre cut.
 
     Resizing is bilinear with antialiasing. Size limits are checked on the header, before anything is decoded.
     Raises PictureError for what is not a picture, is damaged, or is too large.

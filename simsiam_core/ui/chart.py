@@ -15,7 +15,7 @@ def plotly_script() -> Path:
     import importlib.util
 
     spec = importlib.util.find_spec("plotly")
-    assert spec and spec.origin, "plotly is in requirements.txt"  # noqa: PT018
+    assert spec and spec.origin, "plotly is in requirements.txt"
     return Path(spec.origin).parent / "package_data" / "plotly.min.js"
 
 

@@ -37,7 +37,7 @@ def test_unequal_lengths_are_refused() -> None:
 def test_splits_by_name() -> None:
     whole = image_set()
     assert Dataset(whole, whole).split("test") is whole
-    with pytest.raises(ValueError, match="no test split"):
+    with pytest.raises(ValueError, match="no split 'test'; choose 'train'"):
         Dataset(whole, None).split("test")
     with pytest.raises(ValueError, match="no split 'val'"):
         Dataset(whole, None).split("val")

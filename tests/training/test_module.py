@@ -88,8 +88,9 @@ def test_batch_statistics_are_per_view() -> None:
 
 
 def test_collapse_shows_without_stop_gradient() -> None:
-    """The ablation of section 4.1: the loss runs to −1 and the spread of z to a fraction of what it was."""
-    config = tiny(model={"stop_gradient": False}, training={"epochs": 40})
-    _, record = trained(config)
-    assert sum(record.spreads[-5:]) < 0.3 * sum(record.spreads[:5])
-    assert sum(record.losses[-5:]) / 5 < -0.9
+    """The ablation of section 4.1: the loss runs to −1 and z falls together."""
+    changes = {"optimiser": {"base_lr": 1.0, "weight_decay": 0.01}, "training": {"epochs": 40}}
+    _, healthy = trained(tiny(**changes))
+    _, ablated = trained(tiny(**changes, model={"stop_gradient": False}))
+    assert sum(ablated.spreads[-20:]) < 0.5 * sum(healthy.spreads[-20:])
+    assert sum(ablated.losses[-20:]) / 20 < -0.9
