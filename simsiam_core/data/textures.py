@@ -1,7 +1,9 @@
 """Ten kinds of procedural pattern, drawn here: something to learn from without a download.
 
-The kinds differ in their geometry alone. Scale, angle, position, contrast, polarity, softness and noise are drawn
-per picture, and everything is nearly grey: with vivid random colours SimSiam matches colours and learns nothing.
+The kinds differ in geometry, and in whether they are mostly dark or mostly light. Scale, angle, position and
+contrast are drawn per picture, and everything is nearly grey: with vivid random colours SimSiam matches colours
+and learns nothing. Whatever else both views of a picture would share (a gradient, polarity, strong noise, wide
+differences of brightness) was tried and is such a shortcut too.
 """
 
 from __future__ import annotations
@@ -38,21 +40,26 @@ def _bricks(u: Tensor, v: Tensor, _: Tensor) -> Tensor:
 
 
 def _clouds(u: Tensor, v: Tensor, random: Tensor) -> Tensor:
-    """Six plane waves in random directions, a tenth to seven tenths as fine as the other patterns."""
+    """Six plane waves in random directions, a tenth to seven tenths as fine as the others; mostly dark."""
     waves = [
         _wave((0.1 + 0.6 * r[1]) * (u * torch.cos(TAU * r[0]) + v * torch.sin(TAU * r[0])) + r[2])
         for r in random[:18].view(6, 3, -1, 1, 1).unbind()
     ]
-    return torch.stack(waves).sum(0) / 2
+    return torch.stack(waves).sum(0) - 1.5
 
 
 def _mosaic(u: Tensor, v: Tensor, random: Tensor) -> Tensor:
-    """Square tiles, each of a random grey: 8 × 8 of them, repeated."""
+    """Square tiles, each of a random grey, more of them light: 8 × 8, repeated."""
     tile = (8 * torch.floor(u).remainder(8) + torch.floor(v).remainder(8)).long()
-    return 2.5 * (2 * random[:, :, 0, 0].T.gather(1, tile.flatten(1)).view(u.shape) - 1)
+    return 2.5 * (2 * random[:, :, 0, 0].T.gather(1, tile.flatten(1)).view(u.shape) - 0.7)
 
 
-# From coordinates u and v [n, S, S], in periods of the pattern, and 64 random numbers a picture [64, n, 1, 1].
+def _spokes(u: Tensor, v: Tensor, random: Tensor) -> Tensor:
+    count = 5 + torch.floor(6 * random[0])
+    return torch.sin(count * torch.atan2(v, u) + TAU * random[1])
+
+
+# From coordinates u and v [n, S, S], in periods of the pattern, and random numbers [64, n, 1, 1] in 0..1.
 PATTERNS: dict[str, Pattern] = {
     "bricks": _bricks,
     "checks": lambda u, v, _: 4 * _wave(u / 1.4) * _wave(v / 1.4),
@@ -64,9 +71,7 @@ PATTERNS: dict[str, Pattern] = {
     ),
     "mosaic": _mosaic,
     "rings": lambda u, v, random: _wave(torch.hypot(u, v) + random[0]),
-    "spokes": lambda u, v, random: torch.sin(
-        (5 + torch.floor(6 * random[0])) * torch.atan2(v, u) + TAU * random[1]
-    ),
+    "spokes": _spokes,
     "stripes": lambda u, v, _: 3 * _wave(u),
 }
 
@@ -109,8 +114,7 @@ def draw(pattern: Pattern, count: int, size: int, generator: torch.Generator) ->
     u = periods * (x * torch.cos(angle) + y * torch.sin(angle))
     v = periods * (y * torch.cos(angle) - x * torch.sin(angle))
     shape = torch.tanh(uniform(1.4, 1.6) * pattern(u, v, uniform(0, 1, 64)))
-    shape = shape - shape.mean((1, 2), keepdim=True)
-    grey = uniform(0.25, 0.75) + uniform(0.15, 0.25) * shape
+    grey = uniform(0.35, 0.65) + uniform(0.2, 0.4) * shape
     grey = grey + 0.05 * torch.randn(count, size, size, generator=generator)
     tinted = grey * uniform(0.95, 1.05, 3)
     return (tinted * 255).round().clamp(0, 255).to(torch.uint8).transpose(0, 1)

@@ -14,7 +14,7 @@ from PIL import Image
 
 from simsiam_core.config import ConfigError, DataConfig
 from simsiam_core.data import cache as cache_module
-from simsiam_core.data import count_train, folder, load
+from simsiam_core.data import count_train, load, read_picture
 from simsiam_core.data.cache import Contents, stored
 
 
@@ -137,10 +137,12 @@ def test_a_folder_that_is_none(tmp_path: Path, name: str, sentence: str) -> None
 
 def test_decoded_once_until_a_file_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root, decoded = fill(tmp_path / "p", [f"{i}.png" for i in range(5)]), list[str]()
-    real = folder.read_picture
-    monkeypatch.setattr(
-        folder, "read_picture", lambda path, size: decoded.append(path.name) or real(path, size)
-    )
+
+    def counted(path: Path, size: int) -> torch.Tensor:
+        decoded.append(path.name)
+        return read_picture(path, size)
+
+    monkeypatch.setattr("simsiam_core.data.folder.read_picture", counted)
     first = load(config(root))
     assert sorted(decoded) == [f"{i}.png" for i in range(5)]
     again = load(config(root))

@@ -45,7 +45,9 @@ def test_the_centre_of_a_wide_picture() -> None:
     image = Image.new("RGB", (300, 100), "white")
     image.paste("black", (100, 0, 200, 100))
     ours = read_picture(encoded(image), 10)
-    assert ours[:, :, 1:-1].max() == 0 and (ours[:, :, [0, -1]] < 64).all()  # the edges blend with what is cut
+    assert (
+        ours[:, :, 1:-1].max() == 0 and (ours[:, :, [0, -1]] < 64).all()
+    )  # the edges blend with what is cut
 
 
 def test_shrinking_averages() -> None:
@@ -92,7 +94,9 @@ def test_sixteen_bits_keep_their_scale() -> None:
         assert np.abs(ours[0].numpy() - ramp / 257).max() <= 1
 
 
-@pytest.mark.parametrize("values", [np.float32([[0, 0.5], [0.5, 1]]), np.int32([[0, 5000], [5000, 10000]])])
+@pytest.mark.parametrize(
+    "values", [np.array([[0, 0.5], [0.5, 1]], np.float32), np.array([[0, 5000], [5000, 10000]], np.int32)]
+)
 def test_values_without_a_scale_are_stretched(values: np.ndarray) -> None:
     assert read_picture(encoded(Image.fromarray(values), "TIFF"), 2)[0].flatten().tolist() == [
         0,
