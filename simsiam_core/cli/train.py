@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 from simsiam_core.cli.flags import SchemaFlags
 from simsiam_core.cli.options import add_json, add_save_dir, print_json
 from simsiam_core.config import Config, merge, parse, preset, presets, read_yaml
-from simsiam_core.runs import RunDirectory, RunStore
+from simsiam_core.runs import RunDirectory, RunError, RunStore, Status
 from simsiam_core.runs.status import process_identity
+from simsiam_core.training.wishes import Interrupted, Wish
 
 if TYPE_CHECKING:
     from pytorch_lightning import Callback
@@ -39,20 +40,23 @@ def add_to(commands: Any) -> None:
 def _train(arguments: argparse.Namespace, flags: SchemaFlags) -> int:
     if arguments.run:
         run = RunStore(arguments.run.parent).get(arguments.run.name)
-        announce(run)
-        return _work(run)
+        with run.claim():
+            if run.status().state not in ("queued", "running"):  # "running": by the process that died with it
+                raise RunError(f"Run {run.id} is not queued; it is {run.status().state}.")
+            return _work(run, announce(run))
     config = _config(arguments, flags)
     check_data(config)
-    run = RunStore(arguments.save_dir).create(config)
-    announce(run)
-    if not arguments.json:
-        print(run.id, flush=True)
-        return _work(run, progress_bar=sys.stderr.isatty())
-    stdout, sys.stdout = sys.stdout, sys.stderr  # what training has to say must not mix with the object
-    try:
-        code = _work(run)
-    finally:
-        sys.stdout = stdout
+    run = RunStore(arguments.save_dir).create(config, _here())  # never queued: no queue may start it too
+    with run.claim():
+        wish = announce(run)
+        if not arguments.json:
+            print(run.id, flush=True)
+            return _work(run, wish, progress_bar=sys.stderr.isatty())
+        stdout, sys.stdout = sys.stdout, sys.stderr  # what training has to say must not mix with the object
+        try:
+            code = _work(run, wish)
+        finally:
+            sys.stdout = stdout
     accuracies = [m["val/knn_accuracy"] for m in run.metrics() if "val/knn_accuracy" in m]
     status = run.status()
     print_json(
@@ -77,16 +81,27 @@ def _config(arguments: argparse.Namespace, flags: SchemaFlags) -> Config:
     return parse(merge(*layers, flags.given(arguments)))
 
 
-def announce(run: RunDirectory) -> None:
-    """Say who works on the run, before the seconds that importing torch takes."""
+def announce(run: RunDirectory) -> Wish:
+    """Listen to signals, then say who works on the run: before the seconds that importing torch takes."""
+    wish = Wish()
+    wish.listen()
+    changes = _here().model_dump(exclude={"created", "step", "total_steps", "epoch", "device"})
+    run.update_status(**changes)
+    return wish
+
+
+def _here() -> Status:
+    """The status of a run that this very process begins to work on."""
     pid, started = process_identity(os.getpid())
-    run.update_status(
+    now = time.time()
+    return Status(
         state="running",
         activity="Starting",
         pid=pid,
         pid_started=started,
         host=socket.gethostname(),
-        started=time.time(),
+        started=now,
+        heartbeat=now,
     )
 
 
@@ -97,12 +112,15 @@ def check_data(config: Config) -> None:
     check_fit(config)
 
 
-def _work(run: RunDirectory, progress_bar: bool = False) -> int:
-    from simsiam_core.training.worker import train
-
+def _work(run: RunDirectory, wish: Wish, progress_bar: bool = False) -> int:
+    try:
+        from simsiam_core.training.worker import train
+    except Interrupted:
+        run.update_status(state=wish.state, ended=time.time(), activity="")
+        return 0
     callbacks: tuple[Callback, ...] = ()
     if progress_bar:
         from pytorch_lightning.callbacks import TQDMProgressBar
 
         callbacks = (TQDMProgressBar(refresh_rate=10),)
-    return train(run, callbacks)
+    return train(run, callbacks, wish)
