@@ -10,6 +10,7 @@ from pathlib import Path
 
 from simsiam_core.config import Config
 from simsiam_core.runs.directory import RunDirectory, RunError
+from simsiam_core.runs.notes import Notes
 from simsiam_core.runs.status import Status
 
 TRASH = ".trash"
@@ -22,7 +23,9 @@ class RunStore:
     def __init__(self, runs_dir: Path) -> None:
         self.path = runs_dir.expanduser().resolve()
 
-    def create(self, config: Config, status: Status | None = None) -> RunDirectory:
+    def create(
+        self, config: Config, status: Status | None = None, notes: Notes | None = None
+    ) -> RunDirectory:
         """A new run directory, in state `queued` unless another status is given.
 
         Whoever works a queue over this folder starts a queued run. Raises RunError if it cannot be written.
@@ -33,6 +36,8 @@ class RunStore:
         try:
             run.checkpoints_dir.mkdir(parents=True)
             run.write_config(config)
+            if notes is not None:
+                run.write_notes(notes)
             first = status or Status(state="queued")
             run.write_status(first.model_copy(update={"created": time.time()}))
         except OSError as error:

@@ -58,7 +58,8 @@ class SimSiamModule(pl.LightningModule):
     def on_train_start(self) -> None:
         """The schedule is a function of the step: an extended run follows its new one from its first step on."""
         (optimiser,) = self.trainer.optimizers
-        factors = self.trainer.lr_scheduler_configs[0].scheduler.lr_lambdas
+        schedule: Any = self.trainer.lr_scheduler_configs[0].scheduler
+        factors = schedule.lr_lambdas
         for group, factor in zip(optimiser.param_groups, factors, strict=True):
             group["lr"] = self.config.lr * factor(self.global_step)
 

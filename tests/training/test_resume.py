@@ -43,7 +43,15 @@ def trained(run: RunDirectory, pause_at: int | None = None) -> RunDirectory:
 
 def curve(run: RunDirectory) -> list[tuple[Any, ...]]:
     """Everything measured that does not depend on the clock, in the order of the file."""
-    names = ("step", "epoch", "train/loss", "train/lr", "train/lr_predictor", "representation/std", "val/knn_accuracy")
+    names = (
+        "step",
+        "epoch",
+        "train/loss",
+        "train/lr",
+        "train/lr_predictor",
+        "representation/std",
+        "val/knn_accuracy",
+    )
     return [tuple(line.get(name) for name in names) for line in run.metrics()]
 
 
@@ -98,7 +106,9 @@ def test_a_damaged_checkpoint_is_passed_over(store: RunStore, whole: RunDirector
 
 
 def test_the_safety_copy_is_written_by_the_clock(store: RunStore, whole: RunDirectory) -> None:
-    run = store.create(Config.model_validate(_with(CONFIG, checkpoints={"checkpoint_every": 100, "last_every": 1e-9})))
+    run = store.create(
+        Config.model_validate(_with(CONFIG, checkpoints={"checkpoint_every": 100, "last_every": 1e-9}))
+    )
     steps = []
 
     class Look(pl.Callback):
