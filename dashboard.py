@@ -44,11 +44,8 @@ def main(arguments: list[str] | None = None) -> int:
 
     # Here and not above: --help and wrong flags are answered before the seconds that gradio takes.
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
-    from simsiam_core.features.worker import InspectionWorker
     from simsiam_core.jobs import Notifier, Scheduler
     from simsiam_core.runs import RunError, RunStore
-    from simsiam_core.ui.app import build, launch_options
-    from simsiam_core.ui.context import Context
 
     store = RunStore(options.runs_dir)
     notifier = Notifier(options.notify_url, options.notify_command)
@@ -57,10 +54,14 @@ def main(arguments: list[str] | None = None) -> int:
         try:
             if not options.read_only:
                 scheduler = stack.enter_context(Scheduler(store, options.cpu_slots, notifier))
-                scheduler.start()  # before the page: what was queued starts, whatever becomes of the page
+                scheduler.start()  # first of all: what was queued starts, whatever becomes of the page
         except RunError as error:
             print(error, file=sys.stderr)
             return 2
+        from simsiam_core.features.worker import InspectionWorker
+        from simsiam_core.ui.app import build, launch_options
+        from simsiam_core.ui.context import Context
+
         worker = stack.enter_context(InspectionWorker())
         page = build(Context(store, worker, scheduler=scheduler, notifier=notifier))
         _, address, _ = page.launch(

@@ -19,6 +19,7 @@ TABLES = """
 CREATE TABLE IF NOT EXISTS jobs (run TEXT PRIMARY KEY, place REAL NOT NULL, slot TEXT NOT NULL DEFAULT '');
 CREATE TABLE IF NOT EXISTS slots (name TEXT PRIMARY KEY, gpu TEXT);
 """
+IN_QUEUE = ("queued", "running", "paused")
 MOVES = ("first", "up", "down", "last")
 
 
@@ -109,25 +110,31 @@ class Entry:
 
 def read_queue(store: RunStore) -> list[Entry]:
     """The queue of a folder, for anybody and without a lock."""
-    path = store.path / QUEUE_FILE
-    if not path.is_file():
-        return []
-    db = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=10)
-    try:
-        rows = [Row(*row) for row in db.execute("SELECT run, slot FROM jobs ORDER BY place, run")]
-        slots = tuple(Slot(*row) for row in db.execute("SELECT name, gpu FROM slots"))
-    except sqlite3.OperationalError:  # just being made
-        return []
-    finally:
-        db.close()
-    by_id = {run.id: run for run in store.runs()} if rows else {}
-    known = [(by_id[row.run], row) for row in rows if row.run in by_id]
-    statuses = {run.id: run.status() for run, _ in known}
+    by_id = {run.id: run for run in reversed(store.runs())}
+    statuses = {run_id: run.status() for run_id, run in by_id.items()}
+    rows, slots = _rows_and_slots(store.path / QUEUE_FILE)
+    placed = {row.run for row in rows}
+    rows += [Row(run_id, "") for run_id, status in statuses.items() if status.active and run_id not in placed]
+    waiting = [row for row in rows if row.run in by_id and statuses[row.run].state in IN_QUEUE]
+    known = [(by_id[row.run], row) for row in waiting]
     entries: list[Entry] = []
     for run, row in known:
         reason = _reason(run, row, statuses, {r.run: r for _, r in known}, slots, entries)
         entries.append(Entry(run, statuses[run.id], len(entries) + 1, reason))
     return entries
+
+
+def _rows_and_slots(path: Path) -> tuple[list[Row], tuple[Slot, ...]]:
+    if not path.is_file():
+        return [], ()
+    db = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=10)
+    try:
+        rows = [Row(*row) for row in db.execute("SELECT run, slot FROM jobs ORDER BY place, run")]
+        return rows, tuple(Slot(*row) for row in db.execute("SELECT name, gpu FROM slots"))
+    except sqlite3.OperationalError:  # it is being made at this moment
+        return [], ()
+    finally:
+        db.close()
 
 
 def _reason(
@@ -143,14 +150,14 @@ def _reason(
         return f"Runs on {row.slot}." if row.slot else "Runs."
     if status.state == "paused":
         return f"Paused at step {status.step}; it keeps its place and waits for Resume."
-    if status.state != "queued":
-        return f"It is {status.state}."
+    if not slots:
+        return "Waits for a dashboard or 'queue run' to start it."
     try:
         kind = kind_for(run.config().training, slots)
     except RunError as error:
         return str(error)
     mine = {slot.name for slot in slots if slot.kind == kind}
-    busy = [rows[i].slot for i, s in statuses.items() if s.state == "running" and rows[i].slot in mine]
+    busy = [row for row in rows.values() if row.slot in mine and statuses[row.run].state == "running"]
     ahead = sum(entry.status.state == "queued" for entry in before)
     if len(busy) >= len(mine):
         taken = f"Waits for a {kind} slot: {len(busy)} of {len(mine)} taken"

@@ -47,8 +47,15 @@ class Scheduler:
         self.queue = Queue(store.path)
         self.queue.set_slots(self.slots)
         self._known: dict[str, tuple[tuple[int, int], Status]] = {}
+        self._looked = False
         self._wake, self._closing = threading.Event(), False
         self._thread: threading.Thread | None = None
+
+    def running(self) -> list[tuple[str, Status]]:
+        """What runs, as of the last look."""
+        return [
+            (run_id, status) for run_id, (_, status) in list(self._known.items()) if status.state == "running"
+        ]
 
     def describe(self, address: str) -> None:
         """Tell those who find the folder taken where the page is."""
@@ -94,6 +101,10 @@ class Scheduler:
         statuses = {run_id: self._status(run) for run_id, run in runs.items()}
         self._known = {run_id: known for run_id, known in self._known.items() if run_id in runs}
         rows = {row.run: row for row in self.queue.rows()}
+        if not self._looked:
+            self._looked = True
+            for run_id in sorted(run_id for run_id, status in statuses.items() if status.state == "running"):
+                print(f"Goes on with {run_id}, which is running.", flush=True)
         for run_id in rows:
             if run_id not in runs or statuses[run_id].state not in ("queued", "running", "paused"):
                 self.queue.remove(run_id)
