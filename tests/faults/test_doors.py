@@ -30,6 +30,7 @@ from simsiam_core.ui.context import Context
 from .conftest import Trainers
 
 MUTATIONS = int(os.environ.get("SIMSIAM_MUTATIONS", "1000"))
+CALLS = int(os.environ.get("SIMSIAM_CALLS", "300"))
 WHOLE_WAY = int(os.environ.get("SIMSIAM_UPLOADS", "40"))  # of the uploads, through server and worker
 SECRET = "the canary sings at midnight"
 
@@ -204,13 +205,13 @@ def values(dice: random.Random, folder: Path) -> Any:
     )
 
 
-def test_a_thousand_mutated_calls_to_every_endpoint(served: tuple[str, RunDirectory], folder: Path) -> None:
+def test_mutated_calls_to_every_endpoint(served: tuple[str, RunDirectory], folder: Path) -> None:
     """Every event of the page is an endpoint. No 5xx, no traceback, nothing read that lies outside."""
     address, run = served
     page, dice = PageClient(address), random.Random(2)
     functions = [d for d in page.config["dependencies"] if d["backend_fn"]]
     refused = answered = 0
-    for number in range(MUTATIONS):
+    for number in range(CALLS):
         function = functions[number % len(functions)]
         data = [values(dice, folder) for _ in function["inputs"]]
         if dice.random() < 0.1:
@@ -226,8 +227,8 @@ def test_a_thousand_mutated_calls_to_every_endpoint(served: tuple[str, RunDirect
         assert "Traceback" not in text
         assert SECRET not in text, (function["id"], data)
         assert "root:x:0" not in text, (function["id"], data)
-    assert answered > 100
-    assert refused > 100
+    assert answered > CALLS * 0.1
+    assert refused > CALLS * 0.1
     assert page.get("/config").status_code == 200, "the server is up"
     assert run.status().state == "finished"
     assert (folder / "canary.txt").read_text() == SECRET
