@@ -37,8 +37,8 @@ def test_runs_are_found_by_id_prefix_and_path(store: RunStore, run: RunDirectory
     other = store.create(Config(name="other"))
     assert store.find(run.id).id == run.id
     assert store.find(str(other.path)).id == other.id
-    shared = len(os.path.commonprefix([run.id, other.id]))
-    assert store.find(run.id[: shared + 1]).id == run.id
+    differs = next(i for i, (a, b) in enumerate(zip(run.id, other.id, strict=False)) if a != b)
+    assert store.find(run.id[: differs + 1]).id == run.id
     with pytest.raises(RunError, match="fits 2 runs"):
         store.find(run.id[:6])
     with pytest.raises(RunError, match="no run 'nothing'"):
@@ -108,9 +108,14 @@ def test_status_cut_at_any_byte_is_read_without_error(run: RunDirectory) -> None
 def test_replacing_leaves_the_old_file_when_writing_fails(tmp_path: Path) -> None:
     target = tmp_path / "x.json"
     target.write_text("old")
-    with pytest.raises(ZeroDivisionError), replacing(target) as temporary:
-        temporary.write_text("half")
-        raise ZeroDivisionError
+
+    def fail() -> None:
+        with replacing(target) as temporary:
+            temporary.write_text("half")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
     assert target.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["x.json"]
 
@@ -164,9 +169,19 @@ def test_log_tail_shows_the_last_state_of_rewritten_lines(run: RunDirectory) -> 
 def test_checkpoints_are_listed_by_epoch_and_found_by_name_only(run: RunDirectory) -> None:
     with pytest.raises(RunError, match="no checkpoint yet"):
         run.checkpoint()
-    for name in ("epoch=0010.ckpt", "epoch=0002.ckpt", "last.ckpt", ".epoch=0012.ckpt.x.part", "epoch=x.ckpt"):
+    for name in (
+        "epoch=0010.ckpt",
+        "epoch=0002.ckpt",
+        "last.ckpt",
+        ".epoch=0012.ckpt.x.part",
+        "epoch=x.ckpt",
+    ):
         (run.checkpoints_dir / name).write_bytes(b"")
-    assert [(c.name, c.epoch) for c in run.checkpoints()] == [("epoch=0002", 2), ("epoch=0010", 10), ("last", None)]
+    assert [(c.name, c.epoch) for c in run.checkpoints()] == [
+        ("epoch=0002", 2),
+        ("epoch=0010", 10),
+        ("last", None),
+    ]
     assert run.checkpoint("epoch=0010").path.name == "epoch=0010.ckpt"
     with pytest.raises(RunError, match=r"there are: epoch=0002, epoch=0010, last"):
         run.checkpoint("../../secret")
