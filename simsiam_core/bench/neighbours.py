@@ -6,6 +6,7 @@ import io
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -30,7 +31,7 @@ def measure(rows: int = 50_000, dim: int = 512, k: int = 200, repeats: int = 100
     bank = F.normalize(torch.randn(rows, dim, generator=generator), dim=1)
     queries = F.normalize(torch.randn(256, dim, generator=generator), dim=1)
     search(queries[:1], bank, k)  # the first call starts threads and sets memory aside
-    single = [_milliseconds(lambda i=i: search(queries[i : i + 1], bank, k)) for i in range(repeats)]
+    single = [_milliseconds(partial(search, queries[i : i + 1], bank, k)) for i in range(repeats)]
     return {
         "bank": f"{rows:,} × {dim}",
         "k": k,
