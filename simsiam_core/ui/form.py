@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import gradio as gr
 
-from simsiam_core.config import ConfigError, FieldSpec, allowed, fields, merge, parse
+from simsiam_core.config import Config, ConfigError, FieldSpec, allowed, fields, merge, parse
 
 Problems = dict[str, str]  # field path -> one sentence; "" for the config as a whole
+NOISE_ABOVE = 1000  # a greater upper bound is met by accident alone: said when it is broken, not in the help
 
 
 class Form:
@@ -23,6 +24,7 @@ class Form:
         self.specs = tuple(fields())
         self._first = merge(self.defaults(), first)
         self.controls: dict[str, gr.components.Component] = {}
+        self.folds: dict[str, gr.Accordion] = {}  # by section: where its advanced fields are
 
     def render(self) -> None:
         """Place the controls: a group a section, its advanced fields folded."""
@@ -33,13 +35,19 @@ class Form:
                 self._place([spec for spec in inside if not spec.advanced])
                 if advanced := [spec for spec in inside if spec.advanced]:
                     titles = ", ".join(spec.title.lower() for spec in advanced)
-                    with gr.Accordion(f"More: {titles}", open=False, elem_classes="form-more"):
+                    with gr.Accordion(f"More: {titles}", open=False, elem_classes="form-more") as fold:
                         self._place(advanced)
+                    self.folds[section] = fold
 
     def _place(self, specs: list[FieldSpec]) -> None:
         with gr.Row(elem_classes="form-grid"):
             for spec in specs:
                 self.controls[spec.path] = _control(spec, _at(self._first, spec))
+
+    @property
+    def outputs(self) -> list[Any]:
+        """What `fill` and `marks` update: the controls and the folds."""
+        return [*self.inputs, *self.folds.values()]
 
     @property
     def inputs(self) -> list[gr.components.Component]:
@@ -54,12 +62,16 @@ class Form:
             (nested.setdefault(section, {}) if section else nested)[name] = _read(spec, value)
         return nested
 
-    def problems(self, values: Mapping[str, Any]) -> Problems:
-        """What is wrong with the values, by field; empty if they make a config that fits its images."""
+    def problems(self, values: Mapping[str, Any], count: Callable[[Config], int | None]) -> Problems:
+        """What is wrong with the values, by field; empty if they make a config that fits its images.
+
+        `count` gives the number of training images, or raises ConfigError.
+        """
         from simsiam_core.data import check_fit  # brings torch, which the page must not wait for
 
         try:
-            check_fit(parse(values))
+            config = parse(values)
+            check_fit(config, count(config))
         except ConfigError as error:
             return {problem.path: problem.message for problem in error.problems}
         return {}
@@ -71,17 +83,21 @@ class Form:
         for spec in self.specs:
             value = _shown(spec, _at(whole, spec))
             updates.append(gr.update(value=value, info=_info(spec), **self._look(spec, None, whole)))
-        return updates
+        return [*updates, *(gr.skip() for _ in self.folds)]
 
     def marks(self, values: Mapping[str, Any], problems: Problems, shown: Problems) -> list[Any]:
-        """Updates that show `problems` where `shown` were; controls that stay as they are get none."""
+        """Updates that show `problems` where `shown` were; controls that stay as they are get none.
+
+        A fold opens for a problem that is new inside it, and is never closed against its reader.
+        """
         updates: list[Any] = []
         for spec in self.specs:
             problem = problems.get(spec.path)
             changed = problem != shown.get(spec.path) or spec.path in _NEEDED_FOR
             look = {"info": _info(spec, problem), **self._look(spec, problem, values)}
             updates.append(gr.update(**look) if changed else gr.skip())
-        return updates
+        new = {spec.section for spec in self.specs if spec.advanced and spec.path in problems.keys() - shown}
+        return [*updates, *(gr.update(open=True) if section in new else gr.skip() for section in self.folds)]
 
     def defaults(self) -> dict[str, Any]:
         """Nested values of the schema's defaults."""
@@ -132,8 +148,8 @@ def _info(spec: FieldSpec, problem: str | None = None) -> str:
     """The problem, if there is one, in the place of the help: beside the field, where the eye is."""
     if problem:
         return problem
-    limits = f" {allowed(spec).capitalize()}." if spec.kind in ("int", "float") and not _slides(spec) else ""
-    return spec.description + limits
+    bounded = spec.kind in ("int", "float") and spec.maximum is not None and spec.maximum < NOISE_ABOVE
+    return spec.description + (f" {allowed(spec).capitalize()}." if bounded and not _slides(spec) else "")
 
 
 def _read(spec: FieldSpec, value: Any) -> Any:

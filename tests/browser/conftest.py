@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -57,7 +58,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
                 "dashboard.py",
                 "--no-browser",
                 "--port",
-                "7960",
+                str(free_port()),
                 "--runs-dir",
                 str(folder / "runs"),
             ],
@@ -75,6 +76,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         process.terminate()
         psutil.wait_procs([psutil.Process(process.pid)], timeout=10)
         process.kill()
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return probe.getsockname()[1]
 
 
 def _address(process: subprocess.Popen[bytes], log: Path) -> str:
