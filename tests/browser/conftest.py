@@ -16,7 +16,7 @@ from urllib.parse import urlparse
 
 import psutil
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from simsiam_core.jobs import stop
 from simsiam_core.runs import RunStore
@@ -24,6 +24,7 @@ from simsiam_core.runs import RunStore
 ROOT = Path(__file__).resolve().parents[2]
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
 START_SECONDS = 60
+expect.set_options(timeout=20_000)  # of a busy machine; what is timed says its own limit
 
 
 @dataclass(frozen=True)
