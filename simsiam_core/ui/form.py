@@ -24,7 +24,6 @@ class Form:
         self.specs = tuple(fields())
         self._first = merge(self.defaults(), first)
         self.controls: dict[str, gr.components.Component] = {}
-        self.folds: dict[str, gr.Accordion] = {}  # by section: where its advanced fields are
 
     def render(self) -> None:
         """Place the controls: a group a section, its advanced fields folded."""
@@ -35,19 +34,13 @@ class Form:
                 self._place([spec for spec in inside if not spec.advanced])
                 if advanced := [spec for spec in inside if spec.advanced]:
                     titles = ", ".join(spec.title.lower() for spec in advanced)
-                    with gr.Accordion(f"More: {titles}", open=False, elem_classes="form-more") as fold:
+                    with gr.Accordion(f"More: {titles}", open=False, elem_classes="form-more"):
                         self._place(advanced)
-                    self.folds[section] = fold
 
     def _place(self, specs: list[FieldSpec]) -> None:
         with gr.Row(elem_classes="form-grid"):
             for spec in specs:
                 self.controls[spec.path] = _control(spec, _at(self._first, spec))
-
-    @property
-    def outputs(self) -> list[Any]:
-        """What `fill` and `marks` update: the controls and the folds."""
-        return [*self.inputs, *self.folds.values()]
 
     @property
     def inputs(self) -> list[gr.components.Component]:
@@ -83,21 +76,17 @@ class Form:
         for spec in self.specs:
             value = _shown(spec, _at(whole, spec))
             updates.append(gr.update(value=value, info=_info(spec), **self._look(spec, None, whole)))
-        return [*updates, *(gr.skip() for _ in self.folds)]
+        return updates
 
     def marks(self, values: Mapping[str, Any], problems: Problems, shown: Problems) -> list[Any]:
-        """Updates that show `problems` where `shown` were; controls that stay as they are get none.
-
-        A fold opens for a problem that is new inside it, and is never closed against its reader.
-        """
+        """Updates that show `problems` where `shown` were; controls that stay as they are get none."""
         updates: list[Any] = []
         for spec in self.specs:
             problem = problems.get(spec.path)
             changed = problem != shown.get(spec.path) or spec.path in _NEEDED_FOR
             look = {"info": _info(spec, problem), **self._look(spec, problem, values)}
             updates.append(gr.update(**look) if changed else gr.skip())
-        new = {spec.section for spec in self.specs if spec.advanced and spec.path in problems.keys() - shown}
-        return [*updates, *(gr.update(open=True) if section in new else gr.skip() for section in self.folds)]
+        return updates
 
     def defaults(self) -> dict[str, Any]:
         """Nested values of the schema's defaults."""

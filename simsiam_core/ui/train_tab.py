@@ -40,7 +40,7 @@ def build(context: Context, page: Page) -> None:
                 again = gr.Button("Draw other views", size="sm", elem_id="train-preview-again")
     shown = gr.State({})  # the problems that stand beside the fields of this page
     draw = gr.State(0)  # which random views are shown
-    marks = [*form.outputs, shown, message, meaning]
+    marks = [*form.inputs, shown, message, meaning]
 
     def meant(values: Mapping[str, Any]) -> str:
         config = parse(values)
