@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import ipaddress
 import os
 import socket
@@ -56,6 +57,8 @@ def main(arguments: list[str] | None = None) -> int:
         )
         if not options.no_browser and _has_display():
             threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
+        # The form's first answer needs torch; it comes while somebody reads the page.
+        threading.Thread(target=importlib.import_module, args=("simsiam_core.data",), daemon=True).start()
         page.block_thread()
     return 0
 

@@ -87,6 +87,14 @@ class RunDirectory:
         """What the run is doing; `crashed` is concluded from a dead process."""
         return read_status(self.path / "status.json")
 
+    def status_version(self) -> tuple[int, int]:
+        """Changes whenever the status is written; cheaper than reading it."""
+        try:
+            stat = (self.path / "status.json").stat()
+        except OSError:
+            return (0, 0)
+        return stat.st_mtime_ns, stat.st_ino
+
     def write_status(self, status: Status) -> None:
         """Replace the status in one step."""
         write_status(self.path / "status.json", status)
