@@ -6,7 +6,7 @@ from typing import Any
 
 import gradio as gr
 
-from simsiam_core.ui import monitor_tab, neighbours_tab, train_tab
+from simsiam_core.ui import monitor_tab, neighbours_tab, notices, train_tab
 from simsiam_core.ui.context import QUIET, Context, Page, link
 from simsiam_core.ui.theme import ASSETS, theme
 
@@ -29,6 +29,7 @@ def build(context: Context) -> gr.Blocks:
             with gr.Tab("Neighbours", id="neighbours", elem_id="tab-neighbours") as neighbours:
                 neighbours_tab.build(context, shared, neighbours)
 
+        notices.build(context, page)
         for tab, name in ((train, "train"), (monitor, "monitor"), (neighbours, "neighbours")):
             # The clock ticks for the tab that shows it alone.
             tab.select(

@@ -7,9 +7,10 @@ from typing import Any
 
 import gradio as gr
 
-from simsiam_core.config import ConfigError, parse, preset, presets
-from simsiam_core.jobs import launch
+from simsiam_core.config import ConfigError, expand, parse, preset, presets, read_sweeps
+from simsiam_core.jobs import enqueue
 from simsiam_core.runs import RunError
+from simsiam_core.ui.actions import READ_ONLY
 from simsiam_core.ui.context import QUIET, Context, Page
 from simsiam_core.ui.form import Form, Problems
 from simsiam_core.ui.preview import NOT_HERE, view_pairs
@@ -32,6 +33,15 @@ def build(context: Context, page: Page) -> None:
             with gr.Column(elem_classes="sheet"):
                 gr.HTML("<h3>This run</h3>", padding=False)
                 meaning = gr.HTML(elem_id="train-summary", padding=False)
+                with gr.Accordion("Try several values", open=False, elem_id="train-more"):
+                    sweep = gr.Textbox(
+                        show_label=False,
+                        info="One setting a line; every combination becomes a run in the queue.",
+                        placeholder="lr: 0.03, 0.06, 0.12\nseed: 1:3:3",
+                        lines=2,
+                        elem_id="train-sweep",
+                    )
+                    sweep_note = gr.HTML(elem_id="train-sweep-note", padding=False)
                 start = gr.Button("Start training", variant="primary", elem_id="train-start")
                 message = gr.HTML(elem_id="train-message", padding=False)
             with gr.Column(elem_classes="sheet"):
@@ -82,7 +92,14 @@ def build(context: Context, page: Page) -> None:
             return [gr.skip()] * (len(marks) + 1)
         return [*form.fill(values), {}, "", meant(values), _presets(name)]
 
-    def begin(shown_now: Problems, *given: Any) -> list[Any]:
+    def count(text: str, *given: Any) -> str:
+        try:
+            runs = len(expand(form.values(given), read_sweeps(text.splitlines()))) if text.strip() else 0
+        except ConfigError as error:
+            return problem(str(error).splitlines()[0])
+        return f'<p class="sweep-note">{runs} runs, one after another in the queue.</p>' if runs else ""
+
+    def begin(shown_now: Problems, sweeps: str, *given: Any) -> list[Any]:
         values = form.values(given)
         problems = form.problems(values, counts.anew)
         marked = [*form.marks(values, problems, shown_now), problems]
@@ -90,9 +107,13 @@ def build(context: Context, page: Page) -> None:
         if problems:
             return [*marked, _attention(form, problems), gr.skip(), *stay]
         try:
-            run = context.store.create(parse(values))
-            launch(run)
-        except RunError as error:
+            if context.scheduler is None:
+                raise RunError(READ_ONLY)
+            wanted = read_sweeps(sweeps.splitlines())
+            configs = expand(values, wanted) if wanted else [parse(values)]
+            run, *_ = enqueue(context.store, configs, "; ".join(str(one) for one in wanted))
+            context.scheduler.wake()
+        except (RunError, ConfigError) as error:
             return [*marked, problem(str(error)), gr.skip(), *stay]
         go = [gr.Tabs(selected="monitor"), [run.id], {"tab": "monitor", "run": run.id}]
         return [*marked, "", gr.skip(), *go]
@@ -104,9 +125,12 @@ def build(context: Context, page: Page) -> None:
         preview, [draw, *form.inputs], views, **QUIET
     )
     again.click(draw_other, [draw, *form.inputs], [draw, views], **QUIET)
+    gr.on(
+        [sweep.input, *typed], count, [sweep, *form.inputs], sweep_note, trigger_mode="always_last", **QUIET
+    )
     start.click(
         begin,
-        [shown, *form.inputs],
+        [shown, sweep, *form.inputs],
         [*marks, page.tabs, page.chosen, page.link],
         api_visibility="private",
         concurrency_limit=None,
