@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib
 import os
 import socket
 import sys
@@ -81,6 +82,8 @@ def main(arguments: list[str] | None = None) -> int:
         )
         if not options.no_browser and _has_display():
             threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
+        # The form's first answer needs torch; it comes while somebody reads the page.
+        threading.Thread(target=importlib.import_module, args=("simsiam_core.data",), daemon=True).start()
         page.block_thread()
     return 0
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import gradio as gr
@@ -24,7 +24,7 @@ FIRST_PRESET = "quick"
 def build(context: Context, page: Page) -> None:
     """The tab: presets, the form, what it means, what the network will see, and Start."""
     first = preset(FIRST_PRESET).values
-    form = Form(first)
+    form, counts = Form(first), context.counts
     with gr.Row(elem_classes="train-layout", equal_height=False):
         with gr.Column(scale=7, min_width=320):
             chosen = widget("presets", "train-presets", _presets(FIRST_PRESET))
@@ -52,15 +52,23 @@ def build(context: Context, page: Page) -> None:
     draw = gr.State(0)  # which random views are shown
     marks = [*form.inputs, shown, message, meaning]
 
+    def meant(values: Mapping[str, Any]) -> str:
+        config = parse(values)
+        try:
+            images = counts.of(config)
+        except ConfigError:
+            images = None  # said beside the field on Start
+        return summary(config, images)
+
     def follow(shown_now: Problems, *given: Any) -> list[Any]:
         values = form.values(given)
-        problems = form.problems(values)
-        text = gr.skip() if problems else summary(parse(values))
+        problems = form.problems(values, counts.of)
+        text = gr.skip() if problems else meant(values)
         return [*form.marks(values, problems, shown_now), problems, _attention(form, problems), text]
 
     def preview(draw_now: int, *given: Any) -> Iterator[Any]:
         values = form.values(given)
-        if form.problems(values):
+        if form.problems(values, counts.of):
             yield gr.skip()
             return
         config = parse(values)
@@ -71,7 +79,7 @@ def build(context: Context, page: Page) -> None:
 
     def draw_other(draw_now: int, *given: Any) -> Iterator[Any]:
         values = form.values(given)
-        if not form.problems(values):  # a click is a wish: the images may be fetched for it
+        if not form.problems(values, counts.of):  # a click is a wish: the images may be fetched for it
             context.seen_data.add(parse(values).data)
         for value in preview(draw_now + 1, *given):
             yield draw_now + 1, value
@@ -82,8 +90,7 @@ def build(context: Context, page: Page) -> None:
             values = preset(name).values
         except ConfigError:
             return [gr.skip()] * (len(marks) + 1)
-        config = parse(values)
-        return [*form.fill(values), {}, "", summary(config), _presets(name)]
+        return [*form.fill(values), {}, "", meant(values), _presets(name)]
 
     def count(text: str, *given: Any) -> str:
         try:
@@ -94,7 +101,7 @@ def build(context: Context, page: Page) -> None:
 
     def begin(shown_now: Problems, sweeps: str, *given: Any) -> list[Any]:
         values = form.values(given)
-        problems = form.problems(values)
+        problems = form.problems(values, counts.anew)
         marked = [*form.marks(values, problems, shown_now), problems]
         stay = [gr.skip(), gr.skip(), gr.skip()]
         if problems:
@@ -130,7 +137,7 @@ def build(context: Context, page: Page) -> None:
         show_progress_on=start,
     )
 
-    page.blocks.load(lambda: summary(parse(first)), None, meaning, **QUIET)
+    page.blocks.load(lambda: meant(first), None, meaning, **QUIET)
     page.blocks.load(preview, [draw, *form.inputs], views, **QUIET)
 
 
