@@ -93,7 +93,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
     parser.add_argument("--port", type=_port, default=7860, help="port, or the next free one (%(default)s)")
     parser.add_argument("--runs-dir", type=Path, default=Path("runs"), help="folder of runs (%(default)s)")
-    parser.add_argument("--auth", metavar="USER:PASSWORD", help=f"ask for these (also: {AUTH_VARIABLE})")
+    parser.add_argument(
+        "--auth", type=_user, metavar="USER:PASSWORD", help=f"ask for these (also: {AUTH_VARIABLE})"
+    )
     parser.add_argument(
         "--users", type=Path, metavar="FILE", help="let in who stands in this file of hashed passwords"
     )
@@ -113,6 +115,13 @@ def _port(text: str) -> int:
     if not text.isdigit() or not 1 <= int(text) <= 65_535:
         raise argparse.ArgumentTypeError(f"a port is a whole number from 1 to 65535, not {text!r}")
     return int(text)
+
+
+def _user(text: str) -> str:
+    user, colon, password = text.partition(":")
+    if not (user and colon and password):
+        raise argparse.ArgumentTypeError("it must be USER:PASSWORD")
+    return text
 
 
 def _slots(text: str) -> int:

@@ -38,5 +38,5 @@ def test_a_port_in_use_gives_the_next_free_one() -> None:
 
 
 def test_loopback_goes_by_many_names() -> None:
-    assert all(dashboard._is_loopback(host) for host in ("127.0.0.1", "127.1.2.3", "::1", "localhost"))
-    assert not any(dashboard._is_loopback(host) for host in ("0.0.0.0", "192.168.0.2", "example.org"))
+    assert all(dashboard.is_loopback(host) for host in ("127.0.0.1", "127.1.2.3", "::1", "localhost"))
+    assert not any(dashboard.is_loopback(host) for host in ("0.0.0.0", "192.168.0.2", "example.org"))
