@@ -41,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
     from simsiam_core.ui.context import Context
 
     with InspectionWorker() as worker:
-        page = build(Context(RunStore(options.runs_dir), worker))
+        page = build(Context(RunStore(options.runs_dir), worker, bank_root=options.bank_root))
         _, address, _ = page.launch(
             server_name=options.host,
             server_port=port,
@@ -65,6 +65,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
     parser.add_argument("--port", type=_port, default=7860, help="port, or the next free one (%(default)s)")
     parser.add_argument("--runs-dir", type=Path, default=Path("runs"), help="folder of runs (%(default)s)")
+    parser.add_argument(
+        "--bank-root",
+        type=Path,
+        metavar="DIR",
+        help="folders of pictures below it can be searched from the page",
+    )
     parser.add_argument(
         "--auth", type=_user, metavar="USER:PASSWORD", help="ask for these; needed on other hosts"
     )

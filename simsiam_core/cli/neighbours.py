@@ -40,7 +40,13 @@ def _neighbours(arguments: argparse.Namespace) -> int:
     try:
         query = arguments.id or arguments.image.read_bytes()
         answer = neighbours(
-            run.path, arguments.checkpoint, arguments.split, query, arguments.k, temperature, _progress
+            run.path,
+            arguments.checkpoint,
+            arguments.split,
+            query,
+            arguments.k,
+            temperature,
+            progress=_progress,
         )
     except OSError as error:
         raise ConfigError.at("image", f"Cannot read {arguments.image}: {error.strerror}.") from None

@@ -6,7 +6,7 @@ threshold costs nothing. Plain data in, plain data out, like `inspection`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -73,9 +73,13 @@ def diagnose(
     split: str = "train",
     thresholds: Thresholds = Thresholds(),
     limit: int = 200,
+    with_pictures: int | None = None,
     progress: Progress | None = None,
 ) -> Diagnosis:
-    """Check a split; duplicates are also sought between it and the other split, if there is one."""
+    """Check a split; duplicates are also sought between it and the other split, if there is one.
+
+    Only the first `with_pictures` findings of each kind carry pixels: a list to be saved does without.
+    """
     from simsiam_core.features import loaded, sample
 
     run = RunDirectory(run_path)
@@ -92,26 +96,34 @@ def diagnose(
     odd = [i for i in far.argsort(descending=True).tolist() if far[i] >= thresholds.outlier]
     suspects = _suspects(points, alike, near, thresholds)
 
-    def evidence(row: int) -> tuple[Picture, ...]:
-        return tuple(_picture(images, other) for other in rows[row, :EVIDENCE].tolist())
+    shown = limit if with_pictures is None else with_pictures
+
+    def evidence(rank: int, row: int) -> tuple[Picture, ...]:
+        return tuple(_picture(images, other, rank < shown) for other in rows[row, :EVIDENCE].tolist())
 
     return Diagnosis(
         tuple(
-            Finding(_picture(images, i), score, note, (_picture(where, j),))
-            for score, i, where, j, note in pairs[:limit]
+            Finding(_picture(images, i, rank < shown), score, note, (_picture(where, j, rank < shown),))
+            for rank, (score, i, where, j, note) in enumerate(pairs[:limit])
         ),
         tuple(
             Finding(
-                _picture(images, i),
+                _picture(images, i, rank < shown),
                 float(far[i]),
                 f"its neighbour number {near.shape[1]} is {float(far[i]):.3f} away",
-                evidence(i),
+                evidence(rank, i),
             )
-            for i in odd[:limit]
+            for rank, i in enumerate(odd[:limit])
         ),
         tuple(
-            Finding(_picture(images, i), share, f"{share:.0%} of the vote for {name}", evidence(i), name)
-            for share, i, name in suspects[:limit]
+            Finding(
+                _picture(images, i, rank < shown),
+                share,
+                f"{share:.0%} of the vote for {name}",
+                evidence(rank, i),
+                name,
+            )
+            for rank, (share, i, name) in enumerate(suspects[:limit])
         ),
         {"duplicates": len(pairs), "outliers": len(odd), "labels": len(suspects)},
         len(points),
@@ -225,7 +237,8 @@ def _first_of_each(keys: Tensor) -> tuple[Tensor, Tensor]:
     return unique, first
 
 
-def _picture(images: ImageSet, row: int) -> Picture:
+def _picture(images: ImageSet, row: int, with_pixels: bool) -> Picture:
     from simsiam_core.features import inspection
 
-    return inspection.picture(images, row)
+    found = inspection.picture(images, row)
+    return found if with_pixels else replace(found, pixels=found.pixels[:0])

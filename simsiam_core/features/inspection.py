@@ -165,6 +165,22 @@ def encode_query(
     return _encode(loaded.encoder(run.checkpoint(checkpoint)), shown)
 
 
+def as_seen(
+    run_path: Path, contents: tuple[bytes, ...], progress: Progress | None = None
+) -> tuple[Pixels | None, ...]:
+    """Picture files as the run's network sees them; None for one that cannot be read."""
+    from simsiam_core.data import PictureError, read_picture
+
+    size = RunDirectory(run_path).config().data.image_size
+    seen: list[Pixels | None] = []
+    for content in contents:
+        try:
+            seen.append(_pixels(read_picture(content, size)))
+        except PictureError:
+            seen.append(None)
+    return tuple(seen)
+
+
 def ready(run_path: Path, checkpoint: str, split: str, progress: Progress | None = None) -> bool:
     """Whether a split has been decoded and encoded, so that a question about it is answered at once."""
     from simsiam_core.features import loaded

@@ -119,6 +119,20 @@ def draw_map(run_path: Path, checkpoint: str, settings: MapSettings, progress: P
     return _map(points, checkpoint, settings, coordinates, time.perf_counter() - started, cached)
 
 
+def cached_map(
+    run_path: Path, checkpoint: str, settings: MapSettings, progress: Progress | None = None
+) -> Map | None:
+    """The map if it has been drawn before."""
+    from simsiam_core.features import sample
+
+    started = time.perf_counter()
+    points = sample.sampled(RunDirectory(run_path), checkpoint, settings.split, settings.sample, progress)
+    coordinates = _read(_file(points, settings), points, settings)
+    if coordinates is None:
+        return None
+    return _map(points, checkpoint, settings, coordinates, time.perf_counter() - started, True)
+
+
 def facts(run_path: Path, checkpoint: str, settings: MapSettings, progress: Progress | None = None) -> Facts:
     """What the neighbours of a map's points say of them; the same however the map is drawn."""
     from simsiam_core.features import sample
