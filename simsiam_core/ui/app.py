@@ -19,9 +19,10 @@ def build(context: Context) -> gr.Blocks:
     with gr.Blocks(title="SimSiam", analytics_enabled=False, elem_id="page") as page:
         gr.HTML(_header(), padding=False, elem_id="page-header")
         chosen = gr.State([])
+        query = gr.State(None)
         address = link()
         with gr.Tabs(elem_id="tabs") as tabs:
-            shared = Page(page, tabs, chosen, address, gr.State(None))
+            shared = Page(page, tabs, chosen, address, query)
             with gr.Tab("Train", id="train", elem_id="tab-train") as train:
                 train_tab.build(context, shared)
             with gr.Tab("Monitor", id="monitor", elem_id="tab-monitor") as monitor:
