@@ -226,7 +226,7 @@ async function thumbnail(id) {
     pictures.delete(id);
     return null;
   }
-  return typeof server === "undefined" ? null : server.thumbnail(props.value.of, id);
+  return typeof server === "undefined" ? null : server.thumbnail({ ...props.value.of, id });
 }
 
 // A page of its own carries all thumbnails in one picture.

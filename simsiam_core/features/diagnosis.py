@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 EVERYTHING = 200_000  # pictures; a sample as large as any data set that is checked
 PAIRS_OF_EACH = 5  # nearest neighbours of a picture looked at as possible duplicates
 EVIDENCE = 4  # neighbours shown with an outlier or a suspicious label
-CANDIDATES = 10_000  # pairs most alike to the network, whose pixels are then compared
+CANDIDATES = 100_000  # pairs most alike to the network, whose pixels are then compared
+AT_ONCE = 4096  # pairs whose pixels are in memory together
 
 
 @dataclass(frozen=True)
@@ -176,9 +177,12 @@ def _ranked(
     The network is trained to overlook crops and colours, so it alone calls different pictures equal; pixels
     alone are deceived by plain backgrounds.
     """
+    import torch
+
     best = alike.argsort(descending=True)[:CANDIDATES]
     rows, other_rows, alike = rows[best], other_rows[best], alike[best]
-    pixels = _correlation(images.images[rows], others.images[other_rows])
+    parts = zip(rows.split(AT_ONCE), other_rows.split(AT_ONCE), strict=True)
+    pixels = torch.cat([_correlation(images.images[a], others.images[b]) for a, b in parts])
     agreement = (alike + pixels) / 2
     order = agreement.argsort(descending=True).tolist()
     return [
@@ -199,8 +203,8 @@ def _correlation(first: Tensor, second: Tensor) -> Tensor:
     from torch.nn import functional as F
 
     def flat(images: Tensor) -> Tensor:
-        x = F.adaptive_avg_pool2d(images.float(), min(16, images.shape[-1])).flatten(1)
-        return F.normalize(x - x.mean(dim=1, keepdim=True), dim=1)
+        x = F.adaptive_avg_pool2d(images.float(), min(16, images.shape[-1]))
+        return F.normalize((x - x.mean(dim=(2, 3), keepdim=True)).flatten(1), dim=1)  # structure, not colour
 
     a, b, mirrored = flat(first), flat(second), flat(second.flip(-1))
     return torch.maximum((a * b).sum(dim=1), (a * mirrored).sum(dim=1))

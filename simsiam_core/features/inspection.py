@@ -269,7 +269,7 @@ def _query(
 
     if region is not None:
         left, top, side = region
-        inside = min(left, top) >= -1e-6 and max(left, top) + side <= 1 + 1e-6
+        inside = 0 <= left <= 1 and 0 <= top <= 1 and max(left, top) + side <= 1 + 1e-3
         if not (side >= SMALLEST_REGION and inside):
             raise ConfigError.at(
                 "region", "The region must lie within the picture and be 5 % of it or more wide."

@@ -38,11 +38,11 @@ def plotly_chart(elem_id: str, title: str, note: str = "", value: dict[str, Any]
 
 
 def plotly_map(
-    elem_id: str, value: dict[str, Any], thumbnail: Callable[[dict[str, Any], str], str | None]
+    elem_id: str, value: dict[str, Any], thumbnail: Callable[[dict[str, Any]], str | None]
 ) -> gr.HTML:
     """A map whose value is `map_view.geometry(…)`, with the props `paint` and `marks`.
 
-    Triggers `click` with an `id`, `select` with `ids` and `frame` with a `name`. `thumbnail(of, id)` gives the
+    Triggers `click` with an `id`, `select` with `ids` and `frame` with a `name`. `thumbnail({**of, "id": …})` gives the
     picture under the pointer as a data URI.
     """
     path = plotly_script()

@@ -50,10 +50,11 @@ class Drawn:
 def thumbnails(context: Context) -> Any:
     """The picture under the pointer, for the map component."""
 
-    def thumbnail(of: dict[str, Any], id: str) -> str | None:
+    def thumbnail(wanted: dict[str, Any]) -> str | None:
         try:
-            run, split = context.store.get(str(of["run"])), own.allowed(context, of["split"])
-            found = context.worker.submit(inspection.pictures, run.path, split, (str(id),)).result(10)
+            run, split = context.store.get(str(wanted["run"])), own.allowed(context, wanted["split"])
+            ids = (str(wanted["id"]),)
+            found = context.worker.submit(inspection.pictures, run.path, split, ids).result(10)
         except (WorkError, RunError, KeyError, TypeError, TimeoutError):
             return None
         return data_uri(found[0].pixels) if found else None
