@@ -6,7 +6,7 @@ from typing import Any
 
 import gradio as gr
 
-from simsiam_core.ui import diagnose_tab, map_tab, monitor_tab, neighbours_tab, train_tab
+from simsiam_core.ui import diagnose_tab, map_tab, monitor_tab, neighbours_tab, notices, train_tab
 from simsiam_core.ui.context import QUIET, Context, Page, link
 from simsiam_core.ui.theme import ASSETS, theme
 
@@ -34,6 +34,7 @@ def build(context: Context) -> gr.Blocks:
             with gr.Tab("Check data", id="diagnose", elem_id="tab-diagnose") as diagnose:
                 diagnose_tab.build(context, shared, diagnose)
 
+        notices.build(context, page)
         for tab, name in zip((train, monitor, neighbours, map_, diagnose), TABS, strict=True):
             # The clock ticks for the tab that shows it alone.
             tab.select(

@@ -28,7 +28,7 @@ def answer_values(answer: Answer, among: str, region: Any) -> list[Any]:
         )
         for n in answer.neighbours[:SHOWN_NEIGHBOURS]
     ]
-    note = f"The {len(answer.neighbours)} {among} images most alike, the nearest first."
+    note = f"The {len(answer.neighbours)} {among} most alike, the nearest first."
     if len(answer.neighbours) > SHOWN_NEIGHBOURS:
         note += f" The first {SHOWN_NEIGHBOURS} are shown; all of them vote."
     votes = [

@@ -36,8 +36,9 @@ def allowed(context: Context, split: Any) -> str:
 
 
 def split_name(split: str) -> str:
-    """`train`, `test`, or the folder's own name."""
-    return Path(split.removeprefix(_OWN)).name if split.startswith(_OWN) else split
+    """`training images`, `test images`, or what is in a folder, by its name."""
+    known = {value: title for title, value in SPLITS}
+    return known.get(split, f"images of {Path(split.removeprefix(_OWN)).name}")
 
 
 def _whole(path: Path) -> bool:
