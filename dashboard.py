@@ -64,7 +64,9 @@ def main(arguments: list[str] | None = None) -> int:
         from simsiam_core.ui.context import Context
 
         worker = stack.enter_context(InspectionWorker())
-        page = build(Context(store, worker, scheduler=scheduler, notifier=notifier))
+        page = build(
+            Context(store, worker, scheduler=scheduler, notifier=notifier, bank_root=options.bank_root)
+        )
         _, address, _ = page.launch(
             server_name=options.host,
             server_port=port,
@@ -95,6 +97,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--runs-dir", type=Path, default=Path("runs"), help="folder of runs (%(default)s)")
     parser.add_argument(
         "--auth", type=_user, metavar="USER:PASSWORD", help=f"ask for these (also: {AUTH_VARIABLE})"
+    )
+    parser.add_argument(
+        "--bank-root",
+        type=Path,
+        metavar="DIR",
+        help="folders of pictures below it can be searched from the page",
     )
     parser.add_argument(
         "--users", type=Path, metavar="FILE", help="let in who stands in this file of hashed passwords"
