@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
@@ -20,8 +21,10 @@ START_SECONDS = 30.0  # until the process has said that it lives; it says so bef
 TERM_SECONDS = 60.0  # until the end of a step and its checkpoint
 
 
-def launch(run: RunDirectory) -> None:
-    """Start the training process of a queued run, and return once it has announced itself.
+def launch(run: RunDirectory, command: Sequence[str] | None = None) -> None:
+    """Start the process of a queued run, and return once it has announced itself.
+
+    `command` are the words after `python -m simsiam_core`; without them the run is trained.
 
     It gets a session of its own, so no signal meant for the server reaches it, and writes to a file, so
     it never waits for a reader. Raises RunError if it ends before it has announced itself.
@@ -32,7 +35,7 @@ def launch(run: RunDirectory) -> None:
     )
     with run.log_path.open("ab") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "simsiam_core", "train", "--run", str(run.path)],
+            [sys.executable, "-m", "simsiam_core", *(command or ("train", "--run", str(run.path)))],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
