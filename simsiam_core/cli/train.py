@@ -92,7 +92,7 @@ def announce(run: RunDirectory) -> None:
 
 def check_data(config: Config) -> None:
     """Look at the data before a run is made: one that cannot start should leave nothing behind."""
-    from simsiam_core.data.fit import check_fit
+    from simsiam_core.data import check_fit
 
     check_fit(config)
 

@@ -13,8 +13,7 @@ import pytorch_lightning as pl
 import torch
 
 from simsiam_core.config import ConfigError, TrainingConfig
-from simsiam_core.data import load
-from simsiam_core.data.fit import check_fit
+from simsiam_core.data import check_fit, load
 from simsiam_core.runs import MetricsWriter, RunDirectory
 from simsiam_core.training.callbacks import (
     CheckpointCallback,

@@ -56,7 +56,7 @@ class Form:
 
     def problems(self, values: Mapping[str, Any]) -> Problems:
         """What is wrong with the values, by field; empty if they make a config that fits its images."""
-        from simsiam_core.data.fit import check_fit  # brings torch, which the page must not wait for
+        from simsiam_core.data import check_fit  # brings torch, which the page must not wait for
 
         try:
             check_fit(parse(values))

@@ -58,7 +58,7 @@ def running(page: Page, server: Server) -> RunDirectory:
     expect(page.locator(".views-pair img").first).to_be_visible()
     fill(page, "training.epochs", "400")
     fill(page, "training.batch_size", "32")
-    expect(page.locator("#train-summary")).to_contain_text("0.05 = 0.4 × 32 / 256")
+    expect(page.locator("#train-summary")).to_contain_text("0.1 = 0.8 × 32 / 256")
     page.locator("#train-start").click()
     expect(page.locator(LOSS)).to_be_visible(timeout=90_000)
     return server.store.runs()[0]
