@@ -7,12 +7,13 @@ import os
 import socket
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simsiam_core.cli.flags import SchemaFlags
 from simsiam_core.cli.options import add_json, add_save_dir, print_json
-from simsiam_core.config import Config, merge, parse, preset, presets, read_yaml
+from simsiam_core.config import Config, ConfigError, merge, parse, preset, presets, read_yaml
 from simsiam_core.runs import RunDirectory, RunStore
 from simsiam_core.runs.status import process_identity
 
@@ -30,6 +31,9 @@ def add_to(commands: Any) -> None:
         "--config", type=Path, metavar="FILE", help="settings from a YAML file, over the preset's"
     )
     parser.add_argument("--run", type=Path, metavar="DIR", help="train a run directory that exists already")
+    parser.add_argument(
+        "--tensorboard", action="store_true", help="also write event files (needs the package tensorboard)"
+    )
     add_save_dir(parser)
     add_json(parser)
     flags = SchemaFlags(parser)
@@ -40,17 +44,21 @@ def _train(arguments: argparse.Namespace, flags: SchemaFlags) -> int:
     if arguments.run:
         run = RunStore(arguments.run.parent).get(arguments.run.name)
         announce(run)
-        return _work(run)
+        return _work(run, arguments.tensorboard)
     config = _config(arguments, flags)
     check_data(config)
+    if arguments.tensorboard and find_spec("tensorboard") is None:
+        raise ConfigError.at(
+            "tensorboard", "--tensorboard needs the package tensorboard: pip install tensorboard."
+        )
     run = RunStore(arguments.save_dir).create(config)
     announce(run)
     if not arguments.json:
         print(run.id, flush=True)
-        return _work(run, progress_bar=sys.stderr.isatty())
+        return _work(run, arguments.tensorboard, progress_bar=sys.stderr.isatty())
     stdout, sys.stdout = sys.stdout, sys.stderr  # what training has to say must not mix with the object
     try:
-        code = _work(run)
+        code = _work(run, arguments.tensorboard)
     finally:
         sys.stdout = stdout
     accuracies = [m["val/knn_accuracy"] for m in run.metrics() if "val/knn_accuracy" in m]
@@ -97,12 +105,16 @@ def check_data(config: Config) -> None:
     check_fit(config)
 
 
-def _work(run: RunDirectory, progress_bar: bool = False) -> int:
+def _work(run: RunDirectory, tensorboard: bool, progress_bar: bool = False) -> int:
     from simsiam_core.training.worker import train
 
-    callbacks: tuple[Callback, ...] = ()
+    callbacks: list[Callback] = []
     if progress_bar:
         from pytorch_lightning.callbacks import TQDMProgressBar
 
-        callbacks = (TQDMProgressBar(refresh_rate=10),)
-    return train(run, callbacks)
+        callbacks.append(TQDMProgressBar(refresh_rate=10))
+    if tensorboard:
+        from simsiam_core.training.tensorboard import TensorBoardCallback
+
+        callbacks.append(TensorBoardCallback(run))
+    return train(run, tuple(callbacks))

@@ -132,10 +132,16 @@ def _parquet(file: Any, ids: tuple[str, ...], names: list[str] | None, features:
     from pyarrow import parquet
 
     lists = pa.FixedSizeListArray.from_arrays(pa.array(features.reshape(-1)), features.shape[1])
-    columns = {"id": pa.array(ids), "label": pa.array(names or [None] * len(ids), pa.string()), "features": lists}
+    columns = {
+        "id": pa.array(ids),
+        "label": pa.array(names or [None] * len(ids), pa.string()),
+        "features": lists,
+    }
     parquet.write_table(pa.table(columns), file)
 
 
 def _missing(format: str, error: ImportError) -> ConfigError:
     package = (error.name or "a package").partition(".")[0]
-    return ConfigError.at("format", f"The format {format} needs the package {package}: pip install {package}.")
+    return ConfigError.at(
+        "format", f"The format {format} needs the package {package}: pip install {package}."
+    )

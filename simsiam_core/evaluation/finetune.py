@@ -126,7 +126,9 @@ def _fit(
             found = _predict(subject, network)
             metrics[f"{name}/accuracy"] = int((found == subject.test_labels).sum()) / len(found)
         text = f"Training {STARTS[name]}: epoch {epoch + 1} of {settings.epochs}"
-        reporter.curve(part * settings.epochs + epoch + 1, len(STARTS) * settings.epochs, epoch + 1, text, metrics)
+        reporter.curve(
+            part * settings.epochs + epoch + 1, len(STARTS) * settings.epochs, epoch + 1, text, metrics
+        )
     return found
 
 

@@ -50,7 +50,9 @@ class Heads:
         self._weights = torch.zeros(dim + 1, len(settings) * classes, device=device)
         self._momentum = torch.zeros_like(self._weights)
         self._lr = torch.tensor([s.lr for s in settings], device=device).repeat_interleave(classes)
-        self._decay = torch.tensor([s.weight_decay for s in settings], device=device).repeat_interleave(classes)
+        self._decay = torch.tensor([s.weight_decay for s in settings], device=device).repeat_interleave(
+            classes
+        )
 
     def scores(self, features: Tensor) -> Tensor:
         """Features [B, d] to logits [B, settings, classes]."""

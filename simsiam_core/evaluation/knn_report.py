@@ -83,10 +83,18 @@ def report(subject: Subject, settings: KnnEvaluation, reporter: Reporter) -> dic
     assert bank.labels is not None and queries.labels is not None
     reporter.set(force=True, activity="Searching neighbours")
     found = grid(
-        bank.features, bank.labels, queries.features, queries.labels, KS, TEMPERATURES, (knn.k, knn.temperature)
+        bank.features,
+        bank.labels,
+        queries.features,
+        queries.labels,
+        KS,
+        TEMPERATURES,
+        (knn.k, knn.temperature),
     )
     reporter.set(force=True, activity="Measuring the baselines")
-    pixels = [raw_pixel_features(s.images, subject.dataset.mean, subject.dataset.std) for s in _splits(subject)]
+    pixels = [
+        raw_pixel_features(s.images, subject.dataset.mean, subject.dataset.std) for s in _splits(subject)
+    ]
     raw = knn_accuracy(pixels[0], bank.labels, pixels[1], queries.labels, knn.k, knn.temperature)
     counts = confusion(queries.labels, found.predicted, len(subject.classes))
     accuracy = int(counts.diagonal().sum()) / len(queries)

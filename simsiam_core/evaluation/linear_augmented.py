@@ -82,4 +82,3 @@ def _features(subject: Subject, images: ImageSet) -> torch.Tensor:
         inputs = normalise(chunk.to(subject.device), encoder.mean, encoder.std)
         found.append(encoder.backbone(inputs).float())
     return torch.cat(found)
-

@@ -86,7 +86,9 @@ def _epoch(
     losses = torch.zeros(0)
     for index, start in enumerate(starts):
         rows = order[start : start + batch_size]
-        losses = heads.step(features[rows], labels[rows], cosine(epoch * len(starts) + index, epochs * len(starts)))
+        losses = heads.step(
+            features[rows], labels[rows], cosine(epoch * len(starts) + index, epochs * len(starts))
+        )
     return losses.tolist()
 
 
@@ -107,7 +109,7 @@ def run_cached(subject: Subject, settings: LinearEvaluation, reporter: Reporter)
         (torch.as_tensor(bank.features).to(device), bank.labels.to(device)),
         (torch.as_tensor(queries.features).to(device), queries.labels.to(device)),
         epochs=settings.epochs,
-        batch_size=settings.batch_size,
+        batch_size=max(settings.batch_size, len(bank) // 100),  # matrices that fill the cores
         validation_share=settings.validation_share,
         seed=settings.seed,
         watch=watch,
@@ -118,7 +120,10 @@ def run_cached(subject: Subject, settings: LinearEvaluation, reporter: Reporter)
 def linear_result(fit: Fit, settings: LinearEvaluation, subject: Subject) -> dict[str, Any]:
     """The result as both protocols write it."""
     return {
-        "figures": {"linear/accuracy": fit.test_accuracy, "linear/validation_accuracy": fit.validation_accuracy},
+        "figures": {
+            "linear/accuracy": fit.test_accuracy,
+            "linear/validation_accuracy": fit.validation_accuracy,
+        },
         "stamp": {
             "protocol": settings.protocol,
             "epochs": settings.epochs,

@@ -18,7 +18,9 @@ class Published:
 
 
 CIFAR10 = (
-    Published("SimSiam paper (Chen & He, 2020, appendix D)", "800", "512", "≈90", "91.8", "kNN read off a plot"),
+    Published(
+        "SimSiam paper (Chen & He, 2020, appendix D)", "800", "512", "≈90", "91.8", "kNN read off a plot"
+    ),
     Published("Starting project", "180", "–", "81", None),
     Published("Starting project", "800", "512", "88.7", "90.57"),
     Published("lightly benchmark, 2023", "200", "128", "81.9", None, "max over epochs"),

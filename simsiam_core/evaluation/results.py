@@ -142,8 +142,16 @@ HEADINGS = ("Network", "Epochs", "Images", *(title for title, *_ in COLUMNS.valu
 
 def _cells(row: Row) -> list[str]:
     figures = [str(row.figures[key]) if key in row.figures else "" for key in COLUMNS]
-    stamps = dict.fromkeys(f"{COLUMNS[key][0]}: {f.stamp}" for key, f in row.figures.items() if key != "scratch")
-    return [row.name, str(row.epoch), row.data, *figures, "backbone features, test split; " + "; ".join(stamps)]
+    stamps = dict.fromkeys(
+        f"{COLUMNS[key][0]}: {f.stamp}" for key, f in row.figures.items() if key != "scratch"
+    )
+    return [
+        row.name,
+        str(row.epoch),
+        row.data,
+        *figures,
+        "backbone features, test split; " + "; ".join(stamps),
+    ]
 
 
 def _published_cells(entry: Published) -> list[str]:

@@ -67,7 +67,8 @@ def validation_split(labels: Tensor, share: float, seed: int) -> tuple[Tensor, T
     count = max(classes, share_count(len(labels), share))
     if len(labels) - count < classes:
         raise ConfigError.at(
-            "validation_share", f"{len(labels)} labelled images are too few to keep {count} aside for choosing."
+            "validation_share",
+            f"{len(labels)} labelled images are too few to keep {count} aside for choosing.",
         )
     validation = subset(labels, count, seed)
     keep = torch.ones(len(labels), dtype=torch.bool)

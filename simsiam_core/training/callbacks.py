@@ -17,6 +17,7 @@ from torch import Tensor
 from simsiam_core.features.diagnostics import effective_rank
 from simsiam_core.runs import MetricsWriter, RunDirectory
 from simsiam_core.runs.files import replacing
+from simsiam_core.training.collapse import CollapseWatch
 from simsiam_core.training.evaluation import Evaluation
 from simsiam_core.training.module import SimSiamModule
 from simsiam_core.training.status import StatusWriter
@@ -32,9 +33,13 @@ class TrainingFailure(RuntimeError):
 class MetricsCallback(pl.Callback):
     """Gathers metrics on the device and writes them in batches: one synchronisation per flush, none per step."""
 
-    def __init__(self, writer: MetricsWriter, status: StatusWriter) -> None:
+    def __init__(
+        self, writer: MetricsWriter, status: StatusWriter, collapse: CollapseWatch | None = None
+    ) -> None:
         self._writer = writer
         self._status = status
+        self._collapse = collapse or CollapseWatch()
+        self._warned = False
         self._pending: list[tuple[dict[str, Any], Tensor]] = []
         self._rates: dict[str, float] = {}
         self._last_flush = time.monotonic()
@@ -86,6 +91,10 @@ class MetricsCallback(pl.Callback):
         if self._last_z is not None and (crossed or lines[-1]["step"] == module.total_steps):
             lines[-1]["representation/effective_rank"] = round(float(effective_rank(self._last_z)), 2)
         self._writer.write(lines)
+        self._collapse.observe(lines)
+        if self._collapse.sentence and not self._warned:
+            print(self._collapse.sentence, flush=True)
+        self._warned = self._collapse.sentence is not None
         self._status.beat(step=lines[-1]["step"], epoch=lines[-1]["epoch"], activity="Training")
         self._pending.clear()
         self._last_flush = now
@@ -170,8 +179,9 @@ class CheckpointCallback(pl.Callback):
 class StopCallback(pl.Callback):
     """Ends training at the next step boundary, with a checkpoint, when the process is asked to stop."""
 
-    def __init__(self, checkpoints: CheckpointCallback) -> None:
+    def __init__(self, checkpoints: CheckpointCallback, collapse: CollapseWatch | None = None) -> None:
         self._checkpoints = checkpoints
+        self._collapse = collapse  # given where a collapse shall end the run
         self.requested = False
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
@@ -184,6 +194,8 @@ class StopCallback(pl.Callback):
 
     def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
         """A step is the smallest thing that can be resumed from."""
+        if self._collapse and self._collapse.sentence:
+            self.requested = True
         if self.requested and not trainer.should_stop:
             trainer.should_stop = True
             self._checkpoints.write_last(trainer)

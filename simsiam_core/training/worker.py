@@ -22,6 +22,7 @@ from simsiam_core.training.callbacks import (
     StopCallback,
     TrainingFailure,
 )
+from simsiam_core.training.collapse import CollapseWatch
 from simsiam_core.training.evaluation import Evaluation
 from simsiam_core.training.module import SimSiamModule
 from simsiam_core.training.status import StatusWriter
@@ -36,7 +37,8 @@ def train(run: RunDirectory, extra_callbacks: tuple[pl.Callback, ...] = ()) -> i
     """
     status = StatusWriter(run)
     try:
-        state, error, code = _fit(run, status, extra_callbacks), None, 0
+        state, code = _fit(run, status, extra_callbacks), 0
+        error = status.status.error
     except ConfigError as problem:
         state, error, code = "failed", str(problem), 2
     except TrainingFailure as problem:
@@ -73,9 +75,10 @@ def _fit(run: RunDirectory, status: StatusWriter, extra_callbacks: tuple[pl.Call
     checkpoints = CheckpointCallback(
         run, every=config.checkpoints.checkpoint_every, kept=config.checkpoints.checkpoints_kept
     )
-    stop = StopCallback(checkpoints)
+    collapse = CollapseWatch()
+    stop = StopCallback(checkpoints, collapse if config.training.stop_on_collapse else None)
     evaluation = Evaluation(config, dataset)
-    callbacks: list[pl.Callback] = [MetricsCallback(writer, status), *extra_callbacks]
+    callbacks: list[pl.Callback] = [MetricsCallback(writer, status, collapse), *extra_callbacks]
     if evaluation.possible:
         callbacks.append(KnnCallback(evaluation, writer, status))
     callbacks += [checkpoints, stop]
@@ -98,6 +101,8 @@ def _fit(run: RunDirectory, status: StatusWriter, extra_callbacks: tuple[pl.Call
         trainer.fit(module)
     finally:
         writer.close()
+    if config.training.stop_on_collapse and collapse.sentence:
+        status.beat(error=collapse.sentence)
     return "stopped" if stop.requested and trainer.global_step < module.total_steps else "finished"
 
 

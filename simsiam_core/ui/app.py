@@ -1,4 +1,4 @@
-"""The page: three tabs, each answering one question, and the address that opens where it says."""
+"""The page: tabs, each answering one question, and the address that opens where it says."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from typing import Any
 
 import gradio as gr
 
-from simsiam_core.ui import monitor_tab, neighbours_tab, train_tab
+from simsiam_core.ui import evaluate_tab, monitor_tab, neighbours_tab, runs_tab, train_tab
 from simsiam_core.ui.context import QUIET, Context, Page, link
 from simsiam_core.ui.theme import ASSETS, theme
 
-TABS = ("train", "monitor", "neighbours")
+TABS = ("train", "monitor", "runs", "neighbours", "evaluate")
 MAX_UPLOAD = "20mb"
 
 
@@ -23,13 +23,17 @@ def build(context: Context) -> gr.Blocks:
         with gr.Tabs(elem_id="tabs") as tabs:
             shared = Page(page, tabs, chosen, address)
             with gr.Tab("Train", id="train", elem_id="tab-train") as train:
-                train_tab.build(context, shared)
+                fill_form = train_tab.build(context, shared)
             with gr.Tab("Monitor", id="monitor", elem_id="tab-monitor") as monitor:
                 clock = monitor_tab.build(context, shared, monitor)
+            with gr.Tab("Runs", id="runs", elem_id="tab-runs") as runs:
+                runs_tab.build(context, shared, runs, fill_form)
             with gr.Tab("Neighbours", id="neighbours", elem_id="tab-neighbours") as neighbours:
                 neighbours_tab.build(context, shared, neighbours)
+            with gr.Tab("Evaluate", id="evaluate", elem_id="tab-evaluate") as evaluate:
+                evaluate_tab.build(context, shared, evaluate)
 
-        for tab, name in ((train, "train"), (monitor, "monitor"), (neighbours, "neighbours")):
+        for tab, name in zip((train, monitor, runs, neighbours, evaluate), TABS, strict=True):
             # The clock ticks for the tab that shows it alone.
             tab.select(
                 lambda name=name: ({"tab": name}, gr.Timer(active=name == "monitor")),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
@@ -20,7 +21,20 @@ from simsiam_core.ui.words import problem
 FIRST_PRESET = "quick"
 
 
-def build(context: Context, page: Page) -> None:
+@dataclass(frozen=True)
+class Fill:
+    """How another tab writes into the form and reads from it.
+
+    `updates(values)` are for the components `outputs`; `values(given)` are the settings that `inputs` hold.
+    """
+
+    outputs: list[Any]
+    updates: Callable[[Mapping[str, Any]], list[Any]]
+    inputs: list[Any]
+    values: Callable[[Sequence[Any]], dict[str, Any]]
+
+
+def build(context: Context, page: Page) -> Fill:
     """The tab: presets, the form, what it means, what the network will see, and Start."""
     first = preset(FIRST_PRESET).values
     form = Form(first)
@@ -72,8 +86,10 @@ def build(context: Context, page: Page) -> None:
             values = preset(name).values
         except ConfigError:
             return [gr.skip()] * (len(marks) + 1)
-        config = parse(values)
-        return [*form.fill(values), {}, "", summary(config), _presets(name)]
+        return fill(values, name)
+
+    def fill(values: Mapping[str, Any], name: str | None = None) -> list[Any]:
+        return [*form.fill(values), {}, "", summary(parse(values)), _presets(name)]
 
     def begin(shown_now: Problems, *given: Any) -> list[Any]:
         values = form.values(given)
@@ -108,6 +124,7 @@ def build(context: Context, page: Page) -> None:
 
     page.blocks.load(lambda: summary(parse(first)), None, meaning, **QUIET)
     page.blocks.load(preview, [draw, *form.inputs], views, **QUIET)
+    return Fill([*marks, chosen], fill, form.inputs, form.values)
 
 
 def _presets(chosen: str | None) -> dict[str, Any]:
