@@ -314,7 +314,9 @@ def _heading(run: RunDirectory, status: Status, curves: Curves) -> str:
     steps, stds = list(spread.steps), list(spread.values)
     watch.observe({"step": s, "representation/std": v} for s, v in zip(steps, stds, strict=False))
     warning = (
-        f'<p class="warning" id="monitor-collapse">{html.escape(watch.sentence)}</p>' if watch.sentence else ""
+        f'<p class="warning" id="monitor-collapse">{html.escape(watch.sentence)}</p>'
+        if watch.sentence
+        else ""
     )
     return (
         f'<div class="run-title"><h2>{html.escape(run_name(run.id))}</h2>'

@@ -66,13 +66,9 @@ def build(context: Context, page: Page, tab: gr.Tab, fill: Fill) -> None:
     with gr.Column(elem_classes="sheet"), gr.Row(elem_classes="form-grid"):
         metric = gr.Dropdown(METRICS, value="val/knn_accuracy", label="Metric", elem_id="runs-metric")
         axis = gr.Dropdown(AXES, value="epoch", label="Against", elem_id="runs-axis")
-        strength = gr.Slider(
-            0, 0.99, 0.0, step=0.01, label="Smoothing", elem_id="runs-smoothing", buttons=[]
-        )
+        strength = gr.Slider(0, 0.99, 0.0, step=0.01, label="Smoothing", elem_id="runs-smoothing", buttons=[])
         outcome = gr.Dropdown(OUTCOMES, value="knn", label="Result", elem_id="runs-outcome")
-        setting = gr.Dropdown(
-            SETTINGS, value="training.batch_size", label="Setting", elem_id="runs-setting"
-        )
+        setting = gr.Dropdown(SETTINGS, value="training.batch_size", label="Setting", elem_id="runs-setting")
     with gr.Row(elem_classes="chart-row"):
         with gr.Column(elem_classes="sheet chart-panel"):
             overlay = plotly_chart("runs-overlay", "Metric", "of the ticked runs")
