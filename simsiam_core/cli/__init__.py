@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from simsiam_core.cli import bench, evaluate, export, neighbours, results, runs, train
+from simsiam_core.cli import bench, evaluate, export, neighbours, queue, results, runs, train, users
 from simsiam_core.config import ConfigError
 from simsiam_core.runs import RunError
 
@@ -20,7 +20,7 @@ def build_parser() -> argparse.ArgumentParser:
         description="SimSiam representation learning: train, follow and look inside, without a browser.",
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (train, runs, neighbours, evaluate, results, export, bench):
+    for command in (train, runs, queue, neighbours, evaluate, results, export, users, bench):
         command.add_to(commands)
     return parser
 

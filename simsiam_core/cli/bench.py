@@ -11,6 +11,7 @@ from simsiam_core.cli.options import add_json, print_json
 QUESTIONS = {
     "neighbours": "how long a neighbour query takes",
     "monitoring": "what watching a run costs the run",
+    "load": "what 40 people at once cost the server and the training (four minutes)",
     "page": "how soon the page is there",
 }
 

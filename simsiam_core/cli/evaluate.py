@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import time
 from typing import Any
 
 from simsiam_core.cli.options import add_json, add_run, chosen_run, print_json
 from simsiam_core.cli.train import announce
 from simsiam_core.config.evaluation import KINDS, parse_evaluation
 from simsiam_core.runs.evaluations import EvaluationDirectory, create_evaluation, find_evaluation
+from simsiam_core.training.wishes import Interrupted
 
 HELP = {
     "knn": "accuracy over k and T, per class, confusion matrix, baselines",
@@ -43,9 +45,12 @@ def _evaluate(arguments: argparse.Namespace) -> int:
         settings = parse_evaluation({**given, "kind": arguments.kind})
         run.checkpoint(settings.checkpoint)  # before anything is made
         job = create_evaluation(run, settings.model_dump(mode="json"))
-    announce(job)
-    from simsiam_core.evaluation.worker import evaluate
-
+    wish = announce(job)
+    try:
+        from simsiam_core.evaluation.worker import evaluate
+    except Interrupted:
+        job.update_status(state=wish.state, ended=time.time(), activity="")
+        return 1
     code = evaluate(job)
     result = job.result()
     if result is None:

@@ -1,4 +1,4 @@
-"""`runs`: list them, show one, stop one."""
+"""`runs`: list them, show one; stop, pause, resume, extend, fork, delete and restore."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from simsiam_core.cli import run_actions
 from simsiam_core.cli.options import add_json, add_run, add_save_dir, chosen_run, print_json
 from simsiam_core.evaluation.curves import metrics_csv
 from simsiam_core.jobs import stop
@@ -15,7 +16,7 @@ from simsiam_core.runs import RunDirectory, RunError, RunStore
 
 def add_to(commands: Any) -> None:
     """Add the command's parsers."""
-    parser = commands.add_parser("runs", help="list, show and stop runs", description=__doc__)
+    parser = commands.add_parser("runs", help="list runs, and act on them", description=__doc__)
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
     listing = actions.add_parser("list", help="all runs, the newest first")
     add_save_dir(listing)
@@ -33,6 +34,7 @@ def add_to(commands: Any) -> None:
     add_run(stopping)
     add_json(stopping)
     stopping.set_defaults(run_command=_stop)
+    run_actions.add_to(actions)
 
 
 def _list(arguments: argparse.Namespace) -> int:

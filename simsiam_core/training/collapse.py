@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-COLLAPSED_STD = 0.2  # of a healthy 1: SimSiam section 4.1, figure 2
+from simsiam_core.jobs.notify import COLLAPSED_STD
+
 PATIENCE_STEPS = 20  # so many steps in a row, before it is said; a single odd batch is no collapse
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import gradio as gr
 
-from simsiam_core.ui import evaluate_tab, monitor_tab, neighbours_tab, runs_tab, train_tab
+from simsiam_core.ui import evaluate_tab, monitor_tab, neighbours_tab, notices, runs_tab, train_tab
 from simsiam_core.ui.context import QUIET, Context, Page, link
 from simsiam_core.ui.theme import ASSETS, theme
 
@@ -33,6 +33,7 @@ def build(context: Context) -> gr.Blocks:
             with gr.Tab("Evaluate", id="evaluate", elem_id="tab-evaluate") as evaluate:
                 evaluate_tab.build(context, shared, evaluate)
 
+        notices.build(context, page)
         for tab, name in zip((train, monitor, runs, neighbours, evaluate), TABS, strict=True):
             # The clock ticks for the tab that shows it alone.
             tab.select(

@@ -9,7 +9,10 @@ import gradio as gr
 
 from simsiam_core.config import DataConfig
 from simsiam_core.features.worker import InspectionWorker
+from simsiam_core.jobs import Notifier, Scheduler
 from simsiam_core.runs import RunStore
+from simsiam_core.ui.counts import ImageCounts
+from simsiam_core.ui.rest import RestCache
 from simsiam_core.ui.series import CurveCache
 from simsiam_core.ui.widgets import widget
 
@@ -23,7 +26,11 @@ class Context:
 
     store: RunStore
     worker: InspectionWorker
+    scheduler: Scheduler | None = None  # None: another dashboard works on these runs, this one only looks
+    notifier: Notifier = field(default_factory=Notifier)
     curves: CurveCache = field(default_factory=CurveCache)
+    rest: RestCache = field(default_factory=RestCache)
+    counts: ImageCounts = field(default_factory=ImageCounts)
     seen_data: set[DataConfig] = field(default_factory=set)  # images that somebody asked to see
 
 

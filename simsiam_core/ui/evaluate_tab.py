@@ -186,7 +186,7 @@ def build(context: Context, page: Page, tab: gr.Tab) -> None:
             run = context.store.get(run_id or "")
             run.checkpoint(settings.checkpoint)
             job = create_evaluation(run, settings.model_dump(mode="json"))
-            launch(job, ("evaluate", job.kind, str(run.path), "--job", job.id))
+            launch(job, command=("evaluate", job.kind, str(run.path), "--job", job.id))
         except (ConfigError, RunError) as error:
             return [problem(str(error)), gr.skip()]
         return ["", job.id]

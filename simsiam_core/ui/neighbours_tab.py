@@ -199,7 +199,8 @@ def _answer(answer: Answer, split: str) -> list[Any]:
         )
         for n in answer.neighbours[:SHOWN_NEIGHBOURS]
     ]
-    note = f"The {len(answer.neighbours)} {split} images most alike, the nearest first."
+    among = next(title for title, name in SPLITS if name == split)
+    note = f"The {len(answer.neighbours)} {among} most alike, the nearest first."
     if len(answer.neighbours) > SHOWN_NEIGHBOURS:
         note += f" The first {SHOWN_NEIGHBOURS} are shown; all of them vote."
     votes = [

@@ -8,9 +8,8 @@ import gradio as gr
 
 from simsiam_core.config import ConfigError, fields
 from simsiam_core.config.ablations import ABLATIONS, members
-from simsiam_core.jobs.group import launch_group
+from simsiam_core.jobs import enqueue
 from simsiam_core.runs import RunDirectory, RunError
-from simsiam_core.runs.notes import read_notes, write_notes
 from simsiam_core.ui import compare
 from simsiam_core.ui.chart import plotly_chart
 from simsiam_core.ui.context import QUIET, Context, Page
@@ -38,6 +37,8 @@ METRICS = [(title, metric) for metric, title in compare.NAMES.items()]
 AXES = [("Step", "step"), ("Epoch", "epoch"), ("Time", "minutes"), ("Images", "images")]
 OUTCOMES = [("kNN accuracy", "knn"), ("Representation std", "std"), ("Loss", "loss")]
 SETTINGS = [(f"{spec.title} ({spec.section})", spec.path) for spec in fields() if spec.path != "name"]
+MAX_TEXT, MAX_TAGS, MAX_TAG = 10_000, 20, 40
+TOO_MUCH = f"At most {MAX_TAGS} tags of {MAX_TAG} letters and {MAX_TEXT:,} letters of notes can be kept."
 NOTHING = "No runs yet. Choose a preset on the Train tab and press Start training."
 
 
@@ -119,12 +120,17 @@ def build(context: Context, page: Page, tab: gr.Tab, fill: Fill) -> None:
             run = context.store.get(str(event.id))
         except RunError as error:
             return [gr.skip(), gr.skip(), gr.skip(), gr.skip(), problem(str(error))]
-        notes = read_notes(run)
+        notes = run.notes()
         return [run.id, f"<h3>{run_name(run.id)}</h3>", ", ".join(notes.tags), notes.text, ""]
 
     def write(run_id: str | None, ids: list[str], tags_now: str, text_now: str) -> list[Any]:
         try:
-            write_notes(context.store.get(run_id or ""), tags_now or "", text_now or "")
+            run = context.store.get(run_id or "")
+            found = tuple(dict.fromkeys(tag for part in (tags_now or "").split(",") if (tag := part.strip())))
+            text_now = text_now or ""
+            if len(text_now) > MAX_TEXT or len(found) > MAX_TAGS or any(len(tag) > MAX_TAG for tag in found):
+                raise RunError(TOO_MUCH)
+            run.write_notes(run.notes().model_copy(update={"tags": found, "text": text_now}))
         except (RunError, OSError) as error:
             return [problem(str(error) if run_id else "Click a run in the table first."), gr.skip()]
         return ['<p class="stamp">Kept.</p>', show(ids)]
@@ -140,12 +146,12 @@ def build(context: Context, page: Page, tab: gr.Tab, fill: Fill) -> None:
 
     def ablate(name: str, ids: list[str], *given: Any) -> list[Any]:
         try:
-            runs = launch_group(context.store, members(name, fill.values(given)))
+            runs = enqueue(context.store, members(name, fill.values(given)), group=name)
         except (ConfigError, RunError) as error:
             return [gr.skip(), gr.skip(), problem(str(error))]
         names = ", ".join(run_name(run.id) for run in runs)
         found = [run.id for run in runs]
-        return [found, show(found), f'<p class="stamp">Started, one after another: {names}.</p>']
+        return [found, show(found), f'<p class="stamp">Queued, one after another: {names}.</p>']
 
     tab.select(open_tab, [ticked, page.chosen], [ticked, listed], **QUIET).then(
         draw, controls, charts, **QUIET
@@ -190,7 +196,7 @@ def _line(run: RunDirectory, context: Context, ids: list[str]) -> dict[str, Any]
         "backbone": f"{values.get('model.backbone', '')}, {values.get('model.width', '')}",
         "data": str(values.get("data.source", "")),
         "seed": str(values.get("training.seed", "")),
-        "tags": ", ".join(read_notes(run).tags),
+        "tags": ", ".join(run.notes().tags),
         "when": moment(status.created) if status.created else "",
     }
     sort = {**found, "epochs": values.get("training.epochs"), "batch": values.get("training.batch_size")}
