@@ -111,7 +111,7 @@ def build(context: Context, page: Page, tab: gr.Tab) -> None:
                 gr.DownloadButton(f"Download {name}", size="sm", elem_id=f"evaluate-{key}")
                 for key, name in (("csv", "CSV"), ("markdown", "Markdown"), ("latex", "LaTeX"))
             ]
-    view_outputs = [timer, jobs, head, cancel, curves, grid, confusion, classes, everything]
+    view_outputs = [timer, jobs, head, cancel, curves, grid, confusion, classes, everything, *downloads]
 
     def view(run_id: str | None, shown_now: str | None, sent_now: Sent) -> list[Any]:
         try:
@@ -140,6 +140,7 @@ def build(context: Context, page: Page, tab: gr.Tab) -> None:
             sent_now.update("confusion", token, lambda: report.confusion(result)),
             sent_now.update("classes", token, lambda: report.per_class(result)),
             sent_now.update("results", counts, lambda: _results(table(runs))),
+            *(sent_now.update(f, counts, lambda f=f: _written(context, f)) for f in FORMATS),
         ]
 
     def refresh(chosen: list[str], name: str | None) -> list[Any]:
@@ -239,8 +240,6 @@ def build(context: Context, page: Page, tab: gr.Tab) -> None:
     cancel.click(end, [run_box, shown], message, **QUIET).then(view, state, view_outputs, **QUIET)
     jobs.select(_chosen, None, shown, **QUIET).then(view, state, view_outputs, **QUIET)
     confusion.click(inside, [run_box, shown], pictures, **QUIET)
-    for button, format in zip(downloads, FORMATS, strict=True):
-        button.click(lambda f=format: _written(context, f), None, button, **QUIET)
 
 
 JOB_COLUMNS = {"what": "What", "figure": "Accuracy", "state": "State", "when": "Started"}
