@@ -8,12 +8,23 @@ import os
 import socket
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simsiam_core.cli.flags import SchemaFlags
 from simsiam_core.cli.options import add_json, add_save_dir, print_json
-from simsiam_core.config import Config, expand, merge, parse, preset, presets, read_sweeps, read_yaml
+from simsiam_core.config import (
+    Config,
+    ConfigError,
+    expand,
+    merge,
+    parse,
+    preset,
+    presets,
+    read_sweeps,
+    read_yaml,
+)
 from simsiam_core.jobs import InUseError, Notifier, enqueue
 from simsiam_core.runs import RunDirectory, RunError, RunStore, Status
 from simsiam_core.runs.status import process_identity
@@ -39,6 +50,9 @@ def add_to(commands: Any) -> None:
         metavar="FIELD=VALUES",
         help="queue a run for each value, such as 'lr=0.03,0.06' or 'base-lr=0.01:1:3:log'; may be repeated",
     )
+    parser.add_argument(
+        "--tensorboard", action="store_true", help="also write event files (needs the package tensorboard)"
+    )
     add_save_dir(parser)
     add_json(parser)
     flags = SchemaFlags(parser)
@@ -54,6 +68,10 @@ def _train(arguments: argparse.Namespace, flags: SchemaFlags) -> int:
             return _work(run, announce(run))
     if arguments.sweep:
         return _sweep(arguments, flags)
+    if arguments.tensorboard and find_spec("tensorboard") is None:
+        raise ConfigError.at(
+            "tensorboard", "--tensorboard needs the package tensorboard: pip install tensorboard."
+        )
     config = _config(arguments, flags)
     check_data(config)
     run = RunStore(arguments.save_dir).create(config, _here())  # never queued: no queue may start it too
@@ -61,10 +79,10 @@ def _train(arguments: argparse.Namespace, flags: SchemaFlags) -> int:
         wish = announce(run)
         if not arguments.json:
             print(run.id, flush=True)
-            return _work(run, wish, progress_bar=sys.stderr.isatty())
+            return _work(run, wish, arguments.tensorboard, progress_bar=sys.stderr.isatty())
         stdout, sys.stdout = sys.stdout, sys.stderr  # what training has to say must not mix with the object
         try:
-            code = _work(run, wish)
+            code = _work(run, wish, arguments.tensorboard)
         finally:
             sys.stdout = stdout
     accuracies = [m["val/knn_accuracy"] for m in run.metrics() if "val/knn_accuracy" in m]
@@ -146,15 +164,19 @@ def check_data(config: Config) -> None:
     check_fit(config)
 
 
-def _work(run: RunDirectory, wish: Wish, progress_bar: bool = False) -> int:
+def _work(run: RunDirectory, wish: Wish, tensorboard: bool = False, progress_bar: bool = False) -> int:
     try:
         from simsiam_core.training.worker import train
     except Interrupted:
         run.update_status(state=wish.state, ended=time.time(), activity="")
         return 0
-    callbacks: tuple[Callback, ...] = ()
+    callbacks: list[Callback] = []
     if progress_bar:
         from pytorch_lightning.callbacks import TQDMProgressBar
 
-        callbacks = (TQDMProgressBar(refresh_rate=10),)
-    return train(run, callbacks, wish)
+        callbacks.append(TQDMProgressBar(refresh_rate=10))
+    if tensorboard:
+        from simsiam_core.training.tensorboard import TensorBoardCallback
+
+        callbacks.append(TensorBoardCallback(run))
+    return train(run, tuple(callbacks), wish)

@@ -191,6 +191,12 @@ class TrainingConfig(Section, title="Training"):
     )
     device: Literal["auto", "cpu", "gpu"] = setting("auto", "Device", "auto: a GPU when there is one.")
     seed: int = setting(0, "Seed", "Of weights, order and augmentation.", ge=0, le=2**31 - 1)
+    stop_on_collapse: bool = setting(
+        False,
+        "Stop on collapse",
+        "End the run when the representation's std stays under a fifth of a healthy value.",
+        advanced=True,
+    )
 
 
 class KnnConfig(Section, title="kNN check"):

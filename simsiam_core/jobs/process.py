@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import psutil
@@ -22,10 +22,13 @@ PAUSE = signal.SIGUSR1
 TERM_SECONDS = 60.0  # until the end of a step and its checkpoint
 
 
-def launch(run: RunDirectory, variables: Mapping[str, str] | None = None) -> None:
-    """Start the training process of a queued run, and return once it has announced itself.
+def launch(
+    run: RunDirectory, variables: Mapping[str, str] | None = None, command: Sequence[str] | None = None
+) -> None:
+    """Start the process of a queued run, and return once it has announced itself.
 
-    `variables` go into its environment, such as the GPU it may see.
+    `variables` go into its environment, such as the GPU it may see; `command` are the words after
+    `python -m simsiam_core`, without which the run is trained.
 
     It gets a session of its own, so no signal meant for the server reaches it, and writes to a file, so
     it never waits for a reader. Raises RunError if it ends before it has announced itself.
@@ -36,7 +39,7 @@ def launch(run: RunDirectory, variables: Mapping[str, str] | None = None) -> Non
     )
     with run.log_path.open("ab") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "simsiam_core", "train", "--run", str(run.path)],
+            [sys.executable, "-m", "simsiam_core", *(command or ("train", "--run", str(run.path)))],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,

@@ -17,6 +17,7 @@ from simsiam_core.config import CheckpointConfig
 from simsiam_core.features.diagnostics import effective_rank
 from simsiam_core.runs import MetricsWriter, RunDirectory
 from simsiam_core.runs.files import replacing
+from simsiam_core.training.collapse import CollapseWatch
 from simsiam_core.training.evaluation import Evaluation
 from simsiam_core.training.module import SimSiamModule
 from simsiam_core.training.status import StatusWriter
@@ -33,9 +34,13 @@ class TrainingFailure(RuntimeError):
 class MetricsCallback(pl.Callback):
     """Gathers metrics on the device and writes them in batches: one synchronisation per flush, none per step."""
 
-    def __init__(self, writer: MetricsWriter, status: StatusWriter) -> None:
+    def __init__(
+        self, writer: MetricsWriter, status: StatusWriter, collapse: CollapseWatch | None = None
+    ) -> None:
         self._writer = writer
         self._status = status
+        self._collapse = collapse or CollapseWatch()
+        self._warned = False
         self._pending: list[tuple[dict[str, Any], Tensor]] = []
         self._rates: dict[str, float] = {}
         self._last_flush = time.monotonic()
@@ -90,6 +95,10 @@ class MetricsCallback(pl.Callback):
         if self._last_z is not None and (crossed or lines[-1]["step"] == module.total_steps):
             lines[-1]["representation/effective_rank"] = round(float(effective_rank(self._last_z)), 2)
         self._writer.write(lines)
+        self._collapse.observe(lines)
+        if self._collapse.sentence and not self._warned:
+            print(self._collapse.sentence, flush=True)
+        self._warned = self._collapse.sentence is not None
         self._status.beat(step=lines[-1]["step"], epoch=lines[-1]["epoch"], activity="Training")
         self._pending.clear()
         self._last_flush = now
@@ -198,9 +207,12 @@ class CheckpointCallback(pl.Callback):
 class StopCallback(pl.Callback):
     """Ends training at the next step boundary, with a checkpoint, when the process is asked to stop."""
 
-    def __init__(self, checkpoints: CheckpointCallback, wish: Wish) -> None:
+    def __init__(
+        self, checkpoints: CheckpointCallback, wish: Wish, collapse: CollapseWatch | None = None
+    ) -> None:
         self._checkpoints = checkpoints
         self._wish = wish
+        self._collapse = collapse  # given where a collapse shall end the run
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """Take the signals over from Lightning, which would raise SystemExit in mid-hook."""
@@ -208,6 +220,8 @@ class StopCallback(pl.Callback):
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, *_: Any) -> None:
         """A step is the smallest thing that can be resumed from."""
+        if self._collapse and self._collapse.sentence:
+            self._wish.state = self._wish.state or "stopped"
         if self._wish.state and not trainer.should_stop:
             trainer.should_stop = True
             if not pl_module.at_epoch_end:

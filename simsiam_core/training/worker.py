@@ -28,6 +28,7 @@ from simsiam_core.training.callbacks import (
     StopCallback,
     TrainingFailure,
 )
+from simsiam_core.training.collapse import CollapseWatch
 from simsiam_core.training.evaluation import Evaluation
 from simsiam_core.training.memory import memory_sentence
 from simsiam_core.training.module import SimSiamModule
@@ -47,7 +48,8 @@ def train(run: RunDirectory, extra_callbacks: tuple[pl.Callback, ...] = (), wish
     """
     status, wish = StatusWriter(run), wish or Wish()
     try:
-        state, error, code = _fit(run, status, extra_callbacks, wish), None, 0
+        state, code = _fit(run, status, extra_callbacks, wish), 0
+        error = status.status.error
     except ConfigError as problem:
         state, error, code = "failed", str(problem), 2
     except TrainingFailure as problem:
@@ -114,13 +116,15 @@ def _fit(
         print(f"Going on from {found.name}, step {found.step} of {module.total_steps}", flush=True)
         status.beat(force=True, step=found.step, epoch=found.epoch)
     writer = MetricsWriter(run.metrics_path)
-    metrics = MetricsCallback(writer, status)
+    collapse = CollapseWatch()
+    metrics = MetricsCallback(writer, status, collapse)
     checkpoints = CheckpointCallback(run, config.checkpoints, metrics)
     evaluation = Evaluation(config, dataset)
     callbacks: list[pl.Callback] = [metrics, *extra_callbacks]
     if evaluation.possible:
         callbacks.append(KnnCallback(evaluation, writer, status))
-    callbacks += [checkpoints, StopCallback(checkpoints, wish)]
+    watched = collapse if config.training.stop_on_collapse else None
+    callbacks += [checkpoints, StopCallback(checkpoints, wish, watched)]
     quiet_lightning()
     trainer = pl.Trainer(
         accelerator=accelerator,
@@ -148,6 +152,8 @@ def _fit(
     if out_of_memory:
         gc.collect()
         raise TrainingFailure(memory_sentence(module, precision))
+    if watched and watched.sentence:
+        status.beat(error=watched.sentence)
     return wish.state if wish.state and trainer.global_step < module.total_steps else "finished"
 
 

@@ -12,12 +12,12 @@ import gradio as gr
 
 from simsiam_core.config import Config
 from simsiam_core.jobs import stop
-from simsiam_core.jobs.notify import COLLAPSED_STD
 from simsiam_core.runs import RunDirectory, RunError, Status
+from simsiam_core.training.collapse import CollapseWatch
 from simsiam_core.ui.actions import READ_ONLY, Actions
 from simsiam_core.ui.chart import figure, plotly_chart
 from simsiam_core.ui.context import QUIET, Context, Page, Sent
-from simsiam_core.ui.series import Curves, XAxis
+from simsiam_core.ui.series import Curves, Series, XAxis
 from simsiam_core.ui.theme import SERIES_COLOURS
 from simsiam_core.ui.widgets import widget
 from simsiam_core.ui.words import bar, duration, moment, problem, rate, run_name
@@ -326,14 +326,15 @@ def _heading(run: RunDirectory, status: Status, curves: Curves) -> str:
         f'<p class="activity">{html.escape(status.activity)}</p>' if status.active and status.activity else ""
     )
     error = problem(status.error) if status.error else ""
-    std = curves.latest("representation/std")
-    warning = ""
-    if std is not None and std < COLLAPSED_STD:
-        warning = (
-            f'<p class="warning" id="monitor-collapse">The representation is collapsing: std {std:.2f} '
-            "where 1 is healthy, so all images are mapped to nearly the same point. Check that stop-gradient "
-            "and predictor are on, and try a lower learning rate.</p>"
-        )
+    watch = CollapseWatch()
+    spread = curves.series.get("representation/std", Series())
+    steps, stds = list(spread.steps), list(spread.values)
+    watch.observe({"step": s, "representation/std": v} for s, v in zip(steps, stds, strict=False))
+    warning = (
+        f'<p class="warning" id="monitor-collapse">{html.escape(watch.sentence)}</p>'
+        if watch.sentence
+        else ""
+    )
     return (
         f'<div class="run-title"><h2>{html.escape(run_name(run.id))}</h2>'
         f'<span class="run-state" data-state="{status.state}">{status.state}</span></div>'

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
@@ -21,7 +22,20 @@ from simsiam_core.ui.words import problem
 FIRST_PRESET = "quick"
 
 
-def build(context: Context, page: Page) -> None:
+@dataclass(frozen=True)
+class Fill:
+    """How another tab writes into the form and reads from it.
+
+    `updates(values)` are for the components `outputs`; `values(given)` are the settings that `inputs` hold.
+    """
+
+    outputs: list[Any]
+    updates: Callable[[Mapping[str, Any]], list[Any]]
+    inputs: list[Any]
+    values: Callable[[Sequence[Any]], dict[str, Any]]
+
+
+def build(context: Context, page: Page) -> Fill:
     """The tab: presets, the form, what it means, what the network will see, and Start."""
     first = preset(FIRST_PRESET).values
     form, counts = Form(first), context.counts
@@ -90,6 +104,9 @@ def build(context: Context, page: Page) -> None:
             values = preset(name).values
         except ConfigError:
             return [gr.skip()] * (len(marks) + 1)
+        return fill(values, name)
+
+    def fill(values: Mapping[str, Any], name: str | None = None) -> list[Any]:
         return [*form.fill(values), {}, "", meant(values), _presets(name)]
 
     def count(text: str, *given: Any) -> str:
@@ -139,6 +156,7 @@ def build(context: Context, page: Page) -> None:
 
     page.blocks.load(lambda: meant(first), None, meaning, **QUIET)
     page.blocks.load(preview, [draw, *form.inputs], views, **QUIET)
+    return Fill([*marks, chosen], fill, form.inputs, form.values)
 
 
 def _presets(chosen: str | None) -> dict[str, Any]:
