@@ -18,7 +18,7 @@ from simsiam_core.runs import RunDirectory, RunError
 from simsiam_core.runs.evaluations import EvaluationDirectory, create_evaluation, evaluations, find_evaluation
 from simsiam_core.ui import evaluate_report as report
 from simsiam_core.ui.cards import card, card_gallery, gallery
-from simsiam_core.ui.chart import plotly_chart
+from simsiam_core.ui.chart import figure, plotly_chart
 from simsiam_core.ui.context import QUIET, Context, Page, Sent
 from simsiam_core.ui.table import rows
 from simsiam_core.ui.table import table as table_widget
@@ -135,7 +135,7 @@ def build(context: Context, page: Page, tab: gr.Tab) -> None:
             sent_now.update("jobs", lines, listed),
             sent_now.update("head", heading, heading),
             sent_now.update("cancel", (token, active), gr.update(visible=bool(job and job.status().active))),
-            sent_now.update("curves", token, lambda: report.curves(job) if job else report.figure([])),
+            sent_now.update("curves", token, lambda: report.curves(job) if job else figure([])),
             sent_now.update("grid", token, lambda: report.knn_grid(result)),
             sent_now.update("confusion", token, lambda: report.confusion(result)),
             sent_now.update("classes", token, lambda: report.per_class(result)),
