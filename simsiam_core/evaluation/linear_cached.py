@@ -15,9 +15,7 @@ from simsiam_core.evaluation.heads import Heads, Setting, Standardise, best, cos
 from simsiam_core.evaluation.job import Reporter, Subject
 from simsiam_core.evaluation.splits import validation_split
 
-SWEEP = tuple(
-    Setting(lr, decay) for lr, decay in itertools.product((0.003, 0.01, 0.03, 0.1), (0.0, 1e-3, 1e-2))
-)
+SWEEP = tuple(Setting(lr, decay) for lr, decay in itertools.product((0.01, 0.1, 0.3, 1.0), (0.0, 1e-4, 1e-3)))
 # Called after each epoch with: epochs done, losses and validation accuracies by setting.
 Watch = Callable[[int, list[float], list[float]], None]
 
