@@ -131,10 +131,11 @@ def _parquet(file: Any, ids: tuple[str, ...], names: list[str] | None, features:
     import pyarrow as pa
     from pyarrow import parquet
 
+    labels: list[str] | list[None] = names or [None] * len(ids)
     lists = pa.FixedSizeListArray.from_arrays(pa.array(features.reshape(-1)), features.shape[1])
     columns = {
         "id": pa.array(ids),
-        "label": pa.array(names or [None] * len(ids), pa.string()),
+        "label": pa.array(labels, pa.string()),
         "features": lists,
     }
     parquet.write_table(pa.table(columns), file)
