@@ -1,0 +1,17 @@
+"""The run directory: one folder per run holds the truth, and only this package knows its file names."""
+
+from simsiam_core.runs.directory import Checkpoint, RunDirectory, RunError
+from simsiam_core.runs.metrics import MetricsReader, MetricsWriter
+from simsiam_core.runs.status import ACTIVE, Status
+from simsiam_core.runs.store import RunStore
+
+__all__ = [
+    "ACTIVE",
+    "Checkpoint",
+    "MetricsReader",
+    "MetricsWriter",
+    "RunDirectory",
+    "RunError",
+    "RunStore",
+    "Status",
+]

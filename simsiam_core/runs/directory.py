@@ -1,0 +1,134 @@
+"""One run's folder. Everything that reads or writes a run goes through `RunDirectory`."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from simsiam_core.config import Config, ConfigError, dump_yaml, parse, read_yaml
+from simsiam_core.runs.files import write_text
+from simsiam_core.runs.metrics import Metric, read_metrics
+from simsiam_core.runs.status import Status, read_status, write_status
+
+LOG_TAIL_BYTES = 256 * 1024
+
+
+class RunError(ValueError):
+    """A run or checkpoint that is not there or cannot be read; the message is one sentence."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint file: its name without the ending, and the epochs trained when it was written."""
+
+    name: str  # "epoch=0010" or "last"
+    path: Path
+    epoch: int | None  # None for "last", which says so inside
+
+
+class RunDirectory:
+    """`<runs-dir>/<run-id>/`: config, status, metrics, log and checkpoints of one run."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __repr__(self) -> str:
+        return f"RunDirectory({self.id})"
+
+    @property
+    def id(self) -> str:
+        """`YYYYMMDD-HHMMSS-<slug>-<4 hex>`: sorted by name is sorted by time."""
+        return self.path.name
+
+    @property
+    def metrics_path(self) -> Path:
+        """Append-only metric lines."""
+        return self.path / "metrics.jsonl"
+
+    @property
+    def log_path(self) -> Path:
+        """The process's stdout and stderr: a file, never a pipe."""
+        return self.path / "log.txt"
+
+    @property
+    def checkpoints_dir(self) -> Path:
+        """`epoch=0010.ckpt`, …, `last.ckpt`."""
+        return self.path / "checkpoints"
+
+    @property
+    def features_dir(self) -> Path:
+        """Cache of encoded images; deleting it loses nothing."""
+        return self.path / "features"
+
+    # --- config -------------------------------------------------------------------------------------
+
+    @cached_property
+    def _config(self) -> Config:
+        try:
+            return parse(read_yaml(self.path / "config.yaml"))
+        except ConfigError as error:
+            raise RunError(f"The config of run {self.id} cannot be read: {error}") from None
+
+    def config(self) -> Config:
+        """The resolved config, which never changes. Raises RunError if it cannot be read."""
+        return self._config
+
+    def write_config(self, config: Config) -> None:
+        """Written once, before anything starts."""
+        write_text(self.path / "config.yaml", dump_yaml(config))
+
+    # --- status -------------------------------------------------------------------------------------
+
+    def status(self) -> Status:
+        """What the run is doing; `crashed` is concluded from a dead process."""
+        return read_status(self.path / "status.json")
+
+    def write_status(self, status: Status) -> None:
+        """Replace the status in one step."""
+        write_status(self.path / "status.json", status)
+
+    def update_status(self, **changes: Any) -> Status:
+        """Read, change and write: for a run that no process works on."""
+        status = self.status().model_copy(update={"heartbeat": time.time(), **changes})
+        self.write_status(status)
+        return status
+
+    # --- metrics and log ----------------------------------------------------------------------------
+
+    def metrics(self) -> list[Metric]:
+        """Every complete metric line."""
+        return read_metrics(self.metrics_path)
+
+    def log_tail(self, lines: int = 40) -> list[str]:
+        """The last lines of the log; a progress bar's rewritten lines count by their last state."""
+        try:
+            with self.log_path.open("rb") as file:
+                file.seek(max(0, os.fstat(file.fileno()).st_size - LOG_TAIL_BYTES))
+                text = file.read().decode("utf-8", errors="replace")
+        except FileNotFoundError:
+            return []
+        return [line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n") if line.strip()][-lines:]
+
+    # --- checkpoints --------------------------------------------------------------------------------
+
+    def checkpoints(self) -> list[Checkpoint]:
+        """By epoch, `last` at the end; files still being written have other names and are not among them."""
+        numbered = sorted(self.checkpoints_dir.glob("epoch=*.ckpt"))
+        found = [Checkpoint(p.stem, p, int(n)) for p in numbered if (n := p.stem[6:]).isdigit()]
+        last = self.checkpoints_dir / "last.ckpt"
+        return [*found, Checkpoint("last", last, None)] if last.exists() else found
+
+    def checkpoint(self, name: str = "last") -> Checkpoint:
+        """The checkpoint of that name. Raises RunError that lists those there are."""
+        there = self.checkpoints()
+        for checkpoint in there:
+            if checkpoint.name == name:
+                return checkpoint
+        if not there:
+            raise RunError(f"Run {self.id} has no checkpoint yet; wait for its first one.")
+        names = ", ".join(c.name for c in there)
+        raise RunError(f"Run {self.id} has no checkpoint {name!r}; there are: {names}.")

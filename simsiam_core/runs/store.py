@@ -1,0 +1,61 @@
+"""The folder of runs: make one, list them, find one."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+from pathlib import Path
+
+from simsiam_core.config import Config
+from simsiam_core.runs.directory import RunDirectory, RunError
+from simsiam_core.runs.status import Status
+
+RUN_ID = re.compile(r"^\d{8}-\d{6}-[a-z0-9-]+-[0-9a-f]{4}$")
+
+
+class RunStore:
+    """All runs under one folder."""
+
+    def __init__(self, runs_dir: Path) -> None:
+        self.path = runs_dir.expanduser().resolve()
+
+    def create(self, config: Config) -> RunDirectory:
+        """A new run directory in state `queued`. Raises RunError if the folder cannot be written."""
+        slug = re.sub(r"[^a-z0-9]+", "-", (config.name or config.data.source).lower()).strip("-") or "run"
+        run_id = f"{time.strftime('%Y%m%d-%H%M%S')}-{slug}-{secrets.token_hex(2)}"
+        run = RunDirectory(self.path / run_id)
+        try:
+            run.checkpoints_dir.mkdir(parents=True)
+            run.write_config(config)
+            run.write_status(Status(state="queued", created=time.time()))
+        except OSError as error:
+            raise RunError(f"Cannot write to the runs folder {self.path}: {error.strerror}.") from None
+        return run
+
+    def runs(self) -> list[RunDirectory]:
+        """Every run, the newest first."""
+        if not self.path.is_dir():
+            return []
+        found = (RunDirectory(p) for p in self.path.iterdir() if RUN_ID.match(p.name) and p.is_dir())
+        return sorted(found, key=lambda run: run.id, reverse=True)
+
+    def get(self, run_id: str) -> RunDirectory:
+        """The run of exactly that id, compared with what exists and never joined into a path."""
+        for run in self.runs():
+            if run.id == run_id:
+                return run
+        raise RunError(f"There is no run {run_id!r} in {self.path}.")
+
+    def find(self, reference: str) -> RunDirectory:
+        """A run by id, unique prefix or path: for the terminal, whose user may read any file anyway."""
+        as_path = Path(reference).expanduser()
+        if (as_path / "config.yaml").is_file():
+            return RunDirectory(as_path.resolve())
+        matches = [run for run in self.runs() if run.id.startswith(reference)] if reference else []
+        if len(matches) == 1:
+            return matches[0]
+        if not matches:
+            raise RunError(f"There is no run {reference!r} in {self.path}; 'runs list' shows those there are.")
+        names = ", ".join(run.id for run in matches[:5])
+        raise RunError(f"{reference!r} fits {len(matches)} runs ({names}…); give more of the id.")
