@@ -56,6 +56,8 @@ class RunStore:
         if len(matches) == 1:
             return matches[0]
         if not matches:
-            raise RunError(f"There is no run {reference!r} in {self.path}; 'runs list' shows those there are.")
+            raise RunError(
+                f"There is no run {reference!r} in {self.path}; 'runs list' shows those there are."
+            )
         names = ", ".join(run.id for run in matches[:5])
         raise RunError(f"{reference!r} fits {len(matches)} runs ({names}…); give more of the id.")

@@ -7,12 +7,11 @@ import sys
 import time
 import traceback
 import warnings
-from typing import Literal
 
 import pytorch_lightning as pl
 import torch
 
-from simsiam_core.config import ConfigError, TrainingConfig
+from simsiam_core.config import ConfigError
 from simsiam_core.data import check_fit, load
 from simsiam_core.runs import MetricsWriter, RunDirectory
 from simsiam_core.training.callbacks import (
@@ -22,11 +21,10 @@ from simsiam_core.training.callbacks import (
     StopCallback,
     TrainingFailure,
 )
+from simsiam_core.training.device import resolve_device
 from simsiam_core.training.evaluation import Evaluation
 from simsiam_core.training.module import SimSiamModule
 from simsiam_core.training.status import StatusWriter
-
-Precision = Literal["32-true", "16-mixed", "bf16-mixed"]
 
 
 def train(run: RunDirectory, extra_callbacks: tuple[pl.Callback, ...] = ()) -> int:
@@ -99,21 +97,6 @@ def _fit(run: RunDirectory, status: StatusWriter, extra_callbacks: tuple[pl.Call
     finally:
         writer.close()
     return "stopped" if stop.requested and trainer.global_step < module.total_steps else "finished"
-
-
-def resolve_device(config: TrainingConfig) -> tuple[Literal["cpu", "gpu"], Precision]:
-    """Accelerator and precision where the config says "auto". Raises ConfigError for a GPU that is not there."""
-    gpu = torch.cuda.is_available()
-    if config.device == "gpu" and not gpu:
-        raise ConfigError.at(
-            "training.device", "Device is gpu, but no CUDA GPU is usable here; choose auto or cpu."
-        )
-    accelerator: Literal["cpu", "gpu"] = "gpu" if gpu and config.device != "cpu" else "cpu"
-    if config.precision != "auto":
-        return accelerator, config.precision
-    if accelerator == "cpu":
-        return accelerator, "32-true"  # bf16 autocast measured slower on CPUs
-    return accelerator, "bf16-mixed" if torch.cuda.is_bf16_supported() else "16-mixed"
 
 
 def quiet_lightning() -> None:

@@ -164,9 +164,19 @@ def test_log_tail_shows_the_last_state_of_rewritten_lines(run: RunDirectory) -> 
 def test_checkpoints_are_listed_by_epoch_and_found_by_name_only(run: RunDirectory) -> None:
     with pytest.raises(RunError, match="no checkpoint yet"):
         run.checkpoint()
-    for name in ("epoch=0010.ckpt", "epoch=0002.ckpt", "last.ckpt", ".epoch=0012.ckpt.x.part", "epoch=x.ckpt"):
+    for name in (
+        "epoch=0010.ckpt",
+        "epoch=0002.ckpt",
+        "last.ckpt",
+        ".epoch=0012.ckpt.x.part",
+        "epoch=x.ckpt",
+    ):
         (run.checkpoints_dir / name).write_bytes(b"")
-    assert [(c.name, c.epoch) for c in run.checkpoints()] == [("epoch=0002", 2), ("epoch=0010", 10), ("last", None)]
+    assert [(c.name, c.epoch) for c in run.checkpoints()] == [
+        ("epoch=0002", 2),
+        ("epoch=0010", 10),
+        ("last", None),
+    ]
     assert run.checkpoint("epoch=0010").path.name == "epoch=0010.ckpt"
     with pytest.raises(RunError, match=r"there are: epoch=0002, epoch=0010, last"):
         run.checkpoint("../../secret")
