@@ -27,6 +27,7 @@ from simsiam_core.runs import MetricsWriter, RunStore
 from simsiam_core.training.callbacks import CheckpointCallback, MetricsCallback
 from simsiam_core.training.device import resolve_device
 from simsiam_core.training.estimate import knn_checks, synchronise, work
+from simsiam_core.training.memory import kept_memory
 from simsiam_core.training.module import SimSiamModule
 from simsiam_core.training.status import StatusWriter
 from simsiam_core.training.worker import quiet_lightning
@@ -56,14 +57,14 @@ def measure(
     loaders = []
     if baseline:
         for workers in dict.fromkeys((4, ways.cores())):
-            loader = ways.LoaderWay(config, device, dataset.train.images, workers)
+            loader = ways.LoaderWay(config, device, len(dataset.train), workers)
             name = f"torchvision's transforms, {workers} workers, fp32"
             loaders.append(loader)
             others[name] = loader
         if ways.has_kornia():
             others["kornia's augmentation"] = ways.kornia(config, device, precision, dataset.train.images)
     try:
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory() as folder, kept_memory():
             measured = _train(config, dataset, Path(folder), others, rate, rounds)
     finally:
         for loader in loaders:
@@ -98,28 +99,25 @@ class _Turns(pl.Callback):
         self.theirs: dict[str, list[float]] = {name: [] for name in others}
         self.rates: list[float] = []  # of the matrix product, FLOP/s
         self.memory = 0.0
-        self._warm = 0
-        self._done = 0
+        self._done = -WARM_UP_STEPS  # steps of this turn
         self._started = 0.0
 
     def on_train_batch_start(self, trainer: pl.Trainer, pl_module: Any, *_: Any) -> None:
         """Called between two steps."""
-        if self._warm < WARM_UP_STEPS:
-            self._warm += 1
+        self._done += 1
+        if self._done == max(1, self.steps):
+            synchronise(pl_module.device)
+            seconds = time.perf_counter() - self._started
+            if self.steps:
+                self._take_turns(seconds, pl_module.device)
+                trainer.should_stop = len(self.ours) == self._rounds
+                self._done = -1  # one untimed step brings caches and memory back
+            else:  # one step was timed: how many fill a turn?
+                self.steps = max(2, round(TURN_SECONDS / seconds))
+                self._done = 0
+        if self._done == 0:
             synchronise(pl_module.device)
             self._started = time.perf_counter()
-            return
-        self._done += 1
-        if self._done < self.steps:
-            return
-        synchronise(pl_module.device)
-        seconds = time.perf_counter() - self._started
-        if self.steps:
-            self._take_turns(seconds, pl_module.device)
-            trainer.should_stop = len(self.ours) == self._rounds
-        else:  # one step was timed: how many fill a turn?
-            self.steps = max(2, round(TURN_SECONDS / seconds))
-        self._done, self._started = 0, time.perf_counter()
 
     def _take_turns(self, seconds: float, device: torch.device) -> None:
         self._clock.mark()  # the step that just ended closes here

@@ -7,12 +7,16 @@ pace changes while it is measured.
 from __future__ import annotations
 
 import importlib.util
+import multiprocessing
 import os
 import time
-from collections.abc import Callable, Iterator
+import warnings
+from collections.abc import Callable
 from contextlib import nullcontext
+from multiprocessing.connection import Connection
 from typing import Any
 
+import numpy as np
 import psutil
 import torch
 from PIL import Image
@@ -48,7 +52,7 @@ def kornia(config: Config, device: torch.device, precision: Precision, images: T
         K.Normalize((0.5,) * 3, (0.25,) * 3),
     ).to(device)
     resident = images.to(device)
-    network = SimSiam(config.model).to(device, memory_format=torch.channels_last)
+    network = SimSiam(config.model).to(device).to(memory_format=torch.channels_last)
     optimiser = _sgd(network, fused=True)
     half = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}.get(precision)
 
@@ -73,65 +77,77 @@ def has_kornia() -> bool:
 class LoaderWay:
     """Published SimSiam code: torchvision's transforms picture by picture in `workers` processes, fp32.
 
-    The workers stand still while another way has its turn; else they would fill their queue at its cost.
+    It lives in a process of its own, because what training here does to the process is no part of that way.
+    Its loader's workers stand still while another way has its turn; else they would fill their queue at its
+    cost.
     """
 
-    def __init__(self, config: Config, device: torch.device, images: Tensor, workers: int) -> None:
-        self._device = device
-        self._loader: DataLoader[Any] = DataLoader(
-            _Pictures(images, config.augmentation, config.data.image_size),
-            batch_size=config.training.batch_size,
-            shuffle=True,
-            num_workers=workers,
-            pin_memory=device.type == "cuda",
-            drop_last=True,
-            persistent_workers=True,
-        )
-        self._network = SimSiam(config.model).to(device)
-        self._optimiser = _sgd(self._network, fused=False)
-        self._batches: Iterator[Any] = iter(self._loader)
-        self._workers = [psutil.Process(w.pid) for w in self._batches._workers]  # type: ignore[attr-defined]
-        self._run(2 * workers + 1)  # past the batches that the workers had ready
-        self._halt()
+    def __init__(self, config: Config, device: torch.device, count: int, workers: int) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._connection, theirs = context.Pipe()
+        self._process = context.Process(target=_serve, args=(theirs, config, device, count, workers))
+        self._process.start()
+        theirs.close()
+        self._connection.recv()  # it has run past the batches that its workers had ready
 
     def __call__(self, steps: int) -> float:
         """Seconds of so many steps."""
-        for process in self._workers:
-            process.resume()
-        started = time.perf_counter()
-        self._run(steps)
-        took = time.perf_counter() - started
-        self._halt()
-        return took
+        self._connection.send(steps)
+        return self._connection.recv()
 
     def close(self) -> None:
-        """End the workers."""
-        for process in self._workers:
-            process.resume()
-        self._batches._shutdown_workers()  # type: ignore[attr-defined]
+        """End the process and its workers."""
+        self._connection.send(None)
+        self._process.join()
 
-    def _run(self, steps: int) -> None:
-        for _ in range(steps):
-            batch = next(self._batches, None)
-            if batch is None:
-                self._batches = iter(self._loader)
-                batch = next(self._batches)
-            first, second = (view.to(self._device, non_blocking=True) for view in batch)
-            loss = symmetric_loss(self._network(first), self._network(second))
-            self._optimiser.zero_grad()
-            loss.backward()
-            self._optimiser.step()
-            loss.item()  # as its progress line does
-        synchronise(self._device)
 
-    def _halt(self) -> None:
-        for process in self._workers:
+def _serve(connection: Connection, config: Config, device: torch.device, count: int, workers: int) -> None:
+    warnings.filterwarnings("ignore", message="This DataLoader will create")  # four is the way that it is
+    size = config.data.image_size
+    pixels = np.random.default_rng(0).integers(0, 256, (count, size, size, 3), dtype=np.uint8)
+    loader: DataLoader[Any] = DataLoader(
+        _Pictures(pixels, config.augmentation, size),
+        batch_size=config.training.batch_size,
+        shuffle=True,
+        num_workers=workers,
+        pin_memory=device.type == "cuda",
+        drop_last=True,
+        persistent_workers=True,
+    )
+    network = SimSiam(config.model).to(device)
+    optimiser = _sgd(network, fused=False)
+    batches = iter(loader)
+
+    def step() -> None:
+        nonlocal batches
+        batch = next(batches, None)
+        if batch is None:
+            batches = iter(loader)
+            batch = next(batches)
+        first, second = (view.to(device, non_blocking=True) for view in batch)
+        loss = symmetric_loss(network(first), network(second))
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        loss.item()  # as its progress line does
+
+    run = _timed(step, device)
+    run(2 * workers)
+    own = psutil.Process().children(recursive=True)
+    seconds, steps = 0.0, 0
+    while steps is not None:
+        for process in own:
             process.suspend()
+        connection.send(seconds)
+        steps = connection.recv()
+        for process in own:
+            process.resume()
+        seconds = run(steps) if steps else 0.0
 
 
 class _Pictures(TorchDataset[tuple[Tensor, Tensor]]):
-    def __init__(self, images: Tensor, c: AugmentationConfig, size: int) -> None:
-        self._pixels = images.permute(0, 2, 3, 1).contiguous().numpy()  # as torchvision's CIFAR10 keeps them
+    def __init__(self, pixels: np.ndarray, c: AugmentationConfig, size: int) -> None:
+        self._pixels = pixels  # [N, S, S, 3], as torchvision's CIFAR10 keeps them
         jitter = transforms.ColorJitter(c.brightness, c.contrast, c.saturation, c.hue)
         self._transform = transforms.Compose(
             [
@@ -178,6 +194,7 @@ def cores() -> int:
 
 def _timed(step: Callable[[], None], device: torch.device) -> Way:
     def run(steps: int) -> float:
+        step()  # untimed: brings caches and memory back from whatever ran before
         synchronise(device)
         started = time.perf_counter()
         for _ in range(steps):

@@ -23,6 +23,7 @@ from simsiam_core.config import AugmentationConfig, Config, ModelConfig, Optimis
 from simsiam_core.data import Augmentation, Progress, count_train
 from simsiam_core.model import SimSiam, symmetric_loss
 from simsiam_core.training.device import Precision, resolve_device
+from simsiam_core.training.memory import kept_memory
 
 CPU_STEP_FLOP = 1e10  # of a calibration step: a fraction of a second on any CPU
 PROCESS_BYTES = {"cpu": 0.6e9, "gpu": 0.6e9}  # the interpreter with torch; on a GPU its context
@@ -87,7 +88,7 @@ def step_loop(
         0, 256, (images, 3, side, side), dtype=torch.uint8, device=device, generator=generator
     )
     augmentation = Augmentation(config.augmentation, side, (0.5,) * 3, (0.25,) * 3)
-    network = SimSiam(config.model).to(device, memory_format=torch.channels_last)
+    network = SimSiam(config.model).to(device).to(memory_format=torch.channels_last)
     optimiser = torch.optim.SGD(network.parameters(), lr=0.01, momentum=0.9, weight_decay=5e-4, fused=True)
     half = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}.get(precision)
     fixed = augmentation.views(pictures, generator)
@@ -144,7 +145,7 @@ def calibrate(
     else:
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats(place)
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(), kept_memory():
         step, _ = step_loop(config, place, precision, images, augmented=True)
         times = []
         for _ in range(4):

@@ -23,6 +23,7 @@ from simsiam_core.training.callbacks import (
 )
 from simsiam_core.training.device import resolve_device
 from simsiam_core.training.evaluation import Evaluation
+from simsiam_core.training.memory import kept_memory
 from simsiam_core.training.module import SimSiamModule
 from simsiam_core.training.status import StatusWriter
 
@@ -93,7 +94,8 @@ def _fit(run: RunDirectory, status: StatusWriter, extra_callbacks: tuple[pl.Call
         benchmark=True,
     )
     try:
-        trainer.fit(module)
+        with kept_memory():
+            trainer.fit(module)
     finally:
         writer.close()
     return "stopped" if stop.requested and trainer.global_step < module.total_steps else "finished"

@@ -11,6 +11,7 @@ from simsiam_core.config import ConfigError, parse, preset, presets
 from simsiam_core.jobs import launch
 from simsiam_core.runs import RunError
 from simsiam_core.ui.context import QUIET, Context, Page
+from simsiam_core.ui.estimate import expectation
 from simsiam_core.ui.form import Form, Problems
 from simsiam_core.ui.preview import NOT_HERE, view_pairs
 from simsiam_core.ui.summary import summary
@@ -32,6 +33,7 @@ def build(context: Context, page: Page) -> None:
             with gr.Column(elem_classes="sheet"):
                 gr.HTML("<h3>This run</h3>", padding=False)
                 meaning = gr.HTML(elem_id="train-summary", padding=False)
+                expected = gr.HTML(elem_id="train-estimate", padding=False)
                 start = gr.Button("Start training", variant="primary", elem_id="train-start")
                 message = gr.HTML(elem_id="train-message", padding=False)
             with gr.Column(elem_classes="sheet"):
@@ -58,6 +60,11 @@ def build(context: Context, page: Page) -> None:
             yield {"pairs": [], "note": NOT_HERE}
         else:
             yield from view_pairs(context.worker, config, seed=draw_now)
+
+    def expect(*given: Any) -> Iterator[Any]:
+        values = form.values(given)
+        if not form.problems(values):
+            yield from expectation(context.worker, parse(values))
 
     def draw_other(draw_now: int, *given: Any) -> Iterator[Any]:
         values = form.values(given)
@@ -93,9 +100,10 @@ def build(context: Context, page: Page) -> None:
     typed = [control.input for control in form.inputs]  # input, not change: filling in a preset is no typing
     gr.on(typed, follow, [shown, *form.inputs], marks, trigger_mode="always_last", **QUIET)
     gr.on(typed, preview, [draw, *form.inputs], views, trigger_mode="always_last", **QUIET)
+    gr.on(typed, expect, form.inputs, expected, trigger_mode="always_last", **QUIET)
     chosen.select(use_preset, None, [*marks, chosen], **QUIET).then(
         preview, [draw, *form.inputs], views, **QUIET
-    )
+    ).then(expect, form.inputs, expected, **QUIET)
     again.click(draw_other, [draw, *form.inputs], [draw, views], **QUIET)
     start.click(
         begin,
@@ -107,7 +115,9 @@ def build(context: Context, page: Page) -> None:
     )
 
     page.blocks.load(lambda: summary(parse(first)), None, meaning, **QUIET)
-    page.blocks.load(preview, [draw, *form.inputs], views, **QUIET)
+    page.blocks.load(preview, [draw, *form.inputs], views, **QUIET).then(
+        expect, form.inputs, expected, **QUIET
+    )
 
 
 def _presets(chosen: str | None) -> dict[str, Any]:
