@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 .PHONY: run test check format clean
 
 run: $(VENV)/requirements.done
-	$(BIN)/python dashboard.py $(ARGS)
+	@$(BIN)/python dashboard.py $(ARGS)
 
 test: $(VENV)/requirements-dev.done $(VENV)/browser.done check
 	$(BIN)/python -m pytest $(ARGS)
@@ -24,21 +24,24 @@ clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache
 
 $(BIN)/python:
-	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; name one with PYTHON=…" if sys.version_info < (3, 11) else 0)'
-	$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; name one with PYTHON=…" if sys.version_info < (3, 11) else 0)'
+	@echo "Making $(VENV)."
+	@$(PYTHON) -m venv $(VENV)
 
 $(VENV)/requirements.done: requirements.txt | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
-	touch $@
+	@echo "Installing requirements.txt into $(VENV); PyTorch is large, so this takes some minutes the first time."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
 
 $(VENV)/requirements-dev.done: requirements-dev.txt $(VENV)/requirements.done
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
-	touch $@
+	@echo "Installing requirements-dev.txt into $(VENV)."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
 
 # The browser tests need Chromium: the one that is here, else Debian's, else Playwright's own.
 $(VENV)/browser.done: | $(VENV)/requirements-dev.done
-	command -v chromium chromium-browser google-chrome \
+	@command -v chromium chromium-browser google-chrome \
 		|| { [ "$$(id -u)" = 0 ] && command -v apt-get && apt-get update -qq && apt-get install -y -qq chromium; } \
 		|| $(BIN)/playwright install chromium \
 		|| echo "No browser could be installed; the browser tests will say so."
-	touch $@
+	@touch $@

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torchvision.datasets import CIFAR10
+from torchvision.datasets import CIFAR10, CIFAR100, STL10
 
 from simsiam_core.config import ConfigError, DataConfig
 from simsiam_core.data import count_train, load
@@ -175,6 +175,55 @@ def test_cifar_is_downloaded_once_resized_and_kept(
     assert len(requests) == 1
     assert sorted(path.name for path in cache.iterdir()) == ["decoded", "downloads"]
     assert [path.name for path in (cache / "downloads").iterdir()] == ["cifar-10-python.tar.gz"]
+
+
+def packed(files: dict[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for name, content in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def offer(dataset: Any, archive: bytes, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put a small archive where the download would be, and make torchvision's data set expect it."""
+    monkeypatch.setattr(dataset, "tgz_md5", hashlib.md5(archive).hexdigest())
+    for attribute in ("train_list", "test_list"):
+        monkeypatch.setattr(dataset, attribute, [[name, None] for name, _ in getattr(dataset, attribute)])
+    (cache / "downloads").mkdir(parents=True)
+    (cache / "downloads" / dataset.filename).write_bytes(archive)
+
+
+def test_cifar100_has_its_fine_labels(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = {"cifar-100-python/meta": pickle.dumps({"fine_label_names": [f"kind{i}" for i in range(100)]})}
+    for part, value in (("train", 7), ("test", 9)):
+        data = np.full((3, 3072), value, dtype=np.uint8)
+        files[f"cifar-100-python/{part}"] = pickle.dumps({"data": data, "fine_labels": [1, 50, 99]})
+    offer(CIFAR100, packed(files), cache, monkeypatch)
+    monkeypatch.setattr(CIFAR100, "meta", {**CIFAR100.meta, "md5": None})
+    dataset = load(DataConfig(source="cifar100"))
+    assert dataset.train.labels is not None and dataset.train.labels.tolist() == [1, 50, 99]
+    assert dataset.train.classes[50] == "kind50"
+    assert dataset.test is not None and dataset.test.images.unique().tolist() == [9]
+
+
+def test_stl10_is_upright_labelled_and_resized(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its files hold columns before rows: a picture that is dark on the left must stay so."""
+    picture = np.zeros((3, 96, 96), dtype=np.uint8)  # as stored: [channel, column, row]
+    picture[:, 48:, :] = 200
+    files = {"class_names.txt": b"airplane\nbird\n", "fold_indices.txt": b"0\n", "unlabeled_X.bin": b""}
+    for part, labels in (("train", [1, 2]), ("test", [2, 1])):
+        files[f"{part}_X.bin"] = picture.tobytes() * 2
+        files[f"{part}_y.bin"] = bytes(labels)
+    offer(STL10, packed({f"stl10_binary/{k}": v for k, v in files.items()}), cache, monkeypatch)
+    dataset = load(DataConfig(source="stl10"))
+    assert dataset.train.images.shape == (2, 3, 32, 32)
+    assert dataset.train.labels is not None and dataset.train.labels.tolist() == [0, 1]
+    assert dataset.train.classes == ("airplane", "bird")
+    assert dataset.train.images[0, 0, :, 0].max() == 0
+    assert dataset.train.images[0, 0, :, -1].min() == 200
 
 
 def test_an_archive_put_into_the_cache_folder_is_used(small_cifar: bytes, cache: Path) -> None:

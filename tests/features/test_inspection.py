@@ -74,7 +74,7 @@ def test_two_checkpoints_answer_differently(run: RunDirectory, dataset: Dataset)
     ("change", "error", "sentence"),
     [
         ({"checkpoint": "epoch=0099"}, RunError, "no checkpoint 'epoch=0099'"),
-        ({"split": "all"}, ConfigError, "There is no split 'all'"),
+        ({"split": "all"}, ConfigError, "no split 'all'"),
         ({"query": "train/none"}, ConfigError, "no picture 'train/none'"),
         ({"query": b"GIF89a nonsense"}, PictureError, "picture"),
         ({"k": 0}, ConfigError, "k \\(knn.k\\) is 0"),
