@@ -97,7 +97,8 @@ class LoaderWay:
 
     def close(self) -> None:
         """End the process and its workers."""
-        self._connection.send(None)
+        if self._process.is_alive():
+            self._connection.send(None)
         self._process.join()
 
 

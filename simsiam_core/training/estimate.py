@@ -60,7 +60,9 @@ def work(model: ModelConfig, image_size: int) -> Work:
     weights = {id(p) for p in network.parameters()}
 
     def keep(tensor: Tensor) -> Tensor:
-        if id(tensor) not in weights:
+        if (
+            id(tensor) not in weights and id(tensor._base) not in weights
+        ):  # a linear layer saves its transpose
             saved[id(tensor)] = tensor.nbytes
             kept.append(tensor)  # an id is unique only while its tensor lives
         return tensor
