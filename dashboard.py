@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import ipaddress
+import contextlib
+import importlib
 import os
 import socket
 import sys
@@ -11,16 +12,25 @@ import threading
 import webbrowser
 from pathlib import Path
 
+from simsiam_core.config import ConfigError
+from simsiam_core.ui.doors import AUTH_VARIABLE, door, is_loopback
+
 NEXT_PORTS = 100
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Read the flags, build the page, serve it until Ctrl-C."""
     options = _parser().parse_args(arguments)
-    if not _is_loopback(options.host) and options.auth is None:
+    try:
+        check = door(options.auth, options.users)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return 2
+    if not is_loopback(options.host) and check is None and not options.insecure:
         print(
             f"Anybody who reaches {options.host} could use this page and start programs with it; "
-            "add --auth USER:PASSWORD, or leave --host at 127.0.0.1.",
+            "add --auth USER:PASSWORD or --users FILE, or leave --host at 127.0.0.1. "
+            "(--insecure opens it to everybody all the same.)",
             file=sys.stderr,
         )
         return 2
@@ -35,27 +45,47 @@ def main(arguments: list[str] | None = None) -> int:
 
     # Here and not above: --help and wrong flags are answered before the seconds that gradio takes.
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
-    from simsiam_core.features.worker import InspectionWorker
-    from simsiam_core.runs import RunStore
-    from simsiam_core.ui.app import build, launch_options
-    from simsiam_core.ui.context import Context
+    from simsiam_core.jobs import Notifier, Scheduler
+    from simsiam_core.runs import RunError, RunStore
 
-    with InspectionWorker() as worker:
-        page = build(Context(RunStore(options.runs_dir), worker))
+    store = RunStore(options.runs_dir)
+    notifier = Notifier(options.notify_url, options.notify_command)
+    with contextlib.ExitStack() as stack:
+        scheduler = None
+        try:
+            if not options.read_only:
+                scheduler = stack.enter_context(Scheduler(store, options.cpu_slots, notifier))
+                scheduler.start()  # first of all: what was queued starts, whatever becomes of the page
+        except RunError as error:
+            print(error, file=sys.stderr)
+            return 2
+        from simsiam_core.features.worker import InspectionWorker
+        from simsiam_core.ui.app import build, launch_options
+        from simsiam_core.ui.context import Context
+
+        worker = stack.enter_context(InspectionWorker())
+        page = build(
+            Context(store, worker, scheduler=scheduler, notifier=notifier, bank_root=options.bank_root)
+        )
         _, address, _ = page.launch(
             server_name=options.host,
             server_port=port,
-            auth=options.auth,
+            auth=check,
+            root_path=options.root_path,
             prevent_thread_lock=True,
             quiet=True,
             **launch_options(),
         )
+        if scheduler is not None:
+            scheduler.describe(address)
         print(
             f"SimSiam dashboard: {address}  (runs in {options.runs_dir.resolve()}; Ctrl-C ends it)",
             flush=True,
         )
         if not options.no_browser and _has_display():
             threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
+        # The form's first answer needs torch; it comes while somebody reads the page.
+        threading.Thread(target=importlib.import_module, args=("simsiam_core.data",), daemon=True).start()
         page.block_thread()
     return 0
 
@@ -66,8 +96,25 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--port", type=_port, default=7860, help="port, or the next free one (%(default)s)")
     parser.add_argument("--runs-dir", type=Path, default=Path("runs"), help="folder of runs (%(default)s)")
     parser.add_argument(
-        "--auth", type=_user, metavar="USER:PASSWORD", help="ask for these; needed on other hosts"
+        "--auth", type=_user, metavar="USER:PASSWORD", help=f"ask for these (also: {AUTH_VARIABLE})"
     )
+    parser.add_argument(
+        "--bank-root",
+        type=Path,
+        metavar="DIR",
+        help="folders of pictures below it can be searched from the page",
+    )
+    parser.add_argument(
+        "--users", type=Path, metavar="FILE", help="let in who stands in this file of hashed passwords"
+    )
+    parser.add_argument("--insecure", action="store_true", help="allow other hosts without a password")
+    parser.add_argument("--root-path", default=None, metavar="PATH", help="prefix behind a reverse proxy")
+    parser.add_argument("--read-only", action="store_true", help="show runs that another dashboard works on")
+    parser.add_argument("--cpu-slots", type=_slots, default=1, help="jobs on the CPU at a time (%(default)s)")
+    parser.add_argument(
+        "--notify-url", default="", metavar="URL", help="POST here when a run ends or collapses"
+    )
+    parser.add_argument("--notify-command", default="", metavar="COMMAND", help="run this then")
     parser.add_argument("--no-browser", action="store_true", help="do not open a browser")
     return parser
 
@@ -78,20 +125,17 @@ def _port(text: str) -> int:
     return int(text)
 
 
-def _user(text: str) -> tuple[str, str]:
+def _user(text: str) -> str:
     user, colon, password = text.partition(":")
     if not (user and colon and password):
         raise argparse.ArgumentTypeError("it must be USER:PASSWORD")
-    return user, password
+    return text
 
 
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+def _slots(text: str) -> int:
+    if not text.isdigit() or not 1 <= int(text) <= 64:
+        raise argparse.ArgumentTypeError(f"it must be a whole number from 1 to 64, not {text!r}")
+    return int(text)
 
 
 def _free_port(host: str, first: int) -> int | None:

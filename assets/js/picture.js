@@ -1,37 +1,45 @@
-// Takes one picture: dropped, chosen or pasted. The file goes up as it is (nothing is decoded on the way) and
-// becomes the component's value; `props.limit` is the greatest size in bytes. A file too large is told in place.
+// Takes pictures: dropped, chosen, pasted or from the camera. Files go up as they are (nothing is decoded on the way)
+// and become the component's value, a list; `props.limit` is the greatest size in bytes of one. `props.kinds` are the
+// files taken (image/* unless said) and `props.invitation` the words. A file too large is told in place.
 const root = element.querySelector(".picture");
 root.tabIndex = 0;
 root.setAttribute("role", "button");
-root.setAttribute("aria-label", "Choose a picture");
 const input = root.appendChild(document.createElement("input"));
 input.type = "file";
-input.accept = "image/*";
+input.accept = props.kinds || "image/*";
+const pictures = input.accept === "image/*";
+input.multiple = pictures;
 const text = root.appendChild(document.createElement("p"));
-const invitation = "Drop a picture here, paste one, or click to choose";
+const invitation = props.invitation || "Drop pictures here, paste one, or click to choose";
+root.setAttribute("aria-label", invitation);
 text.textContent = invitation;
 
-async function take(file) {
+async function take(files) {
   root.classList.remove("has-problem");
-  if (file.size > props.limit) {
-    root.classList.add("has-problem");
-    text.textContent = `${file.name} is ${(file.size / 2 ** 20).toFixed(0)} MB; the limit is ${props.limit / 2 ** 20} MB.`;
-    return;
+  const sent = [];
+  for (const file of files) {
+    if (file.size > props.limit) {
+      root.classList.add("has-problem");
+      text.textContent = `${file.name} is ${(file.size / 2 ** 20).toFixed(0)} MB; the limit is ${props.limit / 2 ** 20} MB.`;
+      return;
+    }
+    text.textContent = `Sending ${file.name} …`;
+    try {
+      const { path, url } = await upload(file);
+      sent.push({ path, url, orig_name: file.name, size: file.size, meta: { _type: "gradio.FileData" } });
+    } catch (error) {
+      root.classList.add("has-problem");
+      text.textContent = `${file.name} could not be sent: ${error.message || error}. Try again.`;
+      return;
+    }
   }
-  text.textContent = `Sending ${file.name} …`;
-  try {
-    const { path, url } = await upload(file);
-    props.value = { path, url, orig_name: file.name, size: file.size, meta: { _type: "gradio.FileData" } };
-    text.textContent = `${file.name}. Drop, paste or choose another.`;
-    trigger("upload");
-  } catch (error) {
-    root.classList.add("has-problem");
-    text.textContent = `${file.name} could not be sent: ${error.message || error}. Try again.`;
-  }
+  props.value = sent;
+  text.textContent = `${sent.length > 1 ? `${sent.length} pictures` : files[0].name}. Drop${pictures ? ", paste" : ""} or choose another.`;
+  trigger("upload");
 }
 
 input.addEventListener("change", () => {
-  if (input.files.length) take(input.files[0]);
+  if (input.files.length) take([...input.files]);
   input.value = "";
 });
 input.addEventListener("click", (event) => event.stopPropagation());
@@ -51,10 +59,57 @@ for (const name of ["dragenter", "dragover"]) {
 for (const name of ["dragleave", "drop"]) root.addEventListener(name, () => root.classList.remove("is-over"));
 root.addEventListener("drop", (event) => {
   event.preventDefault();
-  if (event.dataTransfer.files.length) take(event.dataTransfer.files[0]);
+  if (event.dataTransfer.files.length) take([...event.dataTransfer.files].slice(0, pictures ? undefined : 1));
 });
 // Only while this component is on screen: pasting elsewhere on the page is somebody else's business.
 document.addEventListener("paste", (event) => {
   const file = [...(event.clipboardData?.files || [])].find((item) => item.type.startsWith("image/"));
-  if (file && root.offsetParent !== null) take(file);
+  if (pictures && file && root.offsetParent !== null) take([file]);
 });
+
+// The camera, where the browser has one to give: on this machine or over https.
+if (pictures && props.camera && navigator.mediaDevices) {
+  const box = root.parentNode.appendChild(document.createElement("div"));
+  box.className = "camera";
+  const row = box.appendChild(document.createElement("div"));
+  row.className = "camera-row";
+  const button = (label) => {
+    const node = row.appendChild(document.createElement("button"));
+    node.type = "button";
+    node.className = "link-button";
+    node.textContent = label;
+    return node;
+  };
+  const open = button("Use the camera");
+  const snap = button("Take the picture");
+  snap.hidden = true;
+  const video = Object.assign(document.createElement("video"), { muted: true, playsInline: true });
+  let stream = null;
+  const close = () => {
+    if (stream) stream.getTracks().forEach((track) => track.stop());
+    stream = null;
+    video.remove();
+    snap.hidden = true;
+    open.textContent = "Use the camera";
+  };
+  open.addEventListener("click", async () => {
+    if (stream) return close();
+    try {
+      stream = await navigator.mediaDevices.getUserMedia({ video: true });
+      video.srcObject = stream;
+      box.prepend(video);
+      await video.play();
+      snap.hidden = false;
+      open.textContent = "Close the camera";
+    } catch (error) {
+      root.classList.add("has-problem");
+      text.textContent = `The camera cannot be used: ${error.message || error}.`;
+    }
+  });
+  snap.addEventListener("click", () => {
+    const canvas = Object.assign(document.createElement("canvas"), { width: video.videoWidth, height: video.videoHeight });
+    canvas.getContext("2d").drawImage(video, 0, 0);
+    canvas.toBlob((blob) => take([new File([blob], "camera.png", { type: "image/png" })]), "image/png");
+    close();
+  });
+}

@@ -24,10 +24,10 @@ from simsiam_core.data import Dataset, ImageSet, count_train
 from simsiam_core.features.encode import encode
 from simsiam_core.features.knn import knn_accuracy
 from simsiam_core.runs import MetricsWriter, RunStore
+from simsiam_core.training.allocator import kept_memory
 from simsiam_core.training.callbacks import CheckpointCallback, MetricsCallback
 from simsiam_core.training.device import resolve_device
 from simsiam_core.training.estimate import knn_checks, synchronise, work
-from simsiam_core.training.memory import kept_memory
 from simsiam_core.training.module import SimSiamModule
 from simsiam_core.training.status import StatusWriter
 from simsiam_core.training.worker import quiet_lightning
@@ -144,13 +144,14 @@ def _train(
     turns = _Turns(others, rate, rounds, clock)
     accelerator, precision = resolve_device(config.training)
     writer = MetricsWriter(run.metrics_path)
+    metrics = MetricsCallback(writer, StatusWriter(run))
     quiet_lightning()
     trainer = pl.Trainer(
         accelerator=accelerator,
         devices=1,
         precision=precision,
         max_epochs=10**6,
-        callbacks=[turns, clock.first, MetricsCallback(writer, StatusWriter(run)), clock.last],
+        callbacks=[turns, clock.first, metrics, clock.last],
         logger=False,
         enable_checkpointing=False,
         enable_model_summary=False,
@@ -161,10 +162,11 @@ def _train(
     )
     with contextlib.redirect_stdout(sys.stderr):  # what a run has to say must not mix with the figures
         trainer.fit(module)
-    writer.close()
     started = time.perf_counter()
-    CheckpointCallback(run, every=1, kept=1).write_last(trainer)
-    return turns, clock, module, time.perf_counter() - started
+    CheckpointCallback(run, config.checkpoints, metrics).write_last(trainer)
+    seconds = time.perf_counter() - started
+    writer.close()
+    return turns, clock, module, seconds
 
 
 def _figures(

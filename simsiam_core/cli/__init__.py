@@ -6,7 +6,19 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from simsiam_core.cli import bench, neighbours, runs, train
+from simsiam_core.cli import (
+    bench,
+    diagnose,
+    evaluate,
+    export,
+    map,
+    neighbours,
+    queue,
+    results,
+    runs,
+    train,
+    users,
+)
 from simsiam_core.config import ConfigError
 from simsiam_core.runs import RunError
 
@@ -20,7 +32,19 @@ def build_parser() -> argparse.ArgumentParser:
         description="SimSiam representation learning: train, follow and look inside, without a browser.",
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (train, runs, neighbours, bench):
+    for command in (
+        train,
+        runs,
+        queue,
+        neighbours,
+        map,
+        diagnose,
+        evaluate,
+        results,
+        export,
+        users,
+        bench,
+    ):
         command.add_to(commands)
     return parser
 

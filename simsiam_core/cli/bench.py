@@ -12,6 +12,7 @@ from simsiam_core.config import presets
 QUESTIONS = {
     "neighbours": "how long a neighbour query takes",
     "monitoring": "what watching a run costs the run",
+    "load": "what 40 people at once cost the server and the training (four minutes)",
     "page": "how soon the page is there",
     "training": "how fast training is, where its time goes, and what a run will take",
     "server": "what many runs and many open pages cost the server",

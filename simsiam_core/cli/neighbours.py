@@ -22,6 +22,18 @@ def add_to(commands: Any) -> None:
         "--checkpoint", default="last", metavar="NAME", help="'last' (default) or 'epoch=0010'"
     )
     parser.add_argument("--split", default="train", choices=("train", "test"), help="where to look")
+    parser.add_argument(
+        "--bank", type=Path, metavar="DIR", help="look among the pictures of this folder instead"
+    )
+    parser.add_argument(
+        "--beside", action="append", default=[], metavar="NAME", help="another checkpoint; may be repeated"
+    )
+    parser.add_argument(
+        "--region",
+        metavar="LEFT,TOP,SIDE",
+        help="ask with a square part, in shares of the picture: 0.25,0,0.5",
+    )
+    parser.add_argument("--hide-same", action="store_true", help="leave out images of the query's own class")
     parser.add_argument("-k", type=int, default=10, help="how many neighbours (default: 10)")
     parser.add_argument("--temperature", type=float, default=None, help="of the vote (default: the run's)")
     query = parser.add_mutually_exclusive_group(required=True)
@@ -32,40 +44,73 @@ def add_to(commands: Any) -> None:
 
 def _neighbours(arguments: argparse.Namespace) -> int:
     from simsiam_core.data import PictureError
-    from simsiam_core.features.inspection import neighbours
+    from simsiam_core.features import loaded
+    from simsiam_core.features.compare import ask_all, changes
     from simsiam_core.model import CheckpointError
 
     run = chosen_run(arguments)
     temperature = arguments.temperature or run.config().knn.temperature
     try:
         query = arguments.id or arguments.image.read_bytes()
-        answer = neighbours(
-            run.path, arguments.checkpoint, arguments.split, query, arguments.k, temperature, _progress
+        names = [arguments.checkpoint, *arguments.beside]
+        split = loaded.own_split(str(arguments.bank.resolve())) if arguments.bank else arguments.split
+        answer, *others = ask_all(
+            [(run.path, name) for name in names],
+            split,
+            query,
+            arguments.k,
+            temperature,
+            _region(arguments.region),
+            arguments.hide_same,
+            report,
         )
     except OSError as error:
         raise ConfigError.at("image", f"Cannot read {arguments.image}: {error.strerror}.") from None
     except (PictureError, CheckpointError) as error:
         raise ConfigError.at("image", str(error)) from None
+    ids = [n.id for n in answer.neighbours]
+    beside = {
+        name: changes(ids, [n.id for n in other.neighbours])
+        for name, other in zip(arguments.beside, others, strict=True)
+    }
     if arguments.json:
         found = [{"id": n.id, "label": n.label, "similarity": n.similarity} for n in answer.neighbours]
         votes = [{"label": v.label, "share": v.share, "weight": v.weight} for v in answer.votes]
         stamp = {
             "run": run.id,
             "checkpoint": arguments.checkpoint,
-            "split": arguments.split,
+            "split": split,
             "layer": "backbone",
         }
-        print_json(
-            {**stamp, "k": arguments.k, "temperature": temperature, "neighbours": found, "votes": votes}
-        )
+        moved = {name: [vars(change) for change in each] for name, each in beside.items()}
+        asked = {"k": arguments.k, "temperature": temperature}
+        print_json({**stamp, **asked, "neighbours": found, "votes": votes, "beside": moved})
         return 0
     for rank, neighbour in enumerate(answer.neighbours, start=1):
         print(f"{rank:>4}  {neighbour.similarity:.4f}  {neighbour.label or '':<16} {neighbour.id}")
     if answer.votes:
         print("vote  " + ", ".join(f"{v.label} {v.share:.0%}" for v in answer.votes[:5]))
+    for name, each in beside.items():
+        stayed = sum(change.before is not None and change.after is not None for change in each)
+        print(f"{name}: {stayed} of {len(ids)} stayed")
+        for change in each:
+            print(f"{change.after or '-':>4}  was {change.before or '-':<4} {change.id}")
     return 0
 
 
-def _progress(share: float, activity: str) -> None:
+def _region(text: str | None) -> tuple[float, float, float] | None:
+    if text is None:
+        return None
+    try:
+        left, top, side = (float(part) for part in text.split(","))
+    except ValueError:
+        raise ConfigError.at(
+            "region", f"The region is {text!r}; give LEFT,TOP,SIDE such as 0.25,0,0.5."
+        ) from None
+    return left, top, side
+
+
+def report(share: float, activity: str) -> None:
+    """Progress on one line of a terminal; a file or a pipe is spared it."""
     if sys.stderr.isatty():
         print(f"\r{activity} ({share:.0%})\033[K", end="" if share < 1 else "\n", file=sys.stderr, flush=True)

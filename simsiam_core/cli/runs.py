@@ -1,19 +1,22 @@
-"""`runs`: list them, show one, stop one."""
+"""`runs`: list them, show one; stop, pause, resume, extend, fork, delete and restore."""
 
 from __future__ import annotations
 
 import argparse
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
+from simsiam_core.cli import run_actions
 from simsiam_core.cli.options import add_json, add_run, add_save_dir, chosen_run, print_json
+from simsiam_core.evaluation.curves import metrics_csv
 from simsiam_core.jobs import stop
-from simsiam_core.runs import RunDirectory, RunStore
+from simsiam_core.runs import RunDirectory, RunError, RunStore
 
 
 def add_to(commands: Any) -> None:
     """Add the command's parsers."""
-    parser = commands.add_parser("runs", help="list, show and stop runs", description=__doc__)
+    parser = commands.add_parser("runs", help="list runs, and act on them", description=__doc__)
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
     listing = actions.add_parser("list", help="all runs, the newest first")
     add_save_dir(listing)
@@ -23,10 +26,15 @@ def add_to(commands: Any) -> None:
     add_run(showing)
     add_json(showing)
     showing.set_defaults(run_command=_show)
+    exporting = actions.add_parser("export", help="the metrics of a run as CSV")
+    add_run(exporting)
+    exporting.add_argument("--out", type=Path, metavar="FILE", help="where to write (default: stdout)")
+    exporting.set_defaults(run_command=_export)
     stopping = actions.add_parser("stop", help="end a run at its next step, with a checkpoint")
     add_run(stopping)
     add_json(stopping)
     stopping.set_defaults(run_command=_stop)
+    run_actions.add_to(actions)
 
 
 def _list(arguments: argparse.Namespace) -> int:
@@ -59,6 +67,18 @@ def _show(arguments: argparse.Namespace) -> int:
     print(f"  checkpoints  {', '.join(summary['checkpoints']) or 'none yet'}")
     for name, value in sorted(latest.items()):
         print(f"  {name:<32} {value:.6g}")
+    return 0
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    text = metrics_csv(chosen_run(arguments))
+    if arguments.out is None:
+        print(text, end="")
+        return 0
+    try:
+        arguments.out.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise RunError(f"Cannot write {arguments.out}: {error.strerror}.") from None
     return 0
 
 

@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import socket
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simsiam_core.cli.flags import SchemaFlags
 from simsiam_core.cli.options import add_json, add_save_dir, print_json
-from simsiam_core.config import Config, merge, parse, preset, presets, read_yaml
-from simsiam_core.runs import RunDirectory, RunStore
+from simsiam_core.config import (
+    Config,
+    ConfigError,
+    expand,
+    merge,
+    parse,
+    preset,
+    presets,
+    read_sweeps,
+    read_yaml,
+)
+from simsiam_core.jobs import InUseError, Notifier, enqueue
+from simsiam_core.runs import RunDirectory, RunError, RunStore, Status
 from simsiam_core.runs.status import process_identity
+from simsiam_core.training.wishes import Interrupted, Wish
 
 if TYPE_CHECKING:
     from pytorch_lightning import Callback
@@ -30,6 +44,15 @@ def add_to(commands: Any) -> None:
         "--config", type=Path, metavar="FILE", help="settings from a YAML file, over the preset's"
     )
     parser.add_argument("--run", type=Path, metavar="DIR", help="train a run directory that exists already")
+    parser.add_argument(
+        "--sweep",
+        action="append",
+        metavar="FIELD=VALUES",
+        help="queue a run for each value, such as 'lr=0.03,0.06' or 'base-lr=0.01:1:3:log'; may be repeated",
+    )
+    parser.add_argument(
+        "--tensorboard", action="store_true", help="also write event files (needs the package tensorboard)"
+    )
     add_save_dir(parser)
     add_json(parser)
     flags = SchemaFlags(parser)
@@ -39,20 +62,29 @@ def add_to(commands: Any) -> None:
 def _train(arguments: argparse.Namespace, flags: SchemaFlags) -> int:
     if arguments.run:
         run = RunStore(arguments.run.parent).get(arguments.run.name)
-        announce(run)
-        return _work(run)
+        with run.claim():
+            if run.status().state not in ("queued", "running"):  # "running": by the process that died with it
+                raise RunError(f"Run {run.id} is not queued; it is {run.status().state}.")
+            return _work(run, announce(run))
+    if arguments.sweep:
+        return _sweep(arguments, flags)
+    if arguments.tensorboard and find_spec("tensorboard") is None:
+        raise ConfigError.at(
+            "tensorboard", "--tensorboard needs the package tensorboard: pip install tensorboard."
+        )
     config = _config(arguments, flags)
     check_data(config)
-    run = RunStore(arguments.save_dir).create(config)
-    announce(run)
-    if not arguments.json:
-        print(run.id, flush=True)
-        return _work(run, progress_bar=sys.stderr.isatty())
-    stdout, sys.stdout = sys.stdout, sys.stderr  # what training has to say must not mix with the object
-    try:
-        code = _work(run)
-    finally:
-        sys.stdout = stdout
+    run = RunStore(arguments.save_dir).create(config, _here())  # never queued: no queue may start it too
+    with run.claim():
+        wish = announce(run)
+        if not arguments.json:
+            print(run.id, flush=True)
+            return _work(run, wish, arguments.tensorboard, progress_bar=sys.stderr.isatty())
+        stdout, sys.stdout = sys.stdout, sys.stderr  # what training has to say must not mix with the object
+        try:
+            code = _work(run, wish, arguments.tensorboard)
+        finally:
+            sys.stdout = stdout
     accuracies = [m["val/knn_accuracy"] for m in run.metrics() if "val/knn_accuracy" in m]
     status = run.status()
     print_json(
@@ -69,24 +101,59 @@ def _train(arguments: argparse.Namespace, flags: SchemaFlags) -> int:
     return code
 
 
+def _sweep(arguments: argparse.Namespace, flags: SchemaFlags) -> int:
+    """Queue the runs. Who works the folder's queue starts them; if nobody does, this very command does."""
+    from simsiam_core.cli.queue import work
+
+    sweeps = read_sweeps(arguments.sweep)
+    configs = expand(_values(arguments, flags), sweeps)
+    for config in configs:
+        check_data(config)
+    store = RunStore(arguments.save_dir)
+    group = "; ".join(str(sweep) for sweep in sweeps)
+    runs = enqueue(store, configs, group)
+    if not arguments.json:
+        print("\n".join(run.id for run in runs), flush=True)
+    with contextlib.suppress(InUseError):  # a dashboard has them already
+        work(store, 1, Notifier())
+    if arguments.json:
+        print_json({"group": group, "runs": [{"run": r.id, "state": r.status().state} for r in runs]})
+    return int(any(run.status().state in ("failed", "crashed") for run in runs))
+
+
 def _config(arguments: argparse.Namespace, flags: SchemaFlags) -> Config:
     """Flags over file over preset over defaults. Raises ConfigError."""
+    return parse(_values(arguments, flags))
+
+
+def _values(arguments: argparse.Namespace, flags: SchemaFlags) -> dict[str, Any]:
     layers = [preset(arguments.preset).values] if arguments.preset else []
     if arguments.config:
         layers.append(read_yaml(arguments.config))
-    return parse(merge(*layers, flags.given(arguments)))
+    return merge(*layers, flags.given(arguments))
 
 
-def announce(run: RunDirectory) -> None:
-    """Say who works on the run, before the seconds that importing torch takes."""
+def announce(run: RunDirectory) -> Wish:
+    """Listen to signals, then say who works on the run: before the seconds that importing torch takes."""
+    wish = Wish()
+    wish.listen()
+    changes = _here().model_dump(exclude={"created", "step", "total_steps", "epoch", "device"})
+    run.update_status(**changes)
+    return wish
+
+
+def _here() -> Status:
+    """The status of a run that this very process begins to work on."""
     pid, started = process_identity(os.getpid())
-    run.update_status(
+    now = time.time()
+    return Status(
         state="running",
         activity="Starting",
         pid=pid,
         pid_started=started,
         host=socket.gethostname(),
-        started=time.time(),
+        started=now,
+        heartbeat=now,
     )
 
 
@@ -97,12 +164,19 @@ def check_data(config: Config) -> None:
     check_fit(config)
 
 
-def _work(run: RunDirectory, progress_bar: bool = False) -> int:
-    from simsiam_core.training.worker import train
-
-    callbacks: tuple[Callback, ...] = ()
+def _work(run: RunDirectory, wish: Wish, tensorboard: bool = False, progress_bar: bool = False) -> int:
+    try:
+        from simsiam_core.training.worker import train
+    except Interrupted:
+        run.update_status(state=wish.state, ended=time.time(), activity="")
+        return 0
+    callbacks: list[Callback] = []
     if progress_bar:
         from pytorch_lightning.callbacks import TQDMProgressBar
 
-        callbacks = (TQDMProgressBar(refresh_rate=10),)
-    return train(run, callbacks)
+        callbacks.append(TQDMProgressBar(refresh_rate=10))
+    if tensorboard:
+        from simsiam_core.training.tensorboard import TensorBoardCallback
+
+        callbacks.append(TensorBoardCallback(run))
+    return train(run, tuple(callbacks), wish)

@@ -13,6 +13,7 @@ from simsiam_core.config.schema import (
     OptimiserConfig,
     TrainingConfig,
 )
+from simsiam_core.config.sweep import Sweep, expand, read_sweeps
 
 __all__ = [
     "PRESETS_DIR",
@@ -27,13 +28,16 @@ __all__ = [
     "OptimiserConfig",
     "Preset",
     "Problem",
+    "Sweep",
     "TrainingConfig",
     "allowed",
     "dump_yaml",
+    "expand",
     "fields",
     "merge",
     "parse",
     "preset",
     "presets",
+    "read_sweeps",
     "read_yaml",
 ]

@@ -19,13 +19,18 @@ class Problem:
     path: str
     message: str
 
+    def __str__(self) -> str:
+        """The sentence with the path where that helps to find the flag or the line: on the terminal."""
+        named = "." in self.path and self.path not in self.message
+        return f"{self.message.removesuffix('.')} ({self.path})." if named else self.message
+
 
 class ConfigError(ValueError):
     """A config that cannot be used; every problem is one sentence that says what to do."""
 
     def __init__(self, problems: list[Problem]) -> None:
         self.problems = tuple(problems)
-        super().__init__("\n".join(p.message for p in problems))
+        super().__init__("\n".join(map(str, problems)))
 
     @classmethod
     def at(cls, path: str, message: str) -> ConfigError:
@@ -53,11 +58,10 @@ def _in_words(error: dict[str, Any]) -> Problem:
             s.name if "." in path else s.path.split(".")[0] for s in fields() if _siblings(s, path)
         )
         return Problem(path, f"Unknown setting {path}; known here: {', '.join(dict.fromkeys(known))}.")
-    title = f"{spec.title} ({path})" if spec else path
     shown = "empty" if given in (None, "") else repr(given) if isinstance(given, str) else f"{given}"
     if spec is None:
-        return Problem(path, f"{title} is {shown}; it must be a group of settings.")
-    return Problem(path, f"{title} is {shown}; it must be {allowed(spec)}.")
+        return Problem(path, f"{path} is {shown}; it must be a group of settings.")
+    return Problem(path, f"{spec.title} is {shown}; it must be {allowed(spec)}.")
 
 
 def _siblings(spec: FieldSpec, path: str) -> bool:

@@ -164,6 +164,15 @@ class OptimiserConfig(Section, title="Optimiser"):
     warmup_epochs: int = setting(
         0, "Warm-up", "Linear rise of the learning rate.", unit="epochs", ge=0, le=1000
     )
+    restart_epoch: int = setting(
+        0,
+        "Restart the cosine",
+        "After this many epochs the learning rate starts again from its peak; 0: one cosine over the whole run.",
+        unit="epochs",
+        ge=0,
+        le=10_000,
+        advanced=True,
+    )
     predictor_lr: Literal["decayed", "constant"] = setting(
         "decayed",
         "Predictor learning rate",
@@ -188,6 +197,12 @@ class TrainingConfig(Section, title="Training"):
         advanced=True,
     )
     seed: int = setting(0, "Seed", "Of weights, order and augmentation.", ge=0, le=2**31 - 1)
+    stop_on_collapse: bool = setting(
+        False,
+        "Stop on collapse",
+        "End the run when the representation's std stays under a fifth of a healthy value.",
+        advanced=True,
+    )
 
 
 class KnnConfig(Section, title="kNN check"):
@@ -206,6 +221,15 @@ class CheckpointConfig(Section, title="Checkpoints"):
     )
     checkpoints_kept: int = setting(
         20, "Kept", "Newest checkpoints kept, beside the first and the last.", ge=1, le=10_000
+    )
+    last_every: float = setting(
+        10.0,
+        "Safety copy",
+        "How often the checkpoint to resume from is renewed, whatever an epoch takes.",
+        unit="minutes",
+        gt=0,
+        le=10_000,
+        advanced=True,
     )
 
 
@@ -234,6 +258,12 @@ class Config(Section):
         if warmup > epochs:
             raise ValueError(
                 f"optimiser.warmup_epochs: Warm-up is {warmup} epochs; it must not exceed Epochs, {epochs}."
+            )
+        restart = self.optimiser.restart_epoch
+        if restart and not warmup <= restart < epochs:
+            raise ValueError(
+                f"optimiser.restart_epoch: Restart the cosine is {restart} epochs; it must be 0, or lie between "
+                f"Warm-up, {warmup}, and Epochs, {epochs}."
             )
         return self
 

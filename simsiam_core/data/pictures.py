@@ -18,6 +18,7 @@ SUFFIXES = frozenset(
 )
 MAX_MEGAPIXELS = 50
 MAX_MEGABYTES = 100
+Region = tuple[float, float, float]  # left, top and side of a square, as shares of the centre square's side
 
 # Pillow warns of large pictures on opening them; ours are refused with a sentence at a lower limit.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
@@ -27,9 +28,10 @@ class PictureError(ValueError):
     """A file that cannot be shown to the network; the message is one sentence for the person who gave it."""
 
 
-def read_picture(source: Path | bytes, size: int) -> Tensor:
+def read_picture(source: Path | bytes, size: int, region: Region | None = None) -> Tensor:
     """A picture as uint8 [3, size, size]: upright, RGB, on white, shorter side resized, centre cut.
 
+    `region` cuts a square out of that centre square, from the picture's own pixels and not the resized ones.
     Resizing is bilinear with antialiasing. Size limits are checked on the header, before anything is decoded.
     Raises PictureError for what is not a picture, is damaged, or is too large.
     """
@@ -43,7 +45,7 @@ def read_picture(source: Path | bytes, size: int) -> Tensor:
             megapixels = image.width * image.height / 1e6
             if megapixels > MAX_MEGAPIXELS:
                 raise PictureError(_too_large(f"{megapixels:.0f}"))
-            return _square(image, size)
+            return _square(image, size, region)
     except PictureError:
         raise
     except Image.DecompressionBombError:
@@ -62,13 +64,18 @@ def _too_large(megapixels: str) -> str:
     return f"The picture has {megapixels} megapixels; at most {MAX_MEGAPIXELS} are accepted."
 
 
-def _square(image: Image.Image, size: int) -> Tensor:
-    image.draft(None, (2 * size, 2 * size))  # a large JPEG is decoded at a fraction of its size
+def _square(image: Image.Image, size: int, region: Region | None) -> Tensor:
+    left_share, top_share, share = region or (0.0, 0.0, 1.0)
+    enough = round(2 * size / share)
+    image.draft(None, (enough, enough))  # a large JPEG is decoded at a fraction of its size
     upright = _rgb(ImageOps.exif_transpose(image))
     side = min(upright.size)
-    if upright.size != (size, size):
-        left, top = (upright.width - side) / 2, (upright.height - side) / 2
-        box = (left, top, left + side, top + side)
+    if upright.size != (size, size) or region:
+        left, top = (
+            (upright.width - side) / 2 + left_share * side,
+            (upright.height - side) / 2 + top_share * side,
+        )
+        box = (left, top, left + share * side, top + share * side)
         upright = upright.resize((size, size), Image.Resampling.BILINEAR, box=box)
     return torch.from_numpy(np.array(upright)).permute(2, 0, 1).contiguous()
 

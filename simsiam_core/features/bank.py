@@ -56,8 +56,7 @@ def load_bank(
     """
     dataset = dataset or load(run.config().data, progress)
     images = dataset.split(split)
-    key = "|".join((FORMAT, fingerprint(checkpoint.path), dataset.fingerprint, split))
-    path = run.features_dir / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.npy"
+    path = bank_path(run, checkpoint, split, dataset)
     features = _read(path, len(images))
     if features is None:
         try:
@@ -72,6 +71,12 @@ def load_bank(
     if features is None:
         raise RunError(f"Checkpoint {checkpoint.name} has diverged: its features are no numbers.")
     return FeatureBank(features, images.labels, images.classes, images.ids)
+
+
+def bank_path(run: RunDirectory, checkpoint: Checkpoint, split: str, dataset: Dataset) -> Path:
+    """Where the features are kept; the file is there once they are complete."""
+    key = "|".join((FORMAT, fingerprint(checkpoint.path), dataset.fingerprint, split))
+    return run.features_dir / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.npy"
 
 
 def _write(path: Path, encoder: Encoder, images: ImageSet, device: str, progress: Progress | None) -> None:

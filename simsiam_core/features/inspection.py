@@ -10,21 +10,25 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from simsiam_core.config import ConfigError, parse
+from simsiam_core.config import ConfigError, DataConfig, parse
 from simsiam_core.runs import RunDirectory
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from simsiam_core.data import ImageSet, Progress
+    from simsiam_core.model import Encoder
 
 Pixels = np.ndarray  # uint8 [S, S, 3]
+Region = tuple[float, float, float]  # left, top and side of a square, as shares of the picture's side
+SMALLEST_REGION = 0.05
 
 
 @dataclass(frozen=True)
@@ -96,16 +100,18 @@ def neighbours(
     query: bytes | str,
     k: int,
     temperature: float,
+    region: Region | None = None,
+    hide_same: bool = False,
     progress: Progress | None = None,
 ) -> Answer:
     """The k images of a split most alike to `query`, and their weighted vote.
 
-    `query` is the content of a picture file, or the id of an image in either split of the run's data; that
-    image itself is never among its neighbours.
+    `split` is "train", "test" or `loaded.own_split(folder)`. `query` is the content of a picture file, or the
+    id of an image in either split of the run's data; that image itself is never among its neighbours.
+    `region` asks with a part of it. `hide_same` leaves out images of the query's class (of the vote's winner,
+    if the query has none) from the neighbours, after they have voted.
     """
-    from simsiam_core.data import ImageSet, read_picture
     from simsiam_core.features import loaded
-    from simsiam_core.features.encode import encode
     from simsiam_core.features.neighbours import search, vote
 
     knn = parse({"knn": {"k": k, "temperature": temperature}}).knn  # the schema says what is wrong with them
@@ -113,31 +119,21 @@ def neighbours(
     run = RunDirectory(run_path)
     data, found = run.config().data, run.checkpoint(checkpoint)
     images = loaded.split(data, split, progress)
-    own: int | None = None  # the query's row in the bank, if it is there
-    if isinstance(query, bytes):
-        shown, label = read_picture(query, data.image_size), None
-    else:
-        source, row = loaded.find(data, query)
-        shown, label = source.images[row], _picture(source, row)[1]
-        own = row if source is images else None
-    encoder, bank = loaded.encoder(found), loaded.bank(run, found, split, progress)
+    shown, label, source, row = _query(data, split, query, region)
+    own = row if source is images else None  # the query's row in the bank, if it is there
+    bank = loaded.bank(run, found, split, progress)
+    loaded.encoder(found)
     at_hand = time.perf_counter()
 
-    if own is None:
-        features = encode(encoder, ImageSet(shown[None], None, (), ("query",)))
-    else:
+    if own is not None and region is None:
         features = bank.features[own : own + 1]
+    else:
+        features = _encode(loaded.encoder(found), shown)
     encoded = time.perf_counter()
 
-    similarities, rows = search(features, bank.features, knn.k + (own is not None))
-    others = rows[0] != (-1 if own is None else own)
-    similarities, rows = similarities[:, others][:, : knn.k], rows[:, others][:, : knn.k]
-    alike = tuple(
-        Neighbour(*_picture(images, row), similarity=similarity)
-        for row, similarity in zip(rows[0].tolist(), similarities[0].tolist(), strict=True)
-    )
+    similarities, rows = _others(*search(features, bank.features, knn.k + (own is not None)), own, knn.k)
     votes: tuple[Vote, ...] = ()
-    if bank.labels is not None and alike:
+    if bank.labels is not None and rows.numel():
         scores = vote(similarities, bank.labels[rows], len(bank.classes), knn.temperature)[0]
         total = float(scores.sum())
         votes = tuple(
@@ -145,9 +141,66 @@ def neighbours(
             for index in scores.argsort(descending=True).tolist()
             if scores[index] > 0
         )
+        if hide_same and (label in bank.classes or label is None):
+            hidden = bank.classes.index(label or votes[0].label)
+            similarities, rows = _others(*search(features, bank.features, len(bank)), own, len(bank))
+            other = bank.labels[rows[0]] != hidden
+            similarities, rows = similarities[:, other][:, : knn.k], rows[:, other][:, : knn.k]
+    alike = tuple(
+        Neighbour(*_fields(images, row), similarity=similarity)
+        for row, similarity in zip(rows[0].tolist(), similarities[0].tolist(), strict=True)
+    )
     searched = time.perf_counter()
     seconds = {"load": at_hand - started, "encode": encoded - at_hand, "search": searched - encoded}
     return Answer(_pixels(shown), label, alike, votes, seconds)
+
+
+def encode_query(
+    run: RunDirectory, checkpoint: str, split: str, query: bytes | str, region: Region | None = None
+) -> Tensor:
+    """Features [1, d] of a picture, given as `neighbours` takes it."""
+    from simsiam_core.features import loaded
+
+    shown = _query(run.config().data, split, query, region)[0]
+    return _encode(loaded.encoder(run.checkpoint(checkpoint)), shown)
+
+
+def as_seen(
+    run_path: Path, contents: tuple[bytes, ...], progress: Progress | None = None
+) -> tuple[Pixels | None, ...]:
+    """Picture files as the run's network sees them; None for one that cannot be read."""
+    from simsiam_core.data import PictureError, read_picture
+
+    size = RunDirectory(run_path).config().data.image_size
+    seen: list[Pixels | None] = []
+    for content in contents:
+        try:
+            seen.append(_pixels(read_picture(content, size)))
+        except PictureError:
+            seen.append(None)
+    return tuple(seen)
+
+
+def ready(run_path: Path, checkpoint: str, split: str, progress: Progress | None = None) -> bool:
+    """Whether a split has been decoded and encoded, so that a question about it is answered at once."""
+    from simsiam_core.features import loaded
+
+    run = RunDirectory(run_path)
+    return loaded.has_bank(run, run.checkpoint(checkpoint), split)
+
+
+def pictures(
+    run_path: Path, split: str, ids: tuple[str, ...], progress: Progress | None = None
+) -> tuple[Picture, ...]:
+    """The pictures of some ids, in that order; ids that are not in the split are left out."""
+    from simsiam_core.features import loaded
+
+    images = loaded.split(RunDirectory(run_path).config().data, split, progress)
+    found = []
+    for picture_id in ids:
+        with suppress(KeyError):
+            found.append(picture(images, images.index_of(picture_id)))
+    return tuple(found)
 
 
 def browse(
@@ -174,7 +227,7 @@ def browse(
     if seed is not None:
         rows = rows[torch.randperm(len(rows), generator=torch.Generator().manual_seed(seed))]
     chosen = rows[max(0, offset) :][: max(0, count)].tolist()
-    return Page(tuple(Picture(*_picture(images, row)) for row in chosen), len(rows), images.classes)
+    return Page(tuple(picture(images, row) for row in chosen), len(rows), images.classes)
 
 
 def preview(
@@ -200,7 +253,55 @@ def preview(
     )
 
 
-def _picture(images: ImageSet, row: int) -> tuple[str, str | None, Pixels]:
+def picture(images: ImageSet, row: int) -> Picture:
+    """One picture of a set."""
+    return Picture(*_fields(images, row))
+
+
+def _query(
+    data: DataConfig, split: str, query: bytes | str, region: Region | None
+) -> tuple[Tensor, str | None, ImageSet | None, int]:
+    """The picture uint8 [3, S, S] as the network sees it, its label, and where it is in the data, if it is."""
+    from torch.nn import functional as F
+
+    from simsiam_core.data import read_picture
+    from simsiam_core.features import loaded
+
+    if region is not None:
+        left, top, side = region
+        inside = 0 <= left <= 1 and 0 <= top <= 1 and max(left, top) + side <= 1 + 1e-3
+        if not (side >= SMALLEST_REGION and inside):
+            raise ConfigError.at(
+                "region", "The region must lie within the picture and be 5 % of it or more wide."
+            )
+    if isinstance(query, bytes):
+        return read_picture(query, data.image_size, region), None, None, -1
+    source, row = loaded.find(data, query, split)
+    shown, label = source.images[row], _fields(source, row)[1]
+    if region is not None:
+        size = shown.shape[-1]
+        left, top, side = (round(share * size) for share in region)
+        side = max(side, 1)
+        part = shown[None, :, top : top + side, left : left + side].float()
+        resized = F.interpolate(part, size=(size, size), mode="bilinear", antialias=True)
+        shown = resized[0].round().clamp(0, 255).byte()
+    return shown, label, source, row
+
+
+def _encode(encoder: Encoder, shown: Tensor) -> Tensor:
+    from simsiam_core.data import ImageSet
+    from simsiam_core.features.encode import encode
+
+    return encode(encoder, ImageSet(shown[None], None, (), ("query",)))
+
+
+def _others(similarities: Tensor, rows: Tensor, own: int | None, k: int) -> tuple[Tensor, Tensor]:
+    """The first k neighbours of one query [1, …] that are not itself."""
+    others = rows[0] != (-1 if own is None else own)
+    return similarities[:, others][:, :k], rows[:, others][:, :k]
+
+
+def _fields(images: ImageSet, row: int) -> tuple[str, str | None, Pixels]:
     label = None if images.labels is None else images.classes[int(images.labels[row])]
     return images.ids[row], label, _pixels(images.images[row])
 

@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Generic, TypeVar
 
+import torch
+
 from simsiam_core.config import ConfigError, DataConfig
 from simsiam_core.data import Dataset, ImageSet, Progress, load
-from simsiam_core.features.bank import FeatureBank, load_bank
+from simsiam_core.features.bank import FeatureBank, bank_path, load_bank
 from simsiam_core.model import CheckpointError, Encoder, fingerprint, load_encoder
 from simsiam_core.runs import Checkpoint, RunDirectory
 
 T = TypeVar("T")
+OWN = "folder:"
 
 
 class Recent(Generic[T]):
@@ -36,6 +40,7 @@ class Recent(Generic[T]):
 
 _datasets: Recent[Dataset] = Recent(2)
 _encoders: Recent[Encoder] = Recent(4)
+_own: Recent[Dataset] = Recent(2)
 _banks: Recent[FeatureBank] = Recent(8)  # memory maps: cheap to hold
 
 
@@ -45,17 +50,45 @@ def dataset(config: DataConfig, progress: Progress | None = None) -> Dataset:
 
 
 def split(config: DataConfig, name: str, progress: Progress | None = None) -> ImageSet:
-    """One split of them. Raises ConfigError if there is none of that name."""
+    """One split of them, or one's own pictures (`own_split`). Raises ConfigError if there is neither."""
+    if name.startswith(OWN):
+        return own_pictures(name.removeprefix(OWN), config.image_size, progress).train
     try:
         return dataset(config, progress).split(name)
     except ValueError as error:
         raise error if isinstance(error, ConfigError) else ConfigError.at("split", str(error)) from None
 
 
-def find(config: DataConfig, picture_id: str) -> tuple[ImageSet, int]:
-    """The split that holds an image, and its row there. Raises ConfigError if neither does."""
+def own_split(folder: str) -> str:
+    """The name under which the pictures of a folder can be searched as if they were a split of a run's data."""
+    return OWN + folder
+
+
+def own_pictures(folder: str, image_size: int, progress: Progress | None = None) -> Dataset:
+    """A folder of one's own, decoded for an image size: all of it, whatever splits it has, as `train`."""
+    config = DataConfig(source="folder", path=folder, image_size=image_size)
+
+    def make() -> Dataset:
+        images = load(config, progress)
+        if images.test is None:
+            return images
+        parts = (images.train, images.test)
+        labels = [part.labels for part in parts if part.labels is not None]
+        whole = ImageSet(
+            torch.cat([part.images for part in parts]),
+            torch.cat(labels) if labels else None,
+            images.train.classes,
+            tuple(picture_id for part in parts for picture_id in part.ids),
+        )
+        return replace(images, train=whole, test=None)
+
+    return _own.get(config, make)
+
+
+def find(config: DataConfig, picture_id: str, among: str = "train") -> tuple[ImageSet, int]:
+    """The pictures that hold an image (`among` first), and its row. Raises ConfigError if none do."""
     images = dataset(config)
-    for part in (images.train, images.test):
+    for part in (split(config, among) if among.startswith(OWN) else None, images.train, images.test):
         with suppress(KeyError):
             if part is not None:
                 return part, part.index_of(picture_id)
@@ -64,20 +97,40 @@ def find(config: DataConfig, picture_id: str) -> tuple[ImageSet, int]:
 
 def encoder(checkpoint: Checkpoint) -> Encoder:
     """The backbone of a checkpoint."""
-    return _encoders.get(_identity(checkpoint), lambda: load_encoder(checkpoint.path))
+    return _encoders.get(identity(checkpoint), lambda: load_encoder(checkpoint.path))
 
 
 def bank(run: RunDirectory, checkpoint: Checkpoint, name: str, progress: Progress | None) -> FeatureBank:
     """A split as the checkpoint encodes it; encoding it now if nobody has."""
-    split(run.config().data, name, progress)
-    images = dataset(run.config().data)
+    images, part = _source(run, name, progress)
     return _banks.get(
-        (*_identity(checkpoint), images.fingerprint, name),
-        lambda: load_bank(run, checkpoint, name, progress, dataset=images, encoder=encoder(checkpoint)),
+        (run.path, *identity(checkpoint), images.fingerprint, part),
+        lambda: load_bank(run, checkpoint, part, progress, dataset=images, encoder=encoder(checkpoint)),
     )
 
 
-def _identity(checkpoint: Checkpoint) -> tuple[Path, str]:
+def has_bank(run: RunDirectory, checkpoint: Checkpoint, name: str) -> bool:
+    """Whether that has been encoded already."""
+    identity(checkpoint)  # raises if the checkpoint is gone
+    images, part = _source(run, name, None)
+    return bank_path(run, checkpoint, part, images).is_file()
+
+
+def _source(run: RunDirectory, name: str, progress: Progress | None) -> tuple[Dataset, str]:
+    """The images a split belongs to, and what it is called there."""
+    config = run.config().data
+    split(config, name, progress)
+    if name.startswith(OWN):
+        return own_pictures(name.removeprefix(OWN), config.image_size), "train"
+    return dataset(config), name
+
+
+def split_fingerprint(run: RunDirectory, name: str) -> str:
+    """Equal for equal pictures in equal order."""
+    return _source(run, name, None)[0].fingerprint
+
+
+def identity(checkpoint: Checkpoint) -> tuple[Path, str]:
     """`last` is a link that moves on while a run trains: its target and fingerprint, not its name."""
     try:
         return checkpoint.path.resolve(), fingerprint(checkpoint.path)

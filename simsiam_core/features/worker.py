@@ -261,7 +261,7 @@ def _in_words(error: Exception) -> tuple[str, tuple[Problem, ...]]:
     from simsiam_core.runs import RunError
 
     if isinstance(error, ConfigError):
-        return str(error), error.problems
+        return " ".join(problem.message for problem in error.problems), error.problems
     if isinstance(error, (RunError, CheckpointError, PictureError)):
         return str(error), ()
     traceback.print_exception(error)

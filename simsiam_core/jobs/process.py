@@ -8,31 +8,38 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import psutil
 
 from simsiam_core.runs import RunDirectory, RunError
-from simsiam_core.runs.status import process_alive
+from simsiam_core.runs.status import State, process_alive
 
 PROJECT_DIR = Path(__file__).resolve().parents[2]
 START_SECONDS = 30.0  # until the process has said that it lives; it says so before its heavy imports
+PAUSE = signal.SIGUSR1
 TERM_SECONDS = 60.0  # until the end of a step and its checkpoint
 
 
-def launch(run: RunDirectory) -> None:
-    """Start the training process of a queued run, and return once it has announced itself.
+def launch(
+    run: RunDirectory, variables: Mapping[str, str] | None = None, command: Sequence[str] | None = None
+) -> None:
+    """Start the process of a queued run, and return once it has announced itself.
+
+    `variables` go into its environment, such as the GPU it may see; `command` are the words after
+    `python -m simsiam_core`, without which the run is trained.
 
     It gets a session of its own, so no signal meant for the server reaches it, and writes to a file, so
     it never waits for a reader. Raises RunError if it ends before it has announced itself.
     """
-    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    environment = {**os.environ, **(variables or {}), "PYTHONUNBUFFERED": "1"}
     environment["PYTHONPATH"] = os.pathsep.join(
         filter(None, [str(PROJECT_DIR), os.environ.get("PYTHONPATH")])
     )
     with run.log_path.open("ab") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "simsiam_core", "train", "--run", str(run.path)],
+            [sys.executable, "-m", "simsiam_core", *(command or ("train", "--run", str(run.path)))],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -55,31 +62,68 @@ def stop(run: RunDirectory, timeout: float = TERM_SECONDS) -> None:
     The process ends at the next step boundary with a checkpoint. Only the very process that the status
     names, by pid and start time, is ever signalled.
     """
-    status = run.status()
-    if status.state == "queued":
-        run.update_status(state="stopped", ended=time.time())
+    if run.status().state in ("queued", "paused"):
+        _settle(run, "stopped")
         return
-    if status.state != "running" or status.pid is None:
-        raise RunError(f"Run {run.id} is not running; it is {status.state}.")
-    if status.host != socket.gethostname():
-        raise RunError(f"Run {run.id} is on the machine {status.host}; stop it there.")
-    family = _family(status.pid, status.pid_started)
-    _signal(status.pid, status.pid_started, signal.SIGTERM)
+    pid, started = _working(run)
+    family = _family(pid, started)
+    _signal(pid, started, signal.SIGTERM)
     _, left = psutil.wait_procs(family, timeout=timeout)
     if left:
         for process in left:
             process.kill()
-        psutil.wait_procs(left, timeout=10)
+        _, left = psutil.wait_procs(left, timeout=10)
+        if left:
+            pids = ", ".join(str(process.pid) for process in left)
+            raise RunError(f"Run {run.id} left processes that cannot be ended: {pids}.")
         if run.status().state == "crashed":
             sentence = "Stopped by force: the process did not end by itself; the last checkpoint is older."
             run.update_status(state="stopped", error=sentence, ended=time.time())
 
 
+def pause(run: RunDirectory) -> None:
+    """Ask a run to write a checkpoint at the next step and end; its place in the queue stays.
+
+    Returns at once. A run that is waiting is held back. Raises RunError if it is neither.
+    """
+    if run.status().state == "queued":
+        _settle(run, "paused")
+        return
+    pid, started = _working(run)
+    if process_alive(pid, started):
+        os.kill(pid, PAUSE)  # the process alone: what it may have started does not know this signal
+
+
+def _working(run: RunDirectory) -> tuple[int, float | None]:
+    """The process that works on a run, by pid and start time. Raises RunError."""
+    status = run.status()
+    if status.state != "running" or status.pid is None:
+        raise RunError(f"Run {run.id} is not running; it is {status.state}.")
+    if status.host != socket.gethostname():
+        raise RunError(f"Run {run.id} is on the machine {status.host}; stop it there.")
+    return status.pid, status.pid_started
+
+
+def _settle(run: RunDirectory, state: State) -> None:
+    """Take a waiting run out; the claim keeps a process that is just starting from going on with it."""
+    with run.claim():
+        run.update_status(state=state, ended=time.time(), activity="")
+
+
 def _family(pid: int, started: float | None) -> list[psutil.Process]:
+    """The process, its children, and whoever else is in the session it leads, orphans included."""
     if not process_alive(pid, started):
         return []
     process = psutil.Process(pid)
-    return [process, *process.children(recursive=True)]
+    family = {process, *process.children(recursive=True)}
+    if os.getsid(pid) == pid:
+        for other in psutil.process_iter():
+            try:
+                if os.getsid(other.pid) == pid:
+                    family.add(other)
+            except OSError:  # it has ended meanwhile
+                continue
+    return list(family)
 
 
 def _signal(pid: int, started: float | None, number: signal.Signals) -> None:

@@ -2,6 +2,7 @@
 
 from simsiam_core.runs.directory import Checkpoint, RunDirectory, RunError
 from simsiam_core.runs.metrics import MetricsReader, MetricsWriter
+from simsiam_core.runs.notes import Notes
 from simsiam_core.runs.status import ACTIVE, Status
 from simsiam_core.runs.store import RunStore
 
@@ -10,6 +11,7 @@ __all__ = [
     "Checkpoint",
     "MetricsReader",
     "MetricsWriter",
+    "Notes",
     "RunDirectory",
     "RunError",
     "RunStore",

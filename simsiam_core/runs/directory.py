@@ -11,7 +11,9 @@ from typing import Any
 
 from simsiam_core.config import Config, ConfigError, dump_yaml, parse, read_yaml
 from simsiam_core.runs.files import write_text
+from simsiam_core.runs.lock import Claim, LockedError
 from simsiam_core.runs.metrics import Metric, read_metrics
+from simsiam_core.runs.notes import Notes, read_notes
 from simsiam_core.runs.status import Status, read_status, write_status
 
 LOG_TAIL_BYTES = 256 * 1024
@@ -78,7 +80,8 @@ class RunDirectory:
         return self._config
 
     def write_config(self, config: Config) -> None:
-        """Written once, before anything starts."""
+        """Written before anything starts, and again only when a run that has ended is to go on for longer."""
+        self.__dict__.pop("_config", None)
         write_text(self.path / "config.yaml", dump_yaml(config))
 
     # --- status -------------------------------------------------------------------------------------
@@ -86,6 +89,14 @@ class RunDirectory:
     def status(self) -> Status:
         """What the run is doing; `crashed` is concluded from a dead process."""
         return read_status(self.path / "status.json")
+
+    def status_version(self) -> tuple[int, int]:
+        """Changes whenever the status is written; cheaper than reading it."""
+        try:
+            stat = (self.path / "status.json").stat()
+        except OSError:
+            return (0, 0)
+        return stat.st_mtime_ns, stat.st_ino
 
     def write_status(self, status: Status) -> None:
         """Replace the status in one step."""
@@ -96,6 +107,25 @@ class RunDirectory:
         status = self.status().model_copy(update={"heartbeat": time.time(), **changes})
         self.write_status(status)
         return status
+
+    # --- notes --------------------------------------------------------------------------------------
+
+    def notes(self) -> Notes:
+        """What a person, or whoever made the run, wrote about it; empty if nothing."""
+        return read_notes(self.path / "notes.json")
+
+    def write_notes(self, notes: Notes) -> None:
+        """Replace the notes in one step."""
+        write_text(self.path / "notes.json", notes.model_dump_json(indent=1))
+
+    # --- one process at a time ----------------------------------------------------------------------
+
+    def claim(self) -> Claim:
+        """The right to train this run. Raises RunError while another process holds it."""
+        try:
+            return Claim(self.path / ".lock")
+        except LockedError:
+            raise RunError(f"Another process is working on run {self.id} already.") from None
 
     # --- metrics and log ----------------------------------------------------------------------------
 

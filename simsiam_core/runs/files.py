@@ -9,6 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 
+def remove_leftovers(folder: Path) -> None:
+    """Delete what a killed process was writing; only for a folder that nobody writes to."""
+    for path in folder.glob(".*.part"):
+        path.unlink(missing_ok=True)
+
+
 @contextmanager
 def replacing(target: Path, *, durable: bool = False) -> Iterator[Path]:
     """Yield a temporary path in the target's folder; rename it onto the target if the block succeeds.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import socket
 import time
@@ -14,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from simsiam_core.runs.files import write_text
 
 State = Literal["queued", "running", "finished", "stopped", "paused", "failed", "crashed"]
+DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 ACTIVE: frozenset[str] = frozenset({"queued", "running"})
 
 # Only for runs on another machine, whose processes cannot be asked: a trainer beats about once a second.
@@ -69,8 +71,16 @@ def process_alive(pid: int | None, started: float | None) -> bool:
 
 
 def write_status(path: Path, status: Status) -> None:
-    """Replace `status.json` in one step."""
-    write_text(path, status.model_dump_json(indent=1))
+    """Replace `status.json` in one step; on a full disk, write over it in place: the last word must get out."""
+    text = status.model_dump_json(indent=1)
+    try:
+        write_text(path, text)
+    except OSError as error:
+        if error.errno not in DISK_FULL:
+            raise
+        with path.open("r+b") as file:
+            file.write(text.encode())
+            file.truncate()
 
 
 def read_status(path: Path) -> Status:
@@ -82,7 +92,10 @@ def read_status(path: Path) -> Status:
     if status.state != "running":
         return status
     last = time.strftime("%d %B %H:%M:%S", time.localtime(status.heartbeat))
-    error = f"The training process ended without a word (killed, or the machine went down); last seen {last}."
+    error = (
+        "The training process ended without a word: it was killed from outside (the system does so when memory "
+        f"runs out), or the machine went down. Last seen {last}; Resume goes on from the newest checkpoint."
+    )
     return status.model_copy(update={"state": "crashed", "error": error, "ended": status.heartbeat})
 
 

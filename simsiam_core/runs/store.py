@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 import secrets
+import shutil
 import time
 from pathlib import Path
 
 from simsiam_core.config import Config
 from simsiam_core.runs.directory import RunDirectory, RunError
+from simsiam_core.runs.notes import Notes
 from simsiam_core.runs.status import Status
 
+TRASH = ".trash"
 RUN_ID = re.compile(r"^\d{8}-\d{6}-[a-z0-9-]+-[0-9a-f]{4}$")
 
 
@@ -20,15 +23,23 @@ class RunStore:
     def __init__(self, runs_dir: Path) -> None:
         self.path = runs_dir.expanduser().resolve()
 
-    def create(self, config: Config) -> RunDirectory:
-        """A new run directory in state `queued`. Raises RunError if the folder cannot be written."""
+    def create(
+        self, config: Config, status: Status | None = None, notes: Notes | None = None
+    ) -> RunDirectory:
+        """A new run directory, in state `queued` unless another status is given.
+
+        Whoever works a queue over this folder starts a queued run. Raises RunError if it cannot be written.
+        """
         slug = re.sub(r"[^a-z0-9]+", "-", (config.name or config.data.source).lower()).strip("-") or "run"
         run_id = f"{time.strftime('%Y%m%d-%H%M%S')}-{slug}-{secrets.token_hex(2)}"
         run = RunDirectory(self.path / run_id)
         try:
             run.checkpoints_dir.mkdir(parents=True)
             run.write_config(config)
-            run.write_status(Status(state="queued", created=time.time()))
+            if notes is not None:
+                run.write_notes(notes)
+            first = status or Status(state="queued")
+            run.write_status(first.model_copy(update={"created": time.time()}))
         except OSError as error:
             raise RunError(f"Cannot write to the runs folder {self.path}: {error.strerror}.") from None
         return run
@@ -39,6 +50,43 @@ class RunStore:
             return []
         found = (RunDirectory(p) for p in self.path.iterdir() if RUN_ID.match(p.name) and p.is_dir())
         return sorted(found, key=lambda run: run.id, reverse=True)
+
+    def trashed(self) -> list[RunDirectory]:
+        """What was deleted and can be brought back, the newest first."""
+        return RunStore(self._trash).runs() if self._trash.is_dir() else []
+
+    def trash(self, run: RunDirectory) -> None:
+        """Move a run into the trash folder. Raises RunError while a process works on it."""
+        if run.status().state == "running":
+            raise RunError(f"Run {run.id} is running; stop it first.")
+        self._move(run, self._trash)
+
+    def restore(self, run_id: str) -> RunDirectory:
+        """Bring a run back from the trash. Raises RunError."""
+        for run in self.trashed():
+            if run.id == run_id:
+                self._move(run, self.path)
+                return self.get(run_id)
+        raise RunError(f"There is no run {run_id!r} in the trash.")
+
+    def empty_trash(self) -> int:
+        """Delete for good what is in the trash; returns how many runs that were."""
+        gone = self.trashed()
+        for run in gone:
+            shutil.rmtree(run.path)
+        return len(gone)
+
+    @property
+    def _trash(self) -> Path:
+        return self.path / TRASH
+
+    @staticmethod
+    def _move(run: RunDirectory, folder: Path) -> None:
+        try:
+            folder.mkdir(exist_ok=True)
+            run.path.rename(folder / run.id)
+        except OSError as error:
+            raise RunError(f"Run {run.id} cannot be moved: {error.strerror}.") from None
 
     def get(self, run_id: str) -> RunDirectory:
         """The run of exactly that id, compared with what exists and never joined into a path."""

@@ -5,21 +5,23 @@ from __future__ import annotations
 import math
 import os
 import shutil
-import signal
 import time
-from types import FrameType
+from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
+from simsiam_core.config import CheckpointConfig
 from simsiam_core.features.diagnostics import effective_rank
 from simsiam_core.runs import MetricsWriter, RunDirectory
 from simsiam_core.runs.files import replacing
+from simsiam_core.training.collapse import CollapseWatch
 from simsiam_core.training.evaluation import Evaluation
 from simsiam_core.training.module import SimSiamModule
 from simsiam_core.training.status import StatusWriter
+from simsiam_core.training.wishes import Wish
 
 FLUSH_SECONDS = 0.5  # how long a metric may wait on the device before it is written
 RANK_EVERY_STEPS = 50
@@ -32,9 +34,13 @@ class TrainingFailure(RuntimeError):
 class MetricsCallback(pl.Callback):
     """Gathers metrics on the device and writes them in batches: one synchronisation per flush, none per step."""
 
-    def __init__(self, writer: MetricsWriter, status: StatusWriter) -> None:
+    def __init__(
+        self, writer: MetricsWriter, status: StatusWriter, collapse: CollapseWatch | None = None
+    ) -> None:
         self._writer = writer
         self._status = status
+        self._collapse = collapse or CollapseWatch()
+        self._warned = False
         self._pending: list[tuple[dict[str, Any], Tensor]] = []
         self._rates: dict[str, float] = {}
         self._last_flush = time.monotonic()
@@ -61,20 +67,23 @@ class MetricsCallback(pl.Callback):
         self._pending.append((line, torch.stack([outputs["loss"].detach().float(), outputs["std"]])))
         self._last_z = outputs["z"]
         if time.monotonic() - self._last_flush >= FLUSH_SECONDS:
-            self._flush(trainer, pl_module)
+            self.flush(trainer, pl_module)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Leave nothing unwritten before evaluation and checkpoint."""
-        self._flush(trainer, pl_module)
+        self.flush(trainer, pl_module)
 
-    def _flush(self, trainer: pl.Trainer, module: Any) -> None:
+    def flush(self, trainer: pl.Trainer, module: Any) -> None:
+        """Write what is pending. Raises TrainingFailure at a loss that is no number, all before it written."""
         if not self._pending:
             return
-        lines = []
+        lines: list[dict[str, Any]] = []
         for (line, _), (loss, std) in zip(
             self._pending, torch.stack([values for _, values in self._pending]).tolist(), strict=True
         ):
             if not math.isfinite(loss):
+                self._pending.clear()
+                self._writer.write(lines)
                 raise TrainingFailure(
                     f"The loss became {loss} at step {line['step']}; lower the learning rate or use precision 32-true."
                 )
@@ -86,6 +95,10 @@ class MetricsCallback(pl.Callback):
         if self._last_z is not None and (crossed or lines[-1]["step"] == module.total_steps):
             lines[-1]["representation/effective_rank"] = round(float(effective_rank(self._last_z)), 2)
         self._writer.write(lines)
+        self._collapse.observe(lines)
+        if self._collapse.sentence and not self._warned:
+            print(self._collapse.sentence, flush=True)
+        self._warned = self._collapse.sentence is not None
         self._status.beat(step=lines[-1]["step"], epoch=lines[-1]["epoch"], activity="Training")
         self._pending.clear()
         self._last_flush = now
@@ -124,12 +137,19 @@ class KnnCallback(pl.Callback):
 
 
 class CheckpointCallback(pl.Callback):
-    """Writes `epoch=0000.ckpt` before training, then at the cadence; `last.ckpt` links to the newest."""
+    """Writes `epoch=0000.ckpt` before training, then at the cadence; `last.ckpt` links to the newest.
 
-    def __init__(self, run: RunDirectory, every: int, kept: int) -> None:
+    Between them `last.ckpt` is written by the clock, so that a crash costs minutes whatever an epoch takes.
+    Metrics are on disk before a checkpoint is: a resumed run never lacks a step.
+    """
+
+    def __init__(self, run: RunDirectory, config: CheckpointConfig, metrics: MetricsCallback) -> None:
         self._run = run
-        self._every = every
-        self._kept = kept
+        self._every = config.checkpoint_every
+        self._kept = config.checkpoints_kept
+        self._last_seconds = 60 * config.last_every
+        self._metrics = metrics
+        self._written = time.monotonic()
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """The untrained network: where the story that the checkpoints tell begins."""
@@ -145,15 +165,32 @@ class CheckpointCallback(pl.Callback):
             self._write(trainer, f"epoch={done:04d}.ckpt")
             self._drop_oldest()
 
+        elif time.monotonic() - self._written >= self._last_seconds:
+            self.write_last(trainer)
+
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, *_: Any) -> None:
+        """By the clock; the end of an epoch is seen to above, when the epoch is complete."""
+        if time.monotonic() - self._written >= self._last_seconds and not pl_module.at_epoch_end:
+            self.write_last(trainer)
+
     def write_last(self, trainer: pl.Trainer) -> None:
-        """A checkpoint of this very step, for a run that is being stopped in mid-epoch."""
-        with replacing(self._run.checkpoints_dir / "last.ckpt", durable=True) as temporary:
+        """A checkpoint of this very step under the name `last` alone."""
+        self._save(trainer, self._run.checkpoints_dir / "last.ckpt")
+
+    def _save(self, trainer: pl.Trainer, target: Path) -> None:
+        module: Any = trainer.lightning_module
+        self._metrics.flush(trainer, module)
+        if not all(bool(torch.isfinite(weights).all()) for weights in module.parameters()):
+            raise TrainingFailure(
+                f"The weights are no longer numbers after step {trainer.global_step}; lower the learning rate."
+            )
+        with replacing(target, durable=True) as temporary:
             trainer.save_checkpoint(temporary)
+        self._written = time.monotonic()
 
     def _write(self, trainer: pl.Trainer, name: str) -> None:
         target = self._run.checkpoints_dir / name
-        with replacing(target, durable=True) as temporary:
-            trainer.save_checkpoint(temporary)
+        self._save(trainer, target)
         with replacing(self._run.checkpoints_dir / "last.ckpt") as temporary:
             temporary.unlink()
             try:
@@ -170,20 +207,27 @@ class CheckpointCallback(pl.Callback):
 class StopCallback(pl.Callback):
     """Ends training at the next step boundary, with a checkpoint, when the process is asked to stop."""
 
-    def __init__(self, checkpoints: CheckpointCallback) -> None:
+    def __init__(
+        self, checkpoints: CheckpointCallback, wish: Wish, collapse: CollapseWatch | None = None
+    ) -> None:
         self._checkpoints = checkpoints
-        self.requested = False
+        self._wish = wish
+        self._collapse = collapse  # given where a collapse shall end the run
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """Take the signals over from Lightning, which would raise SystemExit in mid-hook."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._request)
+        self._wish.listen()
 
-    def _request(self, _number: int, _frame: FrameType | None) -> None:
-        self.requested = True
-
-    def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, *_: Any) -> None:
         """A step is the smallest thing that can be resumed from."""
-        if self.requested and not trainer.should_stop:
+        if self._collapse and self._collapse.sentence:
+            self._wish.state = self._wish.state or "stopped"
+        if self._wish.state and not trainer.should_stop:
             trainer.should_stop = True
+            if not pl_module.at_epoch_end:
+                self._checkpoints.write_last(trainer)
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        """At the end of an epoch, with its evaluation done and counted as complete."""
+        if trainer.should_stop and pl_module.at_epoch_end:
             self._checkpoints.write_last(trainer)

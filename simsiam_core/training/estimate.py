@@ -22,8 +22,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from simsiam_core.config import AugmentationConfig, Config, ModelConfig, OptimiserConfig, parse
 from simsiam_core.data import Augmentation, Progress, count_train
 from simsiam_core.model import SimSiam, symmetric_loss
+from simsiam_core.training.allocator import kept_memory
 from simsiam_core.training.device import Precision, resolve_device
-from simsiam_core.training.memory import kept_memory
 
 CPU_STEP_FLOP = 1e10  # of a calibration step: a fraction of a second on any CPU
 PROCESS_BYTES = {"cpu": 0.6e9, "gpu": 0.6e9}  # the interpreter with torch; on a GPU its context

@@ -1,31 +1,61 @@
-"""Memory that tensors leave behind stays with the process: on a CPU, fetching it anew is a third of a step.
-
-glibc hands freed memory back to the system at once, and every page of the next tensor then costs a fault.
-"""
+"""When the GPU is full: the batch size that would fit, measured on two small batches."""
 
 from __future__ import annotations
 
-import ctypes
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+import contextlib
 
-_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # from malloc.h
-_LARGEST = 32 << 20  # bytes; glibc takes no higher limit for what does not get a mapping of its own
-_DEFAULT = 128 << 10
+import torch
+
+from simsiam_core.model import symmetric_loss
+from simsiam_core.training.module import SimSiamModule
+
+SMALL_BATCHES = (8, 24)
+SAFETY = 0.9  # of the memory: fragments and the kNN check want some too
 
 
-@contextmanager
-def kept_memory() -> Iterator[None]:
-    """Within it, freed memory is used again instead of being given back. Elsewhere than on glibc: nothing."""
-    with suppress(OSError, AttributeError):
-        libc = ctypes.CDLL("libc.so.6")
-        libc.mallopt(_TRIM_THRESHOLD, -1)
-        libc.mallopt(_MMAP_THRESHOLD, _LARGEST)
+def memory_sentence(module: SimSiamModule, precision: str) -> str:
+    """What happened and which batch size to try, for a run that ended with torch.OutOfMemoryError."""
+    batch = module.config.training.batch_size
+    fits = batch_that_fits(module, precision) if torch.cuda.is_available() else None
+    start = f"The GPU ran out of memory at batch size {batch}"
+    if not fits:
+        return f"{start}, and no batch size would fit; choose a narrower network or smaller images."
+    if fits >= batch:
+        return f"{start}, which should fit an empty GPU: another program uses it. Wait, or try {batch // 2}."
+    return f"{start}; about {fits} would fit."
+
+
+def batch_that_fits(module: SimSiamModule, precision: str) -> int | None:
+    """The batch size that the memory of this GPU allows, or None if none is.
+
+    Memory of a step grows in a straight line with the batch: two small ones give the line. Counts what
+    other programs use as taken.
+    """
     try:
-        yield
-    finally:
-        with suppress(OSError, AttributeError):
-            libc = ctypes.CDLL("libc.so.6")
-            libc.mallopt(_TRIM_THRESHOLD, _DEFAULT)
-            libc.mallopt(_MMAP_THRESHOLD, _DEFAULT)
-            libc.malloc_trim(0)
+        low, high = (_peak(module.to("cuda"), size, precision) for size in SMALL_BATCHES)
+    except torch.OutOfMemoryError:
+        return None
+    for_an_image = (high - low) / (SMALL_BATCHES[1] - SMALL_BATCHES[0])
+    momentum = sum(p.numel() * p.element_size() for p in module.parameters())
+    fixed = low - SMALL_BATCHES[0] * for_an_image + momentum
+    limit = torch.cuda.get_per_process_memory_fraction() * torch.cuda.get_device_properties(0).total_memory
+    free = min(torch.cuda.mem_get_info()[0] + torch.cuda.memory_reserved(), limit)
+    fits = int((SAFETY * free - fixed) / for_an_image)
+    step = 32 if fits >= 64 else 2
+    return fits // step * step or None
+
+
+def _peak(module: SimSiamModule, batch_size: int, precision: str) -> int:
+    """Bytes at the fullest moment of forward and backward."""
+    torch.cuda.empty_cache()
+    torch.cuda.reset_peak_memory_stats()
+    kind = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}.get(precision)
+    low_precision = torch.autocast("cuda", kind) if kind else contextlib.nullcontext()
+    images = module.dataset.train.images[:batch_size].to("cuda")
+    with low_precision:
+        views = module.augmentation.views(images, torch.Generator("cuda"))
+        loss = symmetric_loss(*(module.network(view) for view in views))
+    loss.backward()
+    peak = torch.cuda.max_memory_allocated()
+    module.zero_grad(set_to_none=True)
+    return peak

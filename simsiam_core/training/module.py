@@ -47,9 +47,22 @@ class SimSiamModule(pl.LightningModule):
         """Complete epochs trained."""
         return self.global_step // len(self.batches)
 
+    @property
+    def at_epoch_end(self) -> bool:
+        """Whether the step just made was the last of its epoch."""
+        return self.global_step % len(self.batches) == 0
+
     def train_dataloader(self) -> range:
         """Batch numbers: the images are on the device already, and `training_step` picks them by number."""
         return range(len(self.batches))
+
+    def on_train_start(self) -> None:
+        """The schedule is a function of the step: an extended run follows its new one from its first step on."""
+        (optimiser,) = self.trainer.optimizers
+        schedule: Any = self.trainer.lr_scheduler_configs[0].scheduler
+        factors = schedule.lr_lambdas
+        for group, factor in zip(optimiser.param_groups, factors, strict=True):
+            group["lr"] = self.config.lr * factor(self.global_step)
 
     def on_fit_start(self) -> None:
         """Bring images to the device and compile for it; it is known only here."""
@@ -60,9 +73,10 @@ class SimSiamModule(pl.LightningModule):
         print(self.batches.placement, why, sep="\n", flush=True)
         self.generator = torch.Generator(self.device)
 
-    def training_step(self, _number: int, batch_idx: int) -> dict[str, Tensor]:
+    def training_step(self, _number: int) -> dict[str, Tensor]:
         """One step on two views; batch-norm statistics are per view, as in every published recipe."""
-        images = self.batches.batch(self.current_epoch, batch_idx)
+        # Not by `batch_idx`: the step alone says where a resumed run is.
+        images = self.batches.batch(*divmod(self.global_step, len(self.batches)))
         self.generator.manual_seed(counter_seed(self.config.training.seed, 1, self.global_step))
         first, second = (
             self.network(view.contiguous(memory_format=torch.channels_last))
@@ -85,6 +99,7 @@ class SimSiamModule(pl.LightningModule):
         steps = {
             "warmup_steps": optimiser_config.warmup_epochs * len(self.batches),
             "total_steps": self.total_steps,
+            "restart_step": optimiser_config.restart_epoch * len(self.batches),
         }
         constant = optimiser_config.predictor_lr == "constant"
 

@@ -5,15 +5,23 @@ from __future__ import annotations
 import math
 
 
-def lr_factor(step: int, *, warmup_steps: int, total_steps: int, decayed: bool = True) -> float:
+def lr_factor(
+    step: int, *, warmup_steps: int, total_steps: int, restart_step: int = 0, decayed: bool = True
+) -> float:
     """Share of the peak learning rate at optimiser step `step`, counted from 0.
 
     Linear from 1/warmup_steps to 1 during warm-up, then half a cosine to 0 (Loshchilov & Hutter, 2016;
-    SimSiam section 4), or constant at 1 where `decayed` is off.
+    SimSiam section 4), or constant at 1 where `decayed` is off. From `restart_step` on a second half cosine
+    follows, from the peak to 0 at `total_steps` (SGDR: Loshchilov & Hutter, 2016).
     """
     if step < warmup_steps:
         return (step + 1) / warmup_steps
     if not decayed:
         return 1.0
-    progress = (step - warmup_steps) / max(1, total_steps - warmup_steps)
+    start, end = (
+        (restart_step, total_steps)
+        if step >= restart_step > 0
+        else (warmup_steps, restart_step or total_steps)
+    )
+    progress = (step - start) / max(1, end - start)
     return 0.5 * (1.0 + math.cos(math.pi * min(1.0, progress)))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import logging
+import shutil
 import sys
 import time
 import traceback
@@ -14,6 +17,10 @@ import torch
 from simsiam_core.config import ConfigError
 from simsiam_core.data import check_fit, load
 from simsiam_core.runs import MetricsWriter, RunDirectory
+from simsiam_core.runs.files import remove_leftovers
+from simsiam_core.runs.metrics import rewind
+from simsiam_core.runs.status import DISK_FULL
+from simsiam_core.training.allocator import kept_memory
 from simsiam_core.training.callbacks import (
     CheckpointCallback,
     KnnCallback,
@@ -21,40 +28,73 @@ from simsiam_core.training.callbacks import (
     StopCallback,
     TrainingFailure,
 )
+from simsiam_core.training.collapse import CollapseWatch
 from simsiam_core.training.device import resolve_device
 from simsiam_core.training.evaluation import Evaluation
-from simsiam_core.training.memory import kept_memory
+from simsiam_core.training.memory import memory_sentence
 from simsiam_core.training.module import SimSiamModule
+from simsiam_core.training.resume import WholeCheckpointIO, newest
 from simsiam_core.training.status import StatusWriter
+from simsiam_core.training.wishes import Wish
 
 
-def train(run: RunDirectory, extra_callbacks: tuple[pl.Callback, ...] = ()) -> int:
+def train(run: RunDirectory, extra_callbacks: tuple[pl.Callback, ...] = (), wish: Wish | None = None) -> int:
     """Train a run from its directory and return the exit code: 0 finished or stopped, 1 failed, 2 bad input.
+
+    A run that has checkpoints goes on from the newest one.
 
     Whatever happens, the status ends in a final state with a sentence; only a killed process leaves none.
     """
-    status = StatusWriter(run)
+    status, wish = StatusWriter(run), wish or Wish()
     try:
-        state, error, code = _fit(run, status, extra_callbacks), None, 0
+        state, code = _fit(run, status, extra_callbacks, wish), 0
+        error = status.status.error
     except ConfigError as problem:
         state, error, code = "failed", str(problem), 2
     except TrainingFailure as problem:
-        state, error, code = "failed", str(problem), 1
-    except torch.OutOfMemoryError:
-        state, code = "failed", 1
-        error = "The GPU ran out of memory; choose a smaller batch size or a narrower network."
+        state, error, code = "failed", f"{problem} {_way_back(run)}", 1
     except KeyboardInterrupt:
-        state, error, code = "stopped", None, 0
+        state, error, code = wish.state or "stopped", None, 0
     except Exception as problem:
-        traceback.print_exc()
-        state, error, code = "failed", f"{type(problem).__name__}: {problem}", 1
+        state, code = "failed", 1
+        if isinstance(problem, OSError) and problem.errno in DISK_FULL:
+            error = _disk_full(run)
+        elif "can't allocate memory" in str(problem):
+            error = f"This machine ran out of memory; choose a smaller batch size. {_way_back(run)}"
+        else:
+            error = f"{type(problem).__name__}: {problem}"
+            with contextlib.suppress(OSError):
+                traceback.print_exc()
     status.beat(force=True, state=state, error=error, exit_code=code, ended=time.time(), activity="")
     if error:
-        print(error, file=sys.stderr, flush=True)
+        with contextlib.suppress(OSError):  # a full disk has no room for the log either
+            print(error, file=sys.stderr, flush=True)
     return code
 
 
-def _fit(run: RunDirectory, status: StatusWriter, extra_callbacks: tuple[pl.Callback, ...]) -> str:
+def _way_back(run: RunDirectory) -> str:
+    """What is left to go on from, as a sentence."""
+    found = newest(run)
+    if found is None:
+        return "There is no checkpoint to go on from."
+    return f"The last good checkpoint is {found.name} (step {found.step}); a fork can go on from it."
+
+
+def _disk_full(run: RunDirectory) -> str:
+    sizes = [c.path.stat().st_size for c in run.checkpoints()]
+    free = shutil.disk_usage(run.path).free
+    needed = f"a checkpoint takes {max(sizes) / 1e6:.1f} MB, and" if sizes else ""
+    sentence = (
+        f"The disk is full, or a size limit is reached: {needed} {free / 1e6:.1f} MB are free at {run.path}."
+    )
+    found = newest(run)
+    step = f" from step {found.step}" if found else ""
+    return f"{sentence.replace('  ', ' ')} Make room, then Resume goes on{step}; nothing before it is lost."
+
+
+def _fit(
+    run: RunDirectory, status: StatusWriter, extra_callbacks: tuple[pl.Callback, ...], wish: Wish
+) -> str:
     config = run.config()
     accelerator, precision = resolve_device(config.training)
     dataset = load(config.data, status.progress)
@@ -68,16 +108,22 @@ def _fit(run: RunDirectory, status: StatusWriter, extra_callbacks: tuple[pl.Call
     )
     status.beat(force=True, total_steps=module.total_steps, device=device, activity="Starting")
     print(f"{len(dataset.train)} images, {module.total_steps} steps on {device}, precision {precision}")
+    remove_leftovers(run.checkpoints_dir)
+    found = newest(run)
+    rewind(run.metrics_path, found.step if found else -1)
+    if found:
+        print(f"Going on from {found.name}, step {found.step} of {module.total_steps}", flush=True)
+        status.beat(force=True, step=found.step, epoch=found.epoch)
     writer = MetricsWriter(run.metrics_path)
-    checkpoints = CheckpointCallback(
-        run, every=config.checkpoints.checkpoint_every, kept=config.checkpoints.checkpoints_kept
-    )
-    stop = StopCallback(checkpoints)
+    collapse = CollapseWatch()
+    metrics = MetricsCallback(writer, status, collapse)
+    checkpoints = CheckpointCallback(run, config.checkpoints, metrics)
     evaluation = Evaluation(config, dataset)
-    callbacks: list[pl.Callback] = [MetricsCallback(writer, status), *extra_callbacks]
+    callbacks: list[pl.Callback] = [metrics, *extra_callbacks]
     if evaluation.possible:
         callbacks.append(KnnCallback(evaluation, writer, status))
-    callbacks += [checkpoints, stop]
+    watched = collapse if config.training.stop_on_collapse else None
+    callbacks += [checkpoints, StopCallback(checkpoints, wish, watched)]
     quiet_lightning()
     trainer = pl.Trainer(
         accelerator=accelerator,
@@ -92,13 +138,23 @@ def _fit(run: RunDirectory, status: StatusWriter, extra_callbacks: tuple[pl.Call
         num_sanity_val_steps=0,
         use_distributed_sampler=False,
         benchmark=True,
+        plugins=[WholeCheckpointIO()],
     )
+    wish.at_step_boundaries = True
+    out_of_memory = False
     try:
         with kept_memory():
-            trainer.fit(module)
+            trainer.fit(module, ckpt_path=found.path if found else None, weights_only=True)
+    except torch.OutOfMemoryError:
+        out_of_memory = True  # left first: the exception keeps the tensors of its frames alive
     finally:
         writer.close()
-    return "stopped" if stop.requested and trainer.global_step < module.total_steps else "finished"
+    if out_of_memory:
+        gc.collect()
+        raise TrainingFailure(memory_sentence(module, precision))
+    if watched and watched.sentence:
+        status.beat(error=watched.sentence)
+    return wish.state if wish.state and trainer.global_step < module.total_steps else "finished"
 
 
 def quiet_lightning() -> None:

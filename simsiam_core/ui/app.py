@@ -1,4 +1,4 @@
-"""The page: three tabs, each answering one question, and the address that opens where it says."""
+"""The page: tabs, each answering one question, and the address that opens where it says."""
 
 from __future__ import annotations
 
@@ -6,12 +6,21 @@ from typing import Any
 
 import gradio as gr
 
-from simsiam_core.ui import monitor_tab, neighbours_tab, train_tab
+from simsiam_core.ui import (
+    diagnose_tab,
+    evaluate_tab,
+    map_tab,
+    monitor_tab,
+    neighbours_tab,
+    notices,
+    runs_tab,
+    train_tab,
+)
 from simsiam_core.ui.context import QUIET, Context, Page, link
 from simsiam_core.ui.theme import ASSETS, theme
 
-TABS = ("train", "monitor", "neighbours")
-MAX_UPLOAD = "20mb"
+TABS = ("train", "monitor", "runs", "neighbours", "map", "diagnose", "evaluate")
+MAX_UPLOAD = "500mb"  # a zip of pictures; single pictures are held to less where they are taken
 
 
 def build(context: Context) -> gr.Blocks:
@@ -19,17 +28,28 @@ def build(context: Context) -> gr.Blocks:
     with gr.Blocks(title="SimSiam", analytics_enabled=False, elem_id="page") as page:
         gr.HTML(_header(), padding=False, elem_id="page-header")
         chosen = gr.State([])
+        query = gr.State(None)
         address = link()
         with gr.Tabs(elem_id="tabs") as tabs:
-            shared = Page(page, tabs, chosen, address)
+            shared = Page(page, tabs, chosen, address, query)
             with gr.Tab("Train", id="train", elem_id="tab-train") as train:
-                train_tab.build(context, shared)
+                fill_form = train_tab.build(context, shared)
             with gr.Tab("Monitor", id="monitor", elem_id="tab-monitor") as monitor:
                 clock = monitor_tab.build(context, shared, monitor)
+            with gr.Tab("Runs", id="runs", elem_id="tab-runs") as runs:
+                runs_tab.build(context, shared, runs, fill_form)
             with gr.Tab("Neighbours", id="neighbours", elem_id="tab-neighbours") as neighbours:
                 neighbours_tab.build(context, shared, neighbours)
+            with gr.Tab("Map", id="map", elem_id="tab-map") as map_:
+                map_tab.build(context, shared, map_)
+            with gr.Tab("Check data", id="diagnose", elem_id="tab-diagnose") as diagnose:
+                diagnose_tab.build(context, shared, diagnose)
+            with gr.Tab("Evaluate", id="evaluate", elem_id="tab-evaluate") as evaluate:
+                evaluate_tab.build(context, shared, evaluate)
 
-        for tab, name in ((train, "train"), (monitor, "monitor"), (neighbours, "neighbours")):
+        notices.build(context, page)
+        shown = (train, monitor, runs, neighbours, map_, diagnose, evaluate)
+        for tab, name in zip(shown, TABS, strict=True):
             # The clock ticks for the tab that shows it alone.
             tab.select(
                 lambda name=name: ({"tab": name}, gr.Timer(active=name == "monitor")),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,27 @@ def plotly_chart(elem_id: str, title: str, note: str = "", value: dict[str, Any]
         head=f'<script src="gradio_api/file={path.as_posix()}"></script>',
         heading=title,
         note=note,
+    )
+
+
+def plotly_map(
+    elem_id: str, value: dict[str, Any], thumbnail: Callable[[dict[str, Any]], str | None]
+) -> gr.HTML:
+    """A map whose value is `map_view.geometry(…)`, with the props `paint` and `marks`.
+
+    Triggers `click` with an `id`, `select` with `ids` and `frame` with a `name`. `thumbnail({**of, "id": …})` gives the
+    picture under the pointer as a data URI.
+    """
+    path = plotly_script()
+    gr.set_static_paths([path])
+    return widget(
+        "map",
+        elem_id,
+        value,
+        head=f'<script src="gradio_api/file={path.as_posix()}"></script>',
+        paint={},
+        marks={},
+        server_functions=[thumbnail],
     )
 
 

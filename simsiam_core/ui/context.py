@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from simsiam_core.config import DataConfig
-from simsiam_core.features.worker import InspectionWorker
-from simsiam_core.runs import RunStore
+from simsiam_core.features.worker import InspectionWorker, Task
+from simsiam_core.jobs import Notifier, Scheduler
+from simsiam_core.runs import RunDirectory, RunStore
+from simsiam_core.ui.counts import ImageCounts
+from simsiam_core.ui.rest import RestCache
 from simsiam_core.ui.series import CurveCache
 from simsiam_core.ui.widgets import widget
 
@@ -23,8 +29,39 @@ class Context:
 
     store: RunStore
     worker: InspectionWorker
+    scheduler: Scheduler | None = None  # None: another dashboard works on these runs, this one only looks
+    notifier: Notifier = field(default_factory=Notifier)
     curves: CurveCache = field(default_factory=CurveCache)
+    rest: RestCache = field(default_factory=RestCache)
+    counts: ImageCounts = field(default_factory=ImageCounts)
     seen_data: set[DataConfig] = field(default_factory=set)  # images that somebody asked to see
+    bank_root: Path | None = None  # below it lie folders that may be searched as one's own pictures
+    _builder: InspectionWorker | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def builder(self) -> InspectionWorker:
+        """A second worker, for what takes seconds (encoding, UMAP, checks), so that short questions need not wait.
+
+        It starts when it is first needed and ends, as every worker does, with the server.
+        """
+        with self._lock:
+            if self._builder is None:
+                self._builder = InspectionWorker()
+            return self._builder
+
+    def encoded(
+        self, run: RunDirectory, checkpoint: str, split: str
+    ) -> Iterator[tuple[Task[Any], float, str]]:
+        """See to it that a split is encoded, yielding the task and its progress. Raises WorkError."""
+        from simsiam_core.features import inspection
+
+        if self.worker.submit(inspection.ready, run.path, checkpoint, split).result():
+            return
+        task = self.builder.submit(inspection.prepare, run.path, checkpoint, split)
+        for fraction, text in task.watch():
+            yield task, fraction, text
+        task.result()
 
 
 @dataclass
@@ -35,6 +72,7 @@ class Page:
     tabs: gr.Tabs
     chosen: gr.State
     link: gr.HTML
+    query: gr.State  # the picture that is asked about, a `Query`
 
 
 def link() -> gr.HTML:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import gradio as gr
 
-from simsiam_core.config import ConfigError, FieldSpec, allowed, fields, merge, parse
+from simsiam_core.config import Config, ConfigError, FieldSpec, allowed, fields, merge, parse
 
 Problems = dict[str, str]  # field path -> one sentence; "" for the config as a whole
+NOISE_ABOVE = 1000  # a greater upper bound is met by accident alone: said when it is broken, not in the help
 
 
 class Form:
@@ -54,12 +55,16 @@ class Form:
             (nested.setdefault(section, {}) if section else nested)[name] = _read(spec, value)
         return nested
 
-    def problems(self, values: Mapping[str, Any]) -> Problems:
-        """What is wrong with the values, by field; empty if they make a config that fits its images."""
+    def problems(self, values: Mapping[str, Any], count: Callable[[Config], int | None]) -> Problems:
+        """What is wrong with the values, by field; empty if they make a config that fits its images.
+
+        `count` gives the number of training images, or raises ConfigError.
+        """
         from simsiam_core.data import check_fit  # brings torch, which the page must not wait for
 
         try:
-            check_fit(parse(values))
+            config = parse(values)
+            check_fit(config, count(config))
         except ConfigError as error:
             return {problem.path: problem.message for problem in error.problems}
         return {}
@@ -132,8 +137,8 @@ def _info(spec: FieldSpec, problem: str | None = None) -> str:
     """The problem, if there is one, in the place of the help: beside the field, where the eye is."""
     if problem:
         return problem
-    limits = f" {allowed(spec).capitalize()}." if spec.kind in ("int", "float") and not _slides(spec) else ""
-    return spec.description + limits
+    bounded = spec.kind in ("int", "float") and spec.maximum is not None and spec.maximum < NOISE_ABOVE
+    return spec.description + (f" {allowed(spec).capitalize()}." if bounded and not _slides(spec) else "")
 
 
 def _read(spec: FieldSpec, value: Any) -> Any:

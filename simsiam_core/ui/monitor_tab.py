@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,16 +13,17 @@ import gradio as gr
 from simsiam_core.config import Config
 from simsiam_core.jobs import stop
 from simsiam_core.runs import RunDirectory, RunError, Status
+from simsiam_core.training.collapse import CollapseWatch
+from simsiam_core.ui.actions import READ_ONLY, Actions
 from simsiam_core.ui.chart import figure, plotly_chart
 from simsiam_core.ui.context import QUIET, Context, Page, Sent
-from simsiam_core.ui.series import Curves, XAxis
+from simsiam_core.ui.series import Curves, Series, XAxis
 from simsiam_core.ui.theme import SERIES_COLOURS
 from simsiam_core.ui.widgets import widget
 from simsiam_core.ui.words import bar, duration, moment, problem, rate, run_name
 
 LISTED_RUNS = 100
 LOG_LINES = 200
-COLLAPSED_STD = 0.2
 AXES = {"step": "Step", "epoch": "Epoch", "minutes": "Minutes since the start"}
 NO_RUNS = "No runs yet. Choose a preset on the Train tab and press Start training."
 
@@ -84,7 +86,8 @@ class Monitor:
         runs = every[:LISTED_RUNS]
         by_id = {run.id: run for run in every}
         shown = [by_id[run_id] for run_id in chosen if run_id in by_id] or runs[:1]
-        statuses = {run.id: run.status() for run in {*runs, *shown}}
+        rest = self._context.rest
+        statuses = {run.id: rest.status(run) for run in {*runs, *shown}}
         curves = {
             r.id: self._context.curves.read(r) for r in {*runs, *shown} if r in shown or statuses[r.id].active
         }
@@ -121,7 +124,7 @@ class Monitor:
             "state": status.state,
             "active": status.active,
             "progress": round(status.progress, 4),
-            "detail": _detail(run, status, curves),
+            "detail": _detail(run, status, curves, self._context.rest.accuracy(run)),
             "current": run.id == ids[0],
             "shown": run.id in ids,
             "colour": _colour(ids.index(run.id)) if run.id in ids else None,
@@ -173,21 +176,25 @@ class Monitor:
 
 def build(context: Context, page: Page, tab: gr.Tab) -> gr.Timer:
     """The tab: runs on the left; what the chosen ones do on the right. Returns its clock."""
-    monitor = Monitor(context)
+    monitor, actions = Monitor(context), Actions(context)
     sent = gr.State(Sent)
     timer = gr.Timer(1.0, active=False)
     with gr.Row(elem_classes="monitor-layout", equal_height=False):
         with gr.Column(scale=3, min_width=280, elem_classes="sheet monitor-side"):
             gr.HTML("<h3>Runs</h3>", padding=False)
             runs = widget("runs", "monitor-runs", {"rows": [], "empty": "Reading the runs …"})
+            actions.queue()
         with gr.Column(scale=9, min_width=320):
             with gr.Row(elem_classes="sheet monitor-head", equal_height=False):
                 with gr.Column(scale=8, min_width=260):
                     head = gr.HTML(elem_id="monitor-head", padding=False)
-                with gr.Column(scale=2, min_width=120):
+                    trouble = gr.HTML(elem_id="monitor-message", padding=False)
+                with gr.Column(scale=2, min_width=120, elem_classes="monitor-buttons"):
+                    actions.buttons()
                     stop_button = gr.Button(
                         "Stop", variant="stop", interactive=False, size="md", elem_id="monitor-stop"
                     )
+            actions.more()
             axis = gr.Radio(
                 [("Step", "step"), ("Epoch", "epoch"), ("Time", "minutes")],
                 value="step",
@@ -205,14 +212,15 @@ def build(context: Context, page: Page, tab: gr.Tab) -> gr.Timer:
             with gr.Column(elem_classes="sheet"):
                 gr.HTML("<h3>Log</h3>", padding=False)
                 log = widget("log", "monitor-log", "")
-    outputs = [runs, *charts.values(), head, log, stop_button]
+    outputs = [runs, *charts.values(), head, log, stop_button, *actions.outputs]
 
     def tick(chosen: list[str], axis_now: str, sent_now: Sent) -> list[Any]:
-        return monitor.view(chosen, axis_now if axis_now in AXES else "step", sent_now)  # type: ignore[arg-type]
+        shown = monitor.view(chosen, axis_now if axis_now in AXES else "step", sent_now)  # type: ignore[arg-type]
+        return [*shown, *actions.view(chosen, sent_now)]
 
-    def choose(event: gr.EventData) -> tuple[list[str], dict[str, str]]:
+    def choose(event: gr.EventData) -> tuple[list[str], dict[str, str], str]:
         run_id = _known(context, event.id)
-        return ([run_id], {"run": run_id}) if run_id else (gr.skip(), gr.skip())
+        return ([run_id], {"run": run_id}, "") if run_id else (gr.skip(), gr.skip(), gr.skip())
 
     def overlay(chosen: list[str], event: gr.EventData) -> list[str]:
         run_id = _known(context, event.id)
@@ -222,21 +230,26 @@ def build(context: Context, page: Page, tab: gr.Tab) -> gr.Timer:
         others = [other for other in current if other != run_id]
         return [*others, run_id] if event.shown else others
 
-    def stop_run(chosen: list[str]) -> Any:
+    def stop_run(chosen: list[str]) -> tuple[Any, str]:
         try:
+            if context.scheduler is None:
+                raise RunError(READ_ONLY)
             run = context.store.get(chosen[0]) if chosen else context.store.runs()[0]
             stop(run)
         except (RunError, IndexError) as error:
-            gr.Warning(str(error) or "There is no run to stop.")
+            sentence = "There is no run to stop." if isinstance(error, IndexError) else str(error)
+            return gr.update(interactive=True, value="Stop"), problem(sentence)
+        return gr.skip(), ""  # the next tick tells what became of it
 
     state = [page.chosen, axis, sent]
     timer.tick(tick, state, outputs, **QUIET)
     axis.input(tick, state, outputs, **QUIET)
-    runs.select(choose, None, [page.chosen, page.link], **QUIET).then(tick, state, outputs, **QUIET)
+    runs.select(choose, None, [page.chosen, page.link, trouble], **QUIET).then(tick, state, outputs, **QUIET)
     runs.input(overlay, page.chosen, page.chosen, **QUIET).then(tick, state, outputs, **QUIET)
     stop_button.click(
         lambda: gr.update(interactive=False, value="Stopping …"), None, stop_button, **QUIET
-    ).then(stop_run, page.chosen, None, **QUIET)
+    ).then(stop_run, page.chosen, [stop_button, trouble], **QUIET)
+    actions.connect(page, (tick, state, outputs))
     tab.select(tick, state, outputs, **QUIET)
     return timer
 
@@ -261,7 +274,7 @@ def _steps_per_epoch(config: Config | None, status: Status) -> float:
     return max(1.0, status.total_steps / config.training.epochs) if config else 1.0
 
 
-def _detail(run: RunDirectory, status: Status, curves: Curves | None) -> str:
+def _detail(run: RunDirectory, status: Status, curves: Curves | None, accuracy: float | None) -> str:
     parts = [f"{moment(status.created)}"] if status.created else []
     if status.state == "running":
         parts = [f"{status.progress:.0%}"]
@@ -271,20 +284,24 @@ def _detail(run: RunDirectory, status: Status, curves: Curves | None) -> str:
             parts.append(rate(speed))
     elif status.started and status.ended:
         parts.append(f"took {duration(status.ended - status.started)}")
-    if curves and (accuracy := curves.latest("val/knn_accuracy")) is not None:
+    if accuracy is None and curves:
+        accuracy = curves.latest("val/knn_accuracy")
+    if accuracy is not None:
         parts.append(f"kNN {accuracy:.1%}")
     return " · ".join(parts)
 
 
 def _seconds_left(run: RunDirectory, status: Status, curves: Curves | None) -> float | None:
     """From the pace so far, evaluation and checkpoints included."""
-    if not curves or curves.started is None or status.step < 2 or not status.total_steps:
+    if not curves or not status.total_steps or "train/loss" not in curves.series:
         return None
-    first = next((series.steps[0] for name, series in curves.series.items() if name == "train/loss"), 0)
-    done = status.step - first
-    return (
-        (status.heartbeat - curves.started) / done * (status.total_steps - status.step) if done > 0 else None
-    )
+    steps, times = curves.series["train/loss"].steps, curves.series["train/loss"].times
+    # Since this process began: a pause of a night is no pace.
+    since = bisect_left(times, status.started or 0.0)
+    if len(times) - since < 2 or steps[-1] <= steps[since]:
+        return None
+    pace = (status.heartbeat - times[since]) / (steps[-1] - steps[since])
+    return pace * (status.total_steps - status.step)
 
 
 def _heading(run: RunDirectory, status: Status, curves: Curves) -> str:
@@ -310,18 +327,18 @@ def _heading(run: RunDirectory, status: Status, curves: Curves) -> str:
         f'<p class="activity">{html.escape(status.activity)}</p>' if status.active and status.activity else ""
     )
     error = problem(status.error) if status.error else ""
-    std = curves.latest("representation/std")
-    warning = ""
-    if std is not None and std < COLLAPSED_STD:
-        warning = (
-            f'<p class="warning" id="monitor-collapse">The representation is collapsing: std {std:.2f} '
-            "where 1 is healthy, so all images are mapped to nearly the same point. Check that stop-gradient "
-            "and predictor are on, and try a lower learning rate.</p>"
-        )
+    watch = CollapseWatch()
+    spread = curves.series.get("representation/std", Series())
+    steps, stds = list(spread.steps), list(spread.values)
+    watch.observe({"step": s, "representation/std": v} for s, v in zip(steps, stds, strict=False))
+    warning = (
+        f'<p class="warning" id="monitor-collapse">{html.escape(watch.sentence)}</p>'
+        if watch.sentence
+        else ""
+    )
     return (
         f'<div class="run-title"><h2>{html.escape(run_name(run.id))}</h2>'
         f'<span class="run-state" data-state="{status.state}">{status.state}</span></div>'
-        f""
         f"{bar(status.progress)}"
         f'<p class="facts">{html.escape(" · ".join(facts))}</p>{doing}{error}{warning}'
     )

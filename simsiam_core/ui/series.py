@@ -55,7 +55,12 @@ class Curves:
     def poll(self) -> None:
         """Read what was added since the last time."""
         with self._lock:
-            for line in self._reader.poll():
+            before = self._reader.rewinds
+            lines = self._reader.poll()
+            if self._reader.rewinds != before:  # a resumed run went back: what was read is no longer so
+                self.series.clear()
+                self.version += 1
+            for line in lines:
                 self._add(line)
 
     def _add(self, line: Metric) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 
-from simsiam_core.config import Config, ConfigError
+from simsiam_core.config import Config
 
 _STEMS = {
     "cifar": "3×3, stride 1, no pooling: full resolution, right for 32 px",
@@ -13,16 +13,10 @@ _STEMS = {
 }
 
 
-def summary(config: Config) -> str:
-    """The derived values of a config as an HTML definition list."""
-    from simsiam_core.data import count_train  # brings torch, which the page must not wait for
-
+def summary(config: Config, images: int | None) -> str:
+    """The derived values of a config as an HTML definition list; `images` to train on, if they are known."""
     batch, epochs = config.training.batch_size, config.training.epochs
     rows = [("Learning rate", f"{config.lr:.4g} = {config.optimiser.base_lr:g} × {batch:,} / 256")]
-    try:
-        images = count_train(config.data)
-    except ConfigError:
-        images = None  # said beside the field on Start
     if images:
         steps = images // batch
         rows.append(("Steps", f"{steps:,} an epoch, {steps * epochs:,} in all ({images:,} training images)"))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
 
-from simsiam_core.config import ConfigError, parse, preset, presets
-from simsiam_core.jobs import launch
+from simsiam_core.config import ConfigError, expand, parse, preset, presets, read_sweeps
+from simsiam_core.jobs import enqueue
 from simsiam_core.runs import RunError
+from simsiam_core.ui.actions import READ_ONLY
 from simsiam_core.ui.context import QUIET, Context, Page
 from simsiam_core.ui.estimate import expectation
 from simsiam_core.ui.form import Form, Problems
@@ -21,10 +23,23 @@ from simsiam_core.ui.words import problem
 FIRST_PRESET = "quick"
 
 
-def build(context: Context, page: Page) -> None:
+@dataclass(frozen=True)
+class Fill:
+    """How another tab writes into the form and reads from it.
+
+    `updates(values)` are for the components `outputs`; `values(given)` are the settings that `inputs` hold.
+    """
+
+    outputs: list[Any]
+    updates: Callable[[Mapping[str, Any]], list[Any]]
+    inputs: list[Any]
+    values: Callable[[Sequence[Any]], dict[str, Any]]
+
+
+def build(context: Context, page: Page) -> Fill:
     """The tab: presets, the form, what it means, what the network will see, and Start."""
     first = preset(FIRST_PRESET).values
-    form = Form(first)
+    form, counts = Form(first), context.counts
     with gr.Row(elem_classes="train-layout", equal_height=False):
         with gr.Column(scale=7, min_width=320):
             chosen = widget("presets", "train-presets", _presets(FIRST_PRESET))
@@ -34,6 +49,15 @@ def build(context: Context, page: Page) -> None:
                 gr.HTML("<h3>This run</h3>", padding=False)
                 meaning = gr.HTML(elem_id="train-summary", padding=False)
                 expected = gr.HTML(elem_id="train-estimate", padding=False)
+                with gr.Accordion("Try several values", open=False, elem_id="train-more"):
+                    sweep = gr.Textbox(
+                        show_label=False,
+                        info="One setting a line; every combination becomes a run in the queue.",
+                        placeholder="lr: 0.03, 0.06, 0.12\nseed: 1:3:3",
+                        lines=2,
+                        elem_id="train-sweep",
+                    )
+                    sweep_note = gr.HTML(elem_id="train-sweep-note", padding=False)
                 start = gr.Button("Start training", variant="primary", elem_id="train-start")
                 message = gr.HTML(elem_id="train-message", padding=False)
             with gr.Column(elem_classes="sheet"):
@@ -44,15 +68,23 @@ def build(context: Context, page: Page) -> None:
     draw = gr.State(0)  # which random views are shown
     marks = [*form.inputs, shown, message, meaning]
 
+    def meant(values: Mapping[str, Any]) -> str:
+        config = parse(values)
+        try:
+            images = counts.of(config)
+        except ConfigError:
+            images = None  # said beside the field on Start
+        return summary(config, images)
+
     def follow(shown_now: Problems, *given: Any) -> list[Any]:
         values = form.values(given)
-        problems = form.problems(values)
-        text = gr.skip() if problems else summary(parse(values))
+        problems = form.problems(values, counts.of)
+        text = gr.skip() if problems else meant(values)
         return [*form.marks(values, problems, shown_now), problems, _attention(form, problems), text]
 
     def preview(draw_now: int, *given: Any) -> Iterator[Any]:
         values = form.values(given)
-        if form.problems(values):
+        if form.problems(values, counts.of):
             yield gr.skip()
             return
         config = parse(values)
@@ -63,12 +95,12 @@ def build(context: Context, page: Page) -> None:
 
     def expect(*given: Any) -> Iterator[Any]:
         values = form.values(given)
-        if not form.problems(values):
+        if not form.problems(values, counts.of):
             yield from expectation(context.worker, parse(values))
 
     def draw_other(draw_now: int, *given: Any) -> Iterator[Any]:
         values = form.values(given)
-        if not form.problems(values):  # a click is a wish: the images may be fetched for it
+        if not form.problems(values, counts.of):  # a click is a wish: the images may be fetched for it
             context.seen_data.add(parse(values).data)
         for value in preview(draw_now + 1, *given):
             yield draw_now + 1, value
@@ -79,20 +111,33 @@ def build(context: Context, page: Page) -> None:
             values = preset(name).values
         except ConfigError:
             return [gr.skip()] * (len(marks) + 1)
-        config = parse(values)
-        return [*form.fill(values), {}, "", summary(config), _presets(name)]
+        return fill(values, name)
 
-    def begin(shown_now: Problems, *given: Any) -> list[Any]:
+    def fill(values: Mapping[str, Any], name: str | None = None) -> list[Any]:
+        return [*form.fill(values), {}, "", meant(values), _presets(name)]
+
+    def count(text: str, *given: Any) -> str:
+        try:
+            runs = len(expand(form.values(given), read_sweeps(text.splitlines()))) if text.strip() else 0
+        except ConfigError as error:
+            return problem(str(error).splitlines()[0])
+        return f'<p class="sweep-note">{runs} runs, one after another in the queue.</p>' if runs else ""
+
+    def begin(shown_now: Problems, sweeps: str, *given: Any) -> list[Any]:
         values = form.values(given)
-        problems = form.problems(values)
+        problems = form.problems(values, counts.anew)
         marked = [*form.marks(values, problems, shown_now), problems]
         stay = [gr.skip(), gr.skip(), gr.skip()]
         if problems:
             return [*marked, _attention(form, problems), gr.skip(), *stay]
         try:
-            run = context.store.create(parse(values))
-            launch(run)
-        except RunError as error:
+            if context.scheduler is None:
+                raise RunError(READ_ONLY)
+            wanted = read_sweeps(sweeps.splitlines())
+            configs = expand(values, wanted) if wanted else [parse(values)]
+            run, *_ = enqueue(context.store, configs, "; ".join(str(one) for one in wanted))
+            context.scheduler.wake()
+        except (RunError, ConfigError) as error:
             return [*marked, problem(str(error)), gr.skip(), *stay]
         go = [gr.Tabs(selected="monitor"), [run.id], {"tab": "monitor", "run": run.id}]
         return [*marked, "", gr.skip(), *go]
@@ -105,19 +150,23 @@ def build(context: Context, page: Page) -> None:
         preview, [draw, *form.inputs], views, **QUIET
     ).then(expect, form.inputs, expected, **QUIET)
     again.click(draw_other, [draw, *form.inputs], [draw, views], **QUIET)
+    gr.on(
+        [sweep.input, *typed], count, [sweep, *form.inputs], sweep_note, trigger_mode="always_last", **QUIET
+    )
     start.click(
         begin,
-        [shown, *form.inputs],
+        [shown, sweep, *form.inputs],
         [*marks, page.tabs, page.chosen, page.link],
         api_visibility="private",
         concurrency_limit=None,
         show_progress_on=start,
     )
 
-    page.blocks.load(lambda: summary(parse(first)), None, meaning, **QUIET)
+    page.blocks.load(lambda: meant(first), None, meaning, **QUIET)
     page.blocks.load(preview, [draw, *form.inputs], views, **QUIET).then(
         expect, form.inputs, expected, **QUIET
     )
+    return Fill([*marks, chosen], fill, form.inputs, form.values)
 
 
 def _presets(chosen: str | None) -> dict[str, Any]:

@@ -43,3 +43,8 @@ def problem(text: str) -> str:
 def bar(fraction: float) -> str:
     """A progress bar, 0 to 1, as HTML."""
     return f'<div class="bar"><span style="width:{fraction:.2%}"></span></div>'
+
+
+def progress(fraction: float, text: str) -> str:
+    """What is being done and how far it is, as HTML."""
+    return f'<p class="activity">{html.escape(text)} · {fraction:.0%}</p>{bar(fraction)}'

@@ -6,10 +6,9 @@ from tiny import TINY
 from simsiam_core.bench import training
 
 
-@pytest.mark.parametrize("baseline", [False])
-def test_figures_of_a_tiny_network(monkeypatch: pytest.MonkeyPatch, baseline: bool) -> None:
+def test_figures_of_a_tiny_network(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(training, "TURN_SECONDS", 0.05)
-    figures = training.measure("quick", baseline, rounds=3, changes=TINY)
+    figures = training.measure("quick", rounds=3, changes=TINY)
     phases = [value for name, value in figures.items() if name.endswith("% of a step")]
     assert len(phases) == 6
     assert sum(phases) == pytest.approx(100)

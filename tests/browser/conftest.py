@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -15,7 +16,7 @@ from urllib.parse import urlparse
 
 import psutil
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from simsiam_core.jobs import stop
 from simsiam_core.runs import RunStore
@@ -23,6 +24,7 @@ from simsiam_core.runs import RunStore
 ROOT = Path(__file__).resolve().parents[2]
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
 START_SECONDS = 60
+expect.set_options(timeout=20_000)  # of a busy machine; what is timed says its own limit
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
                 "dashboard.py",
                 "--no-browser",
                 "--port",
-                "7960",
+                str(free_port()),
                 "--runs-dir",
                 str(folder / "runs"),
             ],
@@ -75,6 +77,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         process.terminate()
         psutil.wait_procs([psutil.Process(process.pid)], timeout=10)
         process.kill()
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return probe.getsockname()[1]
 
 
 def _address(process: subprocess.Popen[bytes], log: Path) -> str:

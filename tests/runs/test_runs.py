@@ -37,8 +37,8 @@ def test_runs_are_found_by_id_prefix_and_path(store: RunStore, run: RunDirectory
     other = store.create(Config(name="other"))
     assert store.find(run.id).id == run.id
     assert store.find(str(other.path)).id == other.id
-    differs = next(i for i, (a, b) in enumerate(zip(run.id, other.id, strict=False)) if a != b)
-    assert store.find(run.id[: differs + 1]).id == run.id
+    shared = next(i for i, (a, b) in enumerate(zip(run.id, other.id, strict=False)) if a != b)
+    assert store.find(run.id[: shared + 1]).id == run.id
     with pytest.raises(RunError, match="fits 2 runs"):
         store.find(run.id[:6])
     with pytest.raises(RunError, match="no run 'nothing'"):
@@ -108,14 +108,8 @@ def test_status_cut_at_any_byte_is_read_without_error(run: RunDirectory) -> None
 def test_replacing_leaves_the_old_file_when_writing_fails(tmp_path: Path) -> None:
     target = tmp_path / "x.json"
     target.write_text("old")
-
-    def fail() -> None:
-        with replacing(target) as temporary:
-            temporary.write_text("half")
-            raise ZeroDivisionError
-
-    with pytest.raises(ZeroDivisionError):
-        fail()
+    with pytest.raises(ZeroDivisionError), replacing(target) as temporary:
+        temporary.write_text(f"half{1 // 0}")
     assert target.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["x.json"]
 

@@ -1,0 +1,59 @@
+// A picture of which a square part can be marked by dragging. `props.value` is {src, note}; triggers `select` with
+// `region`: [left, top, side] as shares of the picture, or null for the whole of it (a click).
+const root = element.querySelector(".region");
+const picture = root.appendChild(document.createElement("img"));
+picture.alt = "The query as the network sees it";
+picture.draggable = false;
+const frame = root.appendChild(document.createElement("div"));
+frame.className = "region-frame";
+const note = root.appendChild(document.createElement("div"));
+note.className = "region-note";
+let start = null;
+
+function at(event) {
+  const box = picture.getBoundingClientRect();
+  const share = (v, low, size) => Math.min(1, Math.max(0, (v - low) / size));
+  return [share(event.clientX, box.left, box.width), share(event.clientY, box.top, box.height)];
+}
+
+function square(from, to) {
+  const wanted = Math.max(Math.abs(to[0] - from[0]), Math.abs(to[1] - from[1]));
+  const room = (f, t) => (t >= f ? 1 - f : f);
+  const side = Math.min(wanted, room(from[0], to[0]), room(from[1], to[1]));
+  return [to[0] >= from[0] ? from[0] : from[0] - side, to[1] >= from[1] ? from[1] : from[1] - side, side];
+}
+
+function draw(region) {
+  frame.style.display = region ? "block" : "none";
+  if (!region) return;
+  const size = picture.clientWidth;
+  Object.assign(frame.style, { left: `${region[0] * size}px`, top: `${region[1] * size}px`, width: `${region[2] * size}px`, height: `${region[2] * size}px` });
+}
+
+picture.addEventListener("pointerdown", (event) => {
+  event.preventDefault();
+  picture.setPointerCapture(event.pointerId);
+  start = at(event);
+});
+picture.addEventListener("pointermove", (event) => start && draw(square(start, at(event))));
+picture.addEventListener("pointerup", (event) => {
+  if (!start) return;
+  const region = square(start, at(event));
+  start = null;
+  const chosen = region[2] >= 0.1 ? region : null;
+  draw(chosen);
+  trigger("select", { region: chosen });
+});
+
+function show() {
+  const value = props.value || {};
+  root.classList.toggle("is-empty", !value.src);
+  if (picture.src !== (value.src || "")) {
+    if (value.src) picture.src = value.src;
+    else picture.removeAttribute("src");
+  }
+  note.textContent = value.note || "";
+  draw(value.region);
+}
+watch("value", show);
+show();

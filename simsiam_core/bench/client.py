@@ -1,0 +1,86 @@
+"""A page without a browser: talks to a dashboard as gradio's own front end does."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+
+TIMEOUT = 120.0
+
+
+class CallError(RuntimeError):
+    """The server answered an event with an error; the message is what the page would show."""
+
+
+class PageClient:
+    """One browser tab: a session, the page's config, uploads and events."""
+
+    def __init__(self, address: str) -> None:
+        self._http = httpx.Client(base_url=address.rstrip("/"), timeout=TIMEOUT)
+        self.session = secrets.token_hex(8)
+        self.config: dict[str, Any] = self._http.get("/config").raise_for_status().json()
+        self._api = self.config.get("api_prefix", "/gradio_api")
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def component(self, elem_id: str) -> int:
+        """The number of a component."""
+        return next(c["id"] for c in self.config["components"] if c["props"].get("elem_id") == elem_id)
+
+    def functions(self, component: int, event: str) -> list[dict[str, Any]]:
+        """What an event of a component calls."""
+        return [
+            d for d in self.config["dependencies"] if [component, event] in [list(t) for t in d["targets"]]
+        ]
+
+    def timers(self) -> list[int]:
+        """The clocks of the page."""
+        return [c["id"] for c in self.config["components"] if c["type"] == "timer"]
+
+    def upload(self, name: str, content: bytes, kind: str = "image/png") -> dict[str, Any]:
+        """Upload a file; returns what an event may carry for it."""
+        answer = self._http.post(f"{self._api}/upload", files={"files": (name, content, kind)})
+        answer.raise_for_status()
+        path = answer.json()[0]
+        return {"path": path, "orig_name": name, "meta": {"_type": "gradio.FileData"}}
+
+    def post(self, path: str, **options: Any) -> httpx.Response:
+        """Any request below the API."""
+        return self._http.post(f"{self._api}{path}", **options)
+
+    def get(self, path: str, **options: Any) -> httpx.Response:
+        """Any request."""
+        return self._http.get(path, **options)
+
+    def call(self, function: int, data: list[Any], event: Any = None, trigger: int | None = None) -> Any:
+        """Run an event to its end and return its output. Raises CallError."""
+        body = {
+            "data": data,
+            "fn_index": function,
+            "session_hash": self.session,
+            "event_data": event,
+            "trigger_id": trigger,
+        }
+        joined = self.post("/queue/join", json=body)
+        if joined.status_code >= 400:
+            raise CallError(f"{joined.status_code}: {joined.text[:300]}")
+        wanted = joined.json()["event_id"]
+        for message in self._messages():
+            if message.get("event_id") == wanted and message["msg"] == "process_completed":
+                if not message["success"]:
+                    raise CallError(str(message["output"].get("error")))
+                return message["output"]
+        raise CallError("The stream ended without an answer.")
+
+    def _messages(self) -> Iterator[dict[str, Any]]:
+        query = {"session_hash": self.session}
+        with self._http.stream("GET", f"{self._api}/queue/data", params=query) as stream:
+            for line in stream.iter_lines():
+                if line.startswith("data:"):
+                    yield json.loads(line[5:])

@@ -1,0 +1,70 @@
+"""`evaluate`: kNN report, linear classifier or fine-tuning of a checkpoint."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from typing import Any
+
+from simsiam_core.cli.options import add_json, add_run, chosen_run, print_json
+from simsiam_core.cli.train import announce
+from simsiam_core.config.evaluation import KINDS, parse_evaluation
+from simsiam_core.runs.evaluations import EvaluationDirectory, create_evaluation, find_evaluation
+from simsiam_core.training.wishes import Interrupted
+
+HELP = {
+    "knn": "accuracy over k and T, per class, confusion matrix, baselines",
+    "linear": "a linear classifier on the frozen backbone",
+    "finetune": "the whole network on few labels, and the same from random weights",
+}
+
+
+def add_to(commands: Any) -> None:
+    """Add the command's parsers: one a kind, its flags from the settings."""
+    parser = commands.add_parser("evaluate", help="measure what a checkpoint has learnt", description=__doc__)
+    kinds = parser.add_subparsers(title="kinds", metavar="KIND", required=True)
+    for kind, model in KINDS.items():
+        sub = kinds.add_parser(kind, help=HELP[kind], description=HELP[kind])
+        add_run(sub)
+        add_json(sub)
+        sub.add_argument("--job", metavar="ID", help="an evaluation that exists already, queued by the page")
+        for name, info in model.model_fields.items():
+            if name != "kind":
+                help_text = f"{info.description} (default: {info.default})".replace("%", "%%")
+                sub.add_argument(f"--{name.replace('_', '-')}", default=None, metavar="VALUE", help=help_text)
+        sub.set_defaults(run_command=_evaluate, kind=kind)
+
+
+def _evaluate(arguments: argparse.Namespace) -> int:
+    run = chosen_run(arguments)
+    if arguments.job:
+        job = find_evaluation(run, arguments.job)
+    else:
+        names = KINDS[arguments.kind].model_fields
+        given = {n: v for n in names if (v := getattr(arguments, n, None)) is not None}
+        settings = parse_evaluation({**given, "kind": arguments.kind})
+        run.checkpoint(settings.checkpoint)  # before anything is made
+        job = create_evaluation(run, settings.model_dump(mode="json"))
+    wish = announce(job)
+    try:
+        from simsiam_core.evaluation.worker import evaluate
+    except Interrupted:
+        job.update_status(state=wish.state, ended=time.time(), activity="")
+        return 1
+    code = evaluate(job)
+    result = job.result()
+    if result is None:
+        return code or 1
+    if arguments.json:
+        print_json({name: value for name, value in result.items() if name != "details"})
+    else:
+        _print(job, result)
+    return code
+
+
+def _print(job: EvaluationDirectory, result: dict[str, Any]) -> None:
+    print(f"{job.id}  ({result['seconds']:.1f} s on {result['device']})")
+    for name, value in result["figures"].items():
+        print(f"  {name:<28} {value:.2%}")
+    stamp = ", ".join(f"{name} {value}" for name, value in result["stamp"].items() if value is not None)
+    print(f"  {stamp}")

@@ -1,0 +1,52 @@
+"""`export`: the backbone of a checkpoint, or its features, as a file for other programs."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from simsiam_core.cli.options import add_json, add_run, chosen_run, print_json
+from simsiam_core.config import ConfigError
+
+FORMATS = ("safetensors", "torchscript", "torch", "onnx", "npz", "parquet")
+
+
+def add_to(commands: Any) -> None:
+    """Add the command's parser."""
+    parser = commands.add_parser(
+        "export", help="write a backbone or features for others", description=__doc__
+    )
+    add_run(parser)
+    add_json(parser)
+    parser.add_argument(
+        "--checkpoint", default="last", metavar="NAME", help="'last' (default) or 'epoch=0010'"
+    )
+    parser.add_argument(
+        "--format", required=True, choices=FORMATS, help="weights (the first four) or features (npz, parquet)"
+    )
+    parser.add_argument("--split", default="train", choices=("train", "test"), help="of features")
+    parser.add_argument("--out", required=True, type=Path, metavar="FILE", help="where to write")
+    parser.set_defaults(run_command=_export)
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    run = chosen_run(arguments)
+    checkpoint = run.checkpoint(arguments.checkpoint)
+    from simsiam_core.evaluation.export import FEATURES, export_backbone, export_features
+    from simsiam_core.model import CheckpointError
+
+    try:
+        if arguments.format in FEATURES:
+            count = export_features(run, checkpoint, arguments.split, arguments.format, arguments.out)
+            written, text = [arguments.out], f"{count:,} features of the {arguments.split} images"
+        else:
+            beside = export_backbone(checkpoint, arguments.format, arguments.out)
+            written, text = [arguments.out, beside], "the backbone and what it takes to use it"
+    except CheckpointError as error:
+        raise ConfigError.at("checkpoint", str(error)) from None
+    if arguments.json:
+        print_json({"run": run.id, "checkpoint": checkpoint.name, "files": [str(p) for p in written]})
+    else:
+        print(f"Wrote {text}: {', '.join(map(str, written))}")
+    return 0

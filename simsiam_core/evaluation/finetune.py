@@ -1,0 +1,143 @@
+"""Fine-tuning on few labels: from the checkpoint, and from random weights under the very same budget."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from simsiam_core.config.evaluation import FinetuneEvaluation
+from simsiam_core.data import Augmentation, ImageSet, normalise
+from simsiam_core.evaluation.heads import cosine
+from simsiam_core.evaluation.job import Reporter, Subject
+from simsiam_core.evaluation.linear_augmented import CROP_AND_FLIP
+from simsiam_core.evaluation.splits import share_count, subset
+from simsiam_core.model import build_backbone
+
+STARTS = {"finetune": "from the checkpoint", "scratch": "from random weights"}
+MEASURED_TIMES = 20  # test accuracy is drawn this often; the last value is the one reported, never the best
+IMAGES_AT_ONCE = 256
+
+
+@dataclass
+class Network:
+    """Backbone and linear classifier."""
+
+    backbone: nn.Module
+    head: nn.Linear
+
+    def scores(self, views: Tensor) -> Tensor:
+        """Normalised images [B, 3, S, S] to logits [B, classes]."""
+        return self.head(self.backbone(views))
+
+    def parameters(self) -> list[nn.Parameter]:
+        """All of them: nothing is frozen."""
+        return [*self.backbone.parameters(), *self.head.parameters()]
+
+
+def run_finetune(subject: Subject, settings: FinetuneEvaluation, reporter: Reporter) -> dict[str, Any]:
+    """Train both networks on the same labels in the same order for as many steps, and report both on test."""
+    count = share_count(len(subject.train_labels), settings.labels_share)
+    images = subject.dataset.train.select(subset(subject.train_labels, count, settings.seed))
+    assert images.labels is not None
+    per_class = torch.bincount(images.labels, minlength=len(subject.classes)).tolist()
+    figures: dict[str, float] = {}
+    predicted: list[int] = []
+    for part, name in enumerate(STARTS):
+        network = _network(subject, name, settings.seed)
+        found = _fit(subject, network, images, settings, reporter, name, part)
+        figures[f"{name}/accuracy"] = int((found == subject.test_labels).sum()) / len(found)
+        if name == "finetune":
+            predicted = found.tolist()
+    figures["finetune/gain"] = figures["finetune/accuracy"] - figures["scratch/accuracy"]
+    batch = min(settings.batch_size, len(images))
+    return {
+        "figures": figures,
+        "stamp": {
+            "labels": len(images),
+            "labels_share": settings.labels_share,
+            "epochs": settings.epochs,
+            "steps": settings.epochs * (len(images) // batch),
+            "batch_size": batch,
+            "lr": settings.lr,
+            "weight_decay": settings.weight_decay,
+            "seed": settings.seed,
+        },
+        "details": {
+            "labels_per_class": dict(zip(subject.classes, per_class, strict=True)),
+            "classes": subject.classes,
+            "predicted": predicted,
+        },
+    }
+
+
+def _network(subject: Subject, name: str, seed: int) -> Network:
+    torch.manual_seed(seed)  # the same classifier for both; the random backbone comes after it
+    head = nn.Linear(subject.encoder.dim, len(subject.classes))
+    if name == "finetune":
+        backbone = copy.deepcopy(subject.encoder.backbone).requires_grad_(True)
+    else:
+        backbone = build_backbone(subject.run.config().model)
+    return Network(backbone.to(subject.device), head.to(subject.device))
+
+
+def _fit(
+    subject: Subject,
+    network: Network,
+    images: ImageSet,
+    settings: FinetuneEvaluation,
+    reporter: Reporter,
+    name: str,
+    part: int,
+) -> Tensor:
+    """SGD with momentum, random crops and flips; returns the class found for every test image, int64 [Q]."""
+    device, encoder = torch.device(subject.device), subject.encoder
+    assert images.labels is not None
+    pixels, labels = images.images.to(device), images.labels.to(device)
+    size = subject.run.config().data.image_size
+    augmentation = Augmentation(CROP_AND_FLIP, size, encoder.mean, encoder.std)
+    batch = min(settings.batch_size, len(images))
+    steps, total = len(images) // batch, settings.epochs * (len(images) // batch)
+    optimiser = torch.optim.SGD(
+        network.parameters(), lr=settings.lr, momentum=0.9, weight_decay=settings.weight_decay
+    )
+    shuffle, draws = (torch.Generator(d).manual_seed(settings.seed) for d in ("cpu", device))
+    every = max(1, settings.epochs // MEASURED_TIMES)
+    for epoch in range(settings.epochs):
+        order = torch.randperm(len(images), generator=shuffle).to(device)
+        network.backbone.train()
+        for index in range(steps):
+            step = epoch * steps + index
+            rows = order[index * batch : (index + 1) * batch]
+            (views,) = augmentation.views(pixels[rows], draws, count=1)
+            for group in optimiser.param_groups:
+                group["lr"] = settings.lr * cosine(step, total)
+            loss = F.cross_entropy(network.scores(views), labels[rows])
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            reporter.set(activity=f"Training {STARTS[name]}: epoch {epoch + 1} of {settings.epochs}")
+        metrics = {f"{name}/loss": float(loss.detach())}
+        if (epoch + 1) % every == 0 or epoch + 1 == settings.epochs:
+            found = _predict(subject, network)
+            metrics[f"{name}/accuracy"] = int((found == subject.test_labels).sum()) / len(found)
+        text = f"Training {STARTS[name]}: epoch {epoch + 1} of {settings.epochs}"
+        reporter.curve(
+            part * settings.epochs + epoch + 1, len(STARTS) * settings.epochs, epoch + 1, text, metrics
+        )
+    return found
+
+
+@torch.no_grad()
+def _predict(subject: Subject, network: Network) -> Tensor:
+    network.backbone.eval()
+    assert subject.dataset.test is not None
+    found = []
+    for chunk in subject.dataset.test.images.split(IMAGES_AT_ONCE):
+        inputs = normalise(chunk.to(subject.device), subject.encoder.mean, subject.encoder.std)
+        found.append(network.scores(inputs).argmax(dim=1).cpu())
+    return torch.cat(found)

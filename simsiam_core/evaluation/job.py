@@ -1,0 +1,121 @@
+"""What every evaluation has: its run's checkpoint and images, a place to report to, and a stamped result."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from typing import Any
+
+import torch
+
+from simsiam_core.config import ConfigError
+from simsiam_core.data import Dataset, load
+from simsiam_core.evaluation.splits import labelled
+from simsiam_core.features.bank import FeatureBank, load_bank
+from simsiam_core.features.encode import best_device
+from simsiam_core.model import Encoder, fingerprint, load_encoder
+from simsiam_core.runs import Checkpoint, MetricsWriter, RunDirectory
+from simsiam_core.runs.evaluations import EvaluationDirectory
+
+BEAT_SECONDS = 0.5
+
+
+class Reporter:
+    """Status, progress and curves of one evaluation, on disk for whoever looks."""
+
+    def __init__(self, job: EvaluationDirectory) -> None:
+        self._job = job
+        self._status = job.status()
+        self._written = 0.0
+        self._writer = MetricsWriter(job.metrics_path)
+
+    def set(self, *, force: bool = False, **changes: Any) -> None:
+        """Take in changes of the status; write them twice a second, or at once with `force`."""
+        self._status = self._status.model_copy(update={**changes, "heartbeat": time.time()})
+        if force or time.monotonic() - self._written >= BEAT_SECONDS:
+            self._job.write_status(self._status)
+            self._written = time.monotonic()
+
+    def progress(self, fraction: float, text: str) -> None:
+        """A `Progress` callback for what comes before the first epoch."""
+        self.set(activity=f"{text}, {fraction:.0%}")
+
+    def epoch(self, done: int, total: int, text: str, metrics: Mapping[str, float]) -> None:
+        """One more point of the curves, of work that goes through its epochs once."""
+        self.curve(done, total, done, text, metrics)
+
+    def curve(self, done: int, total: int, epoch: int, text: str, metrics: Mapping[str, float]) -> None:
+        """One more point at `epoch`; `done` of `total` is how far the whole job is."""
+        self._writer.write([{"step": epoch, "epoch": epoch, "time": time.time(), **metrics}])
+        self.set(activity=text, step=done, total_steps=total, epoch=epoch)
+
+    def close(self, **changes: Any) -> None:
+        """The last word."""
+        self._writer.close()
+        self.set(force=True, activity="", ended=time.time(), **changes)
+
+
+@dataclass
+class Subject:
+    """What is evaluated: the checkpoint, its encoder, and the images of its run with their labels."""
+
+    run: RunDirectory
+    checkpoint: Checkpoint
+    encoder: Encoder
+    dataset: Dataset
+    train_labels: torch.Tensor
+    test_labels: torch.Tensor
+    classes: tuple[str, ...]
+    device: str = field(default_factory=best_device)
+
+    @classmethod
+    def load(cls, run: RunDirectory, checkpoint: str, report: Reporter) -> Subject:
+        """Raises RunError, CheckpointError or ConfigError, one sentence each."""
+        found = run.checkpoint(checkpoint)
+        encoder = load_encoder(found.path)
+        if encoder.config.model != run.config().model:
+            theirs, ours = encoder.config.model, run.config().model
+            raise ConfigError.at(
+                "checkpoint",
+                f"Checkpoint {found.name} holds another network ({theirs.backbone}, {theirs.stem}, width "
+                f"{theirs.width}) than its run's config ({ours.backbone}, {ours.stem}, width {ours.width}).",
+            )
+        dataset = load(run.config().data, report.progress)
+        train, test, classes = labelled(dataset)
+        return cls(run, found, encoder, dataset, train, test, classes)
+
+    def bank(self, split: str, report: Reporter) -> FeatureBank:
+        """A split as the checkpoint encodes it, from the run's cache or encoded now."""
+        return load_bank(
+            self.run,
+            self.checkpoint,
+            split,
+            report.progress,
+            dataset=self.dataset,
+            encoder=self.encoder,
+            device=self.device,
+        )
+
+    def stamp(self) -> dict[str, Any]:
+        """Where a figure comes from: everything that two figures must share to be compared."""
+        test = self.dataset.test
+        return {
+            "layer": "backbone",
+            "dim": self.encoder.dim,
+            "train_images": len(self.dataset.train),
+            "test_images": len(test) if test else 0,
+            "reported_on": "test",
+            "data": self.run.config().data.source,
+            "data_fingerprint": self.dataset.fingerprint,
+            "checkpoint_epoch": self.encoder.epoch,
+            "checkpoint_step": self.encoder.step,
+            "checkpoint_fingerprint": fingerprint(self.checkpoint.path),
+            "pretraining_seed": self.run.config().training.seed,
+        }
+
+
+def versions() -> dict[str, str]:
+    """Of the packages that decide a figure."""
+    return {name: version(name) for name in ("torch", "torchvision", "numpy")}

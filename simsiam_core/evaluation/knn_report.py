@@ -1,0 +1,125 @@
+"""kNN report: accuracy over k and T, per class, confusion matrix, and the baselines it has to beat."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from simsiam_core.config.evaluation import KnnEvaluation
+from simsiam_core.evaluation.job import Reporter, Subject
+from simsiam_core.features.knn import knn_accuracy, raw_pixel_features
+from simsiam_core.features.neighbours import QUERIES_AT_ONCE, search, vote
+
+KS = (1, 5, 20, 50, 100, 200)
+TEMPERATURES = (0.07, 0.1, 0.2, 0.5)
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Accuracies [k][T] for every k and temperature, and at the reported pair the class found for each query."""
+
+    ks: tuple[int, ...]
+    temperatures: tuple[float, ...]
+    accuracy: list[list[float]]
+    predicted: Tensor  # int64 [Q], under the reported k and T
+
+
+@torch.no_grad()
+def grid(
+    bank: Tensor,
+    bank_labels: Tensor,
+    queries: Tensor,
+    query_labels: Tensor,
+    ks: Sequence[int],
+    temperatures: Sequence[float],
+    reported: tuple[int, float],
+) -> Grid:
+    """Every k and temperature from one search: the nearest max(ks) hold the nearest k of each.
+
+    Tensors as in `knn_accuracy`. `reported` is the pair whose predictions are kept.
+    """
+    ks = tuple(sorted({min(k, len(bank)) for k in (*ks, reported[0])}))
+    temperatures = tuple(sorted({*temperatures, reported[1]}))
+    kept_k, kept_t = min(reported[0], len(bank)), reported[1]
+    classes = int(torch.maximum(bank_labels.max(), query_labels.max())) + 1
+    right = torch.zeros(len(ks), len(temperatures), dtype=torch.int64)
+    predicted = []
+    for start in range(0, len(queries), QUERIES_AT_ONCE):
+        truth = query_labels[start : start + QUERIES_AT_ONCE]
+        similarities, rows = search(queries[start : start + QUERIES_AT_ONCE], bank, ks[-1])
+        labels = bank_labels[rows]
+        for i, k in enumerate(ks):
+            for j, temperature in enumerate(temperatures):
+                found = vote(similarities[:, :k], labels[:, :k], classes, temperature).argmax(dim=1)
+                right[i, j] += int((found == truth).sum())
+                if (k, temperature) == (kept_k, kept_t):
+                    predicted.append(found.cpu())
+    return Grid(ks, temperatures, (right.double() / len(queries)).tolist(), torch.cat(predicted))
+
+
+@torch.no_grad()
+def centroid_accuracy(bank: Tensor, bank_labels: Tensor, queries: Tensor, query_labels: Tensor) -> float:
+    """Nearest class mean by cosine: what remains if a class were a single point."""
+    classes = int(bank_labels.max()) + 1
+    sums = bank.new_zeros(classes, bank.shape[1]).index_add_(0, bank_labels, bank)
+    found = (queries @ F.normalize(sums, dim=1).T).argmax(dim=1)
+    return int((found == query_labels).sum()) / len(queries)
+
+
+def confusion(truth: Tensor, predicted: Tensor, classes: int) -> Tensor:
+    """Counts [true class, found class]."""
+    return torch.bincount(truth * classes + predicted, minlength=classes**2).view(classes, classes)
+
+
+def report(subject: Subject, settings: KnnEvaluation, reporter: Reporter) -> dict[str, Any]:
+    """The whole report of one checkpoint; k and T of the headline figure are those of the run's config."""
+    knn = subject.run.config().knn
+    bank, queries = subject.bank("train", reporter), subject.bank("test", reporter)
+    assert bank.labels is not None and queries.labels is not None
+    reporter.set(force=True, activity="Searching neighbours")
+    found = grid(
+        bank.features,
+        bank.labels,
+        queries.features,
+        queries.labels,
+        KS,
+        TEMPERATURES,
+        (knn.k, knn.temperature),
+    )
+    reporter.set(force=True, activity="Measuring the baselines")
+    pixels = [
+        raw_pixel_features(s.images, subject.dataset.mean, subject.dataset.std) for s in _splits(subject)
+    ]
+    raw = knn_accuracy(pixels[0], bank.labels, pixels[1], queries.labels, knn.k, knn.temperature)
+    counts = confusion(queries.labels, found.predicted, len(subject.classes))
+    accuracy = int(counts.diagonal().sum()) / len(queries)
+    present = counts.sum(dim=1)
+    return {
+        "figures": {
+            "knn/accuracy": accuracy,
+            "knn/centroid_accuracy": centroid_accuracy(
+                bank.features, bank.labels, queries.features, queries.labels
+            ),
+            "knn/raw_pixels_accuracy": raw,
+        },
+        "stamp": {"k": min(knn.k, len(bank)), "temperature": knn.temperature, "bank": "train", "seed": None},
+        "details": {
+            "ks": found.ks,
+            "temperatures": found.temperatures,
+            "grid": found.accuracy,
+            "classes": subject.classes,
+            "per_class": (counts.diagonal() / present.clamp(min=1)).tolist(),
+            "confusion": counts.tolist(),
+            "predicted": found.predicted.tolist(),
+        },
+    }
+
+
+def _splits(subject: Subject) -> tuple[Any, Any]:
+    assert subject.dataset.test is not None
+    return subject.dataset.train, subject.dataset.test

@@ -1,0 +1,84 @@
+"""Linear classifier by the published protocol: frozen backbone, random crops and flips, SGD, cosine."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from simsiam_core.config import AugmentationConfig
+from simsiam_core.config.evaluation import LinearEvaluation
+from simsiam_core.data import Augmentation, ImageSet, normalise
+from simsiam_core.evaluation.heads import Heads, Setting, Standardise, best, cosine
+from simsiam_core.evaluation.job import Reporter, Subject
+from simsiam_core.evaluation.linear_cached import Fit, linear_result
+from simsiam_core.evaluation.splits import validation_split
+
+# No weight decay; which learning rate is right differs by 100× between recipes, so one pass tries them all.
+SWEEP = tuple(Setting(lr, 0.0) for lr in (0.003, 0.01, 0.03, 0.1))
+IMAGES_AT_ONCE = 256
+
+# torchvision's RandomResizedCrop and flip, as for supervised training.
+CROP_AND_FLIP = AugmentationConfig(
+    crop_scale_min=0.2, jitter_probability=0, grey_probability=0, blur_probability=0
+)
+
+
+@torch.no_grad()
+def run_augmented(subject: Subject, settings: LinearEvaluation, reporter: Reporter) -> dict[str, Any]:
+    """Fit on augmented training images, choose the learning rate on the validation ones, report on test.
+
+    SimSiam section 4 and appendix D: SGD without weight decay, cosine, 100 epochs. The classifier stands on
+    standardised features instead of plain ones, which changes its learning rate and nothing else.
+    """
+    device = torch.device(subject.device)
+    fitted, kept = validation_split(subject.train_labels, settings.validation_share, settings.seed)
+    images, outside = subject.dataset.train.select(fitted), subject.dataset.train.select(kept)
+    assert subject.dataset.test is not None
+    backbone = subject.encoder.backbone.to(device).eval()
+    standardise = Standardise(_features(subject, images))
+    validation = standardise(_features(subject, outside)), subject.train_labels[kept].to(device)
+    test = standardise(_features(subject, subject.dataset.test)), subject.test_labels.to(device)
+    heads = Heads(subject.encoder.dim, len(subject.classes), SWEEP, device)
+    assert images.labels is not None
+    pixels, labels = images.images.to(device), images.labels.to(device)
+    batch = min(settings.batch_size, len(images))
+    steps = len(images) // batch
+    size, mean, std = subject.run.config().data.image_size, subject.encoder.mean, subject.encoder.std
+    augmentation = Augmentation(CROP_AND_FLIP, size, mean, std)
+    shuffle, draws = (torch.Generator(d).manual_seed(settings.seed) for d in ("cpu", device))
+    accuracies: list[float] = []
+    for epoch in range(settings.epochs):
+        losses = torch.zeros(0)
+        order = torch.randperm(len(images), generator=shuffle).to(device)
+        for step in range(steps):
+            rows = order[step * batch : (step + 1) * batch]
+            (views,) = augmentation.views(pixels[rows], draws, count=1)
+            factor = cosine(epoch * steps + step, settings.epochs * steps)
+            losses = heads.step(standardise(backbone(views).float()), labels[rows], factor)
+            reporter.set(activity=f"Epoch {epoch + 1} of {settings.epochs}")
+        accuracies = heads.accuracies(*validation)
+        leader = best(accuracies)
+        text = f"Epoch {epoch + 1} of {settings.epochs}: {SWEEP[leader]} leads with {accuracies[leader]:.1%}"
+        curves = {f"validation/{s}": a for s, a in zip(SWEEP, accuracies, strict=True)}
+        curves |= {"linear/validation_accuracy": accuracies[leader], "linear/loss": losses[leader].item()}
+        reporter.epoch(epoch + 1, settings.epochs, text, curves)
+    index = best(accuracies)
+    predicted = heads.scores(test[0])[:, index].argmax(dim=1)
+    fit = Fit(
+        SWEEP[index],
+        accuracies[index],
+        int((predicted == test[1]).sum()) / len(predicted),
+        {str(s): a for s, a in zip(SWEEP, accuracies, strict=True)},
+        predicted.cpu(),
+    )
+    return linear_result(fit, settings, subject)
+
+
+def _features(subject: Subject, images: ImageSet) -> torch.Tensor:
+    """Backbone outputs [N, d] of the plain images, on the subject's device, not normalised."""
+    encoder, found = subject.encoder, []
+    for chunk in images.images.split(IMAGES_AT_ONCE):
+        inputs = normalise(chunk.to(subject.device), encoder.mean, encoder.std)
+        found.append(encoder.backbone(inputs).float())
+    return torch.cat(found)

@@ -1,0 +1,138 @@
+"""Linear classifier on cached features: the whole sweep of learning rate and weight decay at once."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from simsiam_core.config.evaluation import LinearEvaluation
+from simsiam_core.evaluation.heads import Heads, Setting, Standardise, best, cosine
+from simsiam_core.evaluation.job import Reporter, Subject
+from simsiam_core.evaluation.splits import validation_split
+
+SWEEP = tuple(Setting(lr, decay) for lr, decay in itertools.product((0.01, 0.1, 0.3, 1.0), (0.0, 1e-4, 1e-3)))
+# Called after each epoch with: epochs done, losses and validation accuracies by setting.
+Watch = Callable[[int, list[float], list[float]], None]
+
+
+@dataclass(frozen=True)
+class Fit:
+    """The setting chosen on the validation images, and what its classifier reaches."""
+
+    chosen: Setting
+    validation_accuracy: float
+    test_accuracy: float  # of a classifier fitted anew on all training images
+    validation_by_setting: dict[str, float]
+    predicted: Tensor  # int64 [Q]
+
+
+@torch.no_grad()
+def sweep(
+    train: tuple[Tensor, Tensor],
+    test: tuple[Tensor, Tensor],
+    *,
+    epochs: int,
+    batch_size: int,
+    validation_share: float,
+    seed: int,
+    settings: tuple[Setting, ...] = SWEEP,
+    watch: Watch | None = None,
+) -> Fit:
+    """Choose on a validation split, fit the chosen setting on all training features, report on test.
+
+    `train` and `test` are features float32 [N, d] and labels int64 [N] on one device. The test features are
+    looked at once, by the one classifier that was chosen.
+    """
+    features, labels = train
+    classes = int(torch.maximum(labels.max(), test[1].max())) + 1
+    fitted, kept = validation_split(labels.cpu(), validation_share, seed)
+    fitted, kept = fitted.to(labels.device), kept.to(labels.device)
+    standardise = Standardise(features[fitted])
+    inside, outside = standardise(features[fitted]), standardise(features[kept])
+    heads = Heads(features.shape[1], classes, settings, features.device)
+    accuracies: list[float] = []
+    for epoch in range(epochs):
+        losses = _epoch(heads, inside, labels[fitted], epoch, epochs, batch_size, seed)
+        if watch or epoch == epochs - 1:
+            accuracies = heads.accuracies(outside, labels[kept])
+        if watch:
+            watch(epoch + 1, losses, accuracies)
+    index = best(accuracies)
+    standardise = Standardise(features)
+    everything = standardise(features)
+    final = Heads(features.shape[1], classes, settings[index : index + 1], features.device)
+    for epoch in range(epochs):
+        _epoch(final, everything, labels, epoch, epochs, batch_size, seed)
+    predicted = final.scores(standardise(test[0]))[:, 0].argmax(dim=1)
+    accuracy = int((predicted == test[1]).sum()) / len(predicted)
+    by_setting = {str(s): a for s, a in zip(settings, accuracies, strict=True)}
+    return Fit(settings[index], accuracies[index], accuracy, by_setting, predicted.cpu())
+
+
+def _epoch(
+    heads: Heads, features: Tensor, labels: Tensor, epoch: int, epochs: int, batch_size: int, seed: int
+) -> list[float]:
+    """One pass in an order of its own; the learning rate follows half a cosine step by step."""
+    generator = torch.Generator().manual_seed(seed * 100_003 + epoch)
+    order = torch.randperm(len(features), generator=generator).to(features.device)
+    starts = range(0, len(order), batch_size)
+    losses = torch.zeros(0)
+    for index, start in enumerate(starts):
+        rows = order[start : start + batch_size]
+        losses = heads.step(
+            features[rows], labels[rows], cosine(epoch * len(starts) + index, epochs * len(starts))
+        )
+    return losses.tolist()
+
+
+def run_cached(subject: Subject, settings: LinearEvaluation, reporter: Reporter) -> dict[str, Any]:
+    """The sweep on the features of one checkpoint, with curves of the best setting and of every one."""
+    bank, queries = subject.bank("train", reporter), subject.bank("test", reporter)
+    assert bank.labels is not None and queries.labels is not None
+
+    def watch(done: int, losses: list[float], accuracies: list[float]) -> None:
+        leader = best(accuracies)
+        text = f"Epoch {done} of {settings.epochs}: {SWEEP[leader]} leads with {accuracies[leader]:.1%}"
+        curves = {f"validation/{s}": a for s, a in zip(SWEEP, accuracies, strict=True)}
+        curves |= {"linear/validation_accuracy": accuracies[leader], "linear/loss": losses[leader]}
+        reporter.epoch(done, settings.epochs, text, curves)
+
+    device = subject.device
+    fit = sweep(
+        (torch.as_tensor(bank.features).to(device), bank.labels.to(device)),
+        (torch.as_tensor(queries.features).to(device), queries.labels.to(device)),
+        epochs=settings.epochs,
+        batch_size=max(settings.batch_size, len(bank) // 100),  # matrices that fill the cores
+        validation_share=settings.validation_share,
+        seed=settings.seed,
+        watch=watch,
+    )
+    return linear_result(fit, settings, subject)
+
+
+def linear_result(fit: Fit, settings: LinearEvaluation, subject: Subject) -> dict[str, Any]:
+    """The result as both protocols write it."""
+    return {
+        "figures": {
+            "linear/accuracy": fit.test_accuracy,
+            "linear/validation_accuracy": fit.validation_accuracy,
+        },
+        "stamp": {
+            "protocol": settings.protocol,
+            "epochs": settings.epochs,
+            "seed": settings.seed,
+            "validation_share": settings.validation_share,
+            "chosen_lr": fit.chosen.lr,
+            "chosen_weight_decay": fit.chosen.weight_decay,
+        },
+        "details": {
+            "validation_by_setting": fit.validation_by_setting,
+            "classes": subject.classes,
+            "predicted": fit.predicted.tolist(),
+        },
+    }

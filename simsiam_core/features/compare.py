@@ -1,0 +1,110 @@
+"""The same question put to several checkpoints: what stayed, what came, what left, and who moved most."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from simsiam_core.config import ConfigError
+from simsiam_core.features import inspection
+from simsiam_core.features.inspection import Answer, Picture, Region
+from simsiam_core.runs import RunDirectory
+
+if TYPE_CHECKING:
+    from simsiam_core.data import Progress
+
+Network = tuple[Path, str]  # a run's folder and the name of one of its checkpoints
+
+
+@dataclass(frozen=True)
+class Change:
+    """One picture's rank, from 1, among the neighbours before and after; None where it is not one of them."""
+
+    id: str
+    before: int | None
+    after: int | None
+
+
+@dataclass(frozen=True)
+class Mover:
+    """A picture, the share of its neighbours that both networks give it, and those they do not share."""
+
+    picture: Picture
+    kept: float
+    left: tuple[Picture, ...]
+    came: tuple[Picture, ...]
+
+
+def ask_all(
+    networks: Sequence[Network],
+    split: str,
+    query: bytes | str,
+    k: int,
+    temperature: float,
+    region: Region | None = None,
+    hide_same: bool = False,
+    progress: Progress | None = None,
+) -> tuple[Answer, ...]:
+    """The answer of each network to the same question."""
+    answers = []
+    for index, (run_path, checkpoint) in enumerate(networks):
+
+        def report(fraction: float, text: str, index: int = index, name: str = checkpoint) -> None:
+            if progress is not None:
+                progress((index + fraction) / len(networks), f"{name}: {text}")
+
+        answers.append(
+            inspection.neighbours(
+                run_path, checkpoint, split, query, k, temperature, region, hide_same, progress=report
+            )
+        )
+    return tuple(answers)
+
+
+def changes(before: Sequence[str], after: Sequence[str]) -> tuple[Change, ...]:
+    """Every id of either list with its ranks: those of `after` in their order, then those that left."""
+    rank_before = {picture_id: rank for rank, picture_id in enumerate(before, start=1)}
+    rank_after = {picture_id: rank for rank, picture_id in enumerate(after, start=1)}
+    gone = [picture_id for picture_id in before if picture_id not in rank_after]
+    return tuple(Change(i, rank_before.get(i), rank_after.get(i)) for i in [*after, *gone])
+
+
+def movers(
+    first: Network,
+    second: Network,
+    split: str,
+    size: int,
+    k: int = 15,
+    limit: int = 60,
+    progress: Progress | None = None,
+) -> tuple[Mover, ...]:
+    """The pictures whose neighbours two networks agree on least, the least first.
+
+    Neighbours are compared and not places: a map may be turned and torn without a single neighbour changing.
+    Raises ConfigError where the two have not learnt from the same pictures.
+    """
+    import torch
+
+    from simsiam_core.features import loaded, sample
+
+    samples = [
+        sample.sampled(RunDirectory(path), name, split, size, progress) for path, name in (first, second)
+    ]
+    if samples[0].ids != samples[1].ids:
+        raise ConfigError.at(
+            "second", "The two runs do not have the same pictures, so none of them has moved."
+        )
+    one, two = (points.neighbours(k, progress)[1] for points in samples)
+    shared = (one[:, :, None] == two[:, None, :]).any(dim=2)
+    kept = shared.float().mean(dim=1)
+    images = loaded.split(RunDirectory(first[0]).config().data, split)
+    rows = samples[0].rows
+    found = []
+    for i in kept.argsort(stable=True)[:limit].tolist():
+        left = one[i][~shared[i]][:3].tolist()
+        came = two[i][~torch.isin(two[i], one[i])][:3].tolist()
+        pick = [tuple(inspection.picture(images, int(rows[j])) for j in part) for part in (left, came)]
+        found.append(Mover(inspection.picture(images, int(rows[i])), float(kept[i]), pick[0], pick[1]))
+    return tuple(found)

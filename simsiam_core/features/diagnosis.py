@@ -1,0 +1,248 @@
+"""What may be wrong with the data, as a checkpoint sees it: duplicates, outliers and suspicious labels.
+
+Each finding carries its evidence. All of them are read off one table of neighbours, so that another
+threshold costs nothing. Plain data in, plain data out, like `inspection`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from simsiam_core.config import ConfigError
+from simsiam_core.features.inspection import Picture
+from simsiam_core.runs import RunDirectory
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from simsiam_core.data import ImageSet, Progress
+    from simsiam_core.features.sample import Sample
+
+EVERYTHING = 200_000  # pictures; a sample as large as any data set that is checked
+PAIRS_OF_EACH = 5  # nearest neighbours of a picture looked at as possible duplicates
+EVIDENCE = 4  # neighbours shown with an outlier or a suspicious label
+CANDIDATES = 100_000  # pairs most alike to the network, whose pixels are then compared
+AT_ONCE = 4096  # pairs whose pixels are in memory together
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """What counts as a finding. Raises ConfigError at `diagnose.<name>` for a value out of range."""
+
+    duplicate: float = 0.95  # least agreement of two pictures
+    outlier: float = 0.0  # least distance (1 − similarity) to the k-th neighbour
+    label: float = 0.5  # least share of the vote for a class that is not the label
+    k: int = 10
+    temperature: float = 0.1
+
+    def __post_init__(self) -> None:
+        for name, high in (("duplicate", 1), ("outlier", 2), ("label", 1), ("temperature", 10)):
+            if not 0 <= getattr(self, name) <= high or (name == "temperature" and self.temperature == 0):
+                sentence = f"{name.capitalize()} is {getattr(self, name):g}; it must be from 0 to {high}."
+                raise ConfigError.at(f"diagnose.{name}", sentence)
+        if not 1 <= self.k <= 200:
+            raise ConfigError.at("diagnose.k", f"K is {self.k}; it must be from 1 to 200.")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One picture and why it is here: `score` ranks it, `evidence` are other pictures, `note` says it in words."""
+
+    picture: Picture
+    score: float
+    note: str
+    evidence: tuple[Picture, ...]
+    suggested: str | None = None  # the label the vote chose, of a suspicious label
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """Findings of each kind, the worst first, cut to the limit; `found` counts them uncut."""
+
+    duplicates: tuple[Finding, ...]
+    outliers: tuple[Finding, ...]
+    labels: tuple[Finding, ...]
+    found: dict[str, int]
+    checked: int
+
+
+def diagnose(
+    run_path: Path,
+    checkpoint: str,
+    split: str = "train",
+    thresholds: Thresholds = Thresholds(),
+    limit: int = 200,
+    with_pictures: int | None = None,
+    progress: Progress | None = None,
+) -> Diagnosis:
+    """Check a split; duplicates are also sought between it and the other split, if there is one.
+
+    Only the first `with_pictures` findings of each kind carry pixels: a list to be saved does without.
+    """
+    from simsiam_core.features import loaded, sample
+
+    run = RunDirectory(run_path)
+    points = sample.sampled(run, checkpoint, split, EVERYTHING, progress)
+    images = loaded.split(run.config().data, split)
+    similarities, rows = points.neighbours(max(thresholds.k, PAIRS_OF_EACH), progress)
+    duplicates = _duplicates(points, images, similarities, rows)
+    if (other := {"train": "test", "test": "train"}.get(split)) is not None:
+        with_other = _across(run, checkpoint, points, images, other, progress)
+        duplicates = sorted([*duplicates, *with_other], key=lambda pair: -pair[0])
+    pairs = [pair for pair in duplicates if pair[0] >= thresholds.duplicate]
+    near, alike = rows[:, : thresholds.k], similarities[:, : thresholds.k]
+    far = 1 - alike[:, -1]
+    odd = [i for i in far.argsort(descending=True).tolist() if far[i] >= thresholds.outlier]
+    suspects = _suspects(points, alike, near, thresholds)
+
+    shown = limit if with_pictures is None else with_pictures
+
+    def evidence(rank: int, row: int) -> tuple[Picture, ...]:
+        return tuple(_picture(images, other, rank < shown) for other in rows[row, :EVIDENCE].tolist())
+
+    return Diagnosis(
+        tuple(
+            Finding(_picture(images, i, rank < shown), score, note, (_picture(where, j, rank < shown),))
+            for rank, (score, i, where, j, note) in enumerate(pairs[:limit])
+        ),
+        tuple(
+            Finding(
+                _picture(images, i, rank < shown),
+                float(far[i]),
+                f"its neighbour number {near.shape[1]} is {float(far[i]):.3f} away",
+                evidence(rank, i),
+            )
+            for rank, i in enumerate(odd[:limit])
+        ),
+        tuple(
+            Finding(
+                _picture(images, i, rank < shown),
+                share,
+                f"{share:.0%} of the vote for {name}",
+                evidence(rank, i),
+                name,
+            )
+            for rank, (share, i, name) in enumerate(suspects[:limit])
+        ),
+        {"duplicates": len(pairs), "outliers": len(odd), "labels": len(suspects)},
+        len(points),
+    )
+
+
+Pair = tuple[float, int, "ImageSet", int, str]  # agreement, row, the other's images and row, in words
+
+
+def _duplicates(points: Sample, images: ImageSet, similarities: Tensor, rows: Tensor) -> list[Pair]:
+    """Pairs within a split, each once, by falling agreement."""
+    import torch
+
+    k = min(PAIRS_OF_EACH, rows.shape[1])
+    first = torch.arange(len(points))[:, None].expand(-1, k).reshape(-1)
+    second, alike = rows[:, :k].reshape(-1), similarities[:, :k].reshape(-1)
+    low, high = torch.minimum(first, second), torch.maximum(first, second)
+    _, once = _first_of_each(low * len(points) + high)
+    return _ranked(images, low[once], images, high[once], alike[once])
+
+
+def _across(
+    run: RunDirectory,
+    checkpoint: str,
+    points: Sample,
+    images: ImageSet,
+    other: str,
+    progress: Progress | None,
+) -> list[Pair]:
+    """Pairs of a picture of this split and one of the other."""
+    import torch
+
+    from simsiam_core.features import loaded, sample
+    from simsiam_core.features.neighbours import search
+
+    config = run.config().data
+    if other == "test" and loaded.dataset(config).test is None:
+        return []
+    theirs = sample.sampled(run, checkpoint, other, EVERYTHING, progress)
+    similarities, rows = search(theirs.features, points.features, 1)
+    where = loaded.split(config, other)
+    return _ranked(images, rows[:, 0], where, torch.arange(len(theirs)), similarities[:, 0])
+
+
+def _ranked(
+    images: ImageSet, rows: Tensor, others: ImageSet, other_rows: Tensor, alike: Tensor
+) -> list[Pair]:
+    """Pairs by agreement: the mean of the network's similarity and the pixels' correlation.
+
+    The network is trained to overlook crops and colours, so it alone calls different pictures equal; pixels
+    alone are deceived by plain backgrounds.
+    """
+    import torch
+
+    best = alike.argsort(descending=True)[:CANDIDATES]
+    rows, other_rows, alike = rows[best], other_rows[best], alike[best]
+    parts = zip(rows.split(AT_ONCE), other_rows.split(AT_ONCE), strict=True)
+    pixels = torch.cat([_correlation(images.images[a], others.images[b]) for a, b in parts])
+    agreement = (alike + pixels) / 2
+    order = agreement.argsort(descending=True).tolist()
+    return [
+        (
+            float(agreement[i]),
+            int(rows[i]),
+            others,
+            int(other_rows[i]),
+            f"features {float(alike[i]):.3f}, pixels {float(pixels[i]):.3f}",
+        )
+        for i in order
+    ]
+
+
+def _correlation(first: Tensor, second: Tensor) -> Tensor:
+    """Correlation of pixels [P, 3, S, S], each pair as it is or with one picture mirrored, whichever is more."""
+    import torch
+    from torch.nn import functional as F
+
+    def flat(images: Tensor) -> Tensor:
+        x = F.adaptive_avg_pool2d(images.float(), min(16, images.shape[-1]))
+        return F.normalize((x - x.mean(dim=(2, 3), keepdim=True)).flatten(1), dim=1)  # structure, not colour
+
+    a, b, mirrored = flat(first), flat(second), flat(second.flip(-1))
+    return torch.maximum((a * b).sum(dim=1), (a * mirrored).sum(dim=1))
+
+
+def _suspects(
+    points: Sample, alike: Tensor, near: Tensor, thresholds: Thresholds
+) -> list[tuple[float, int, str]]:
+    """Share of the vote for another class, the row, and that class; the strongest disagreement first."""
+    from simsiam_core.features.neighbours import vote
+
+    if points.labels is None:
+        return []
+    scores = vote(alike, points.labels[near], len(points.bank.classes), thresholds.temperature)
+    shares = scores / scores.sum(dim=1, keepdim=True)
+    own = shares.gather(1, points.labels[:, None])[:, 0]
+    best = shares.max(dim=1)
+    disagreement = best.values - own
+    return [
+        (float(best.values[i]), i, points.bank.classes[int(best.indices[i])])
+        for i in disagreement.argsort(descending=True, stable=True).tolist()
+        if best.indices[i] != points.labels[i] and best.values[i] >= thresholds.label
+    ]
+
+
+def _first_of_each(keys: Tensor) -> tuple[Tensor, Tensor]:
+    """The distinct keys [U], and where each stands first."""
+    import torch
+
+    unique, inverse = torch.unique(keys, return_inverse=True)
+    first = torch.full((len(unique),), len(keys)).scatter_reduce_(
+        0, inverse, torch.arange(len(keys)), reduce="amin"
+    )
+    return unique, first
+
+
+def _picture(images: ImageSet, row: int, with_pixels: bool) -> Picture:
+    from simsiam_core.features import inspection
+
+    found = inspection.picture(images, row)
+    return found if with_pixels else replace(found, pixels=found.pixels[:0])

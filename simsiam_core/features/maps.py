@@ -1,0 +1,286 @@
+"""Maps of a split as one checkpoint sees it: plain data in, plain data out, like `inspection`.
+
+Torch is imported by the functions, not here, so that a server that only names them does without.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from simsiam_core.config import ConfigError
+from simsiam_core.features.inspection import Region
+from simsiam_core.runs import RunDirectory
+
+if TYPE_CHECKING:
+    from simsiam_core.data import Progress
+    from simsiam_core.features.sample import Sample
+
+VOTERS = 20
+TEMPERATURE = 0.1
+PLACED_AMONG = 10  # neighbours whose coordinates place a new picture
+EPOCHS_FROM_A_MAP = 150  # UMAP epochs where another map is the start
+
+
+@dataclass(frozen=True)
+class MapSettings:
+    """How a map is drawn. Raises ConfigError at `map.<name>` for a value that cannot be."""
+
+    method: str = "umap"  # or "pca"
+    split: str = "train"
+    sample: int = 5000
+    dimensions: int = 2
+    neighbours: int = 15
+    min_dist: float = 0.1
+    metric: str = "cosine"
+    reproducible: bool = False
+    dense: bool = False
+
+    def __post_init__(self) -> None:
+        for name, choices in {
+            "method": ("pca", "umap"),
+            "dimensions": (2, 3),
+            "metric": ("cosine", "euclidean", "manhattan"),
+        }.items():
+            if getattr(self, name) not in choices:
+                known = " or ".join(str(choice) for choice in choices)
+                raise ConfigError.at(f"map.{name}", f"{getattr(self, name)!r} is no {name}; choose {known}.")
+        for name, low, high in (("sample", 10, 200_000), ("neighbours", 2, 200), ("min_dist", 0, 1)):
+            if not low <= getattr(self, name) <= high:
+                title = name.replace("_", " ")
+                sentence = f"{title} is {getattr(self, name):g}; it must be from {low:g} to {high:g}."
+                raise ConfigError.at(f"map.{name}", sentence.capitalize())
+
+
+@dataclass(frozen=True, eq=False)
+class Map:
+    """N points of `total` pictures. Classes are numbers into `classes`; none of them without labels."""
+
+    ids: tuple[str, ...]
+    coordinates: np.ndarray  # float32 [N, 2 or 3]
+    labels: np.ndarray | None  # int16 [N]
+    classes: tuple[str, ...]
+    total: int
+    settings: MapSettings
+    checkpoint: str
+    seconds: float
+    cached: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Facts:
+    """What the neighbours of each of N points say of it; no vote where there are no labels."""
+
+    density: np.ndarray  # float32 [N]: mean similarity of the nearest neighbours
+    predictions: np.ndarray | None  # int16 [N]: the vote's winner, the point itself not among its voters
+    confidence: np.ndarray | None  # float32 [N]: the winner's share of the vote
+
+
+@dataclass(frozen=True, eq=False)
+class Placement:
+    """Where a picture comes to lie on a map, and its true neighbours there."""
+
+    coordinates: np.ndarray  # float32 [2 or 3]
+    ids: tuple[str, ...]
+    rows: tuple[int, ...]  # of those, on the map
+    similarities: tuple[float, ...]
+    how: str
+    seconds: float
+
+
+def warm_up(progress: Progress | None = None) -> None:
+    """Have the seconds that umap takes to import and compile behind us."""
+    import torch
+
+    from simsiam_core.features import projection
+
+    points = torch.nn.functional.normalize(torch.randn(64, 8), dim=1)
+    nearest = torch.randint(64, (64, 5)), torch.rand(64, 5)
+    projection.umap(points, 2, 5, 0.1, "cosine", start=points[:, :2].numpy(), known=nearest, epochs=2)
+
+
+def draw_map(run_path: Path, checkpoint: str, settings: MapSettings, progress: Progress | None = None) -> Map:
+    """The map of a sample of a split, from the cache or drawn into it."""
+    from simsiam_core.features import sample
+
+    started = time.perf_counter()
+    run = RunDirectory(run_path)
+    points = sample.sampled(run, checkpoint, settings.split, settings.sample, progress)
+    path = _file(points, settings)
+    coordinates = _read(path, points, settings)
+    cached = coordinates is not None
+    if coordinates is None:
+        coordinates = _project(points, settings, None, progress)
+        sample.save_arrays(path, coordinates=coordinates)
+    return _map(points, checkpoint, settings, coordinates, time.perf_counter() - started, cached)
+
+
+def cached_map(
+    run_path: Path, checkpoint: str, settings: MapSettings, progress: Progress | None = None
+) -> Map | None:
+    """The map if it has been drawn before."""
+    from simsiam_core.features import sample
+
+    started = time.perf_counter()
+    points = sample.sampled(RunDirectory(run_path), checkpoint, settings.split, settings.sample, progress)
+    coordinates = _read(_file(points, settings), points, settings)
+    if coordinates is None:
+        return None
+    return _map(points, checkpoint, settings, coordinates, time.perf_counter() - started, True)
+
+
+def facts(run_path: Path, checkpoint: str, settings: MapSettings, progress: Progress | None = None) -> Facts:
+    """What the neighbours of a map's points say of them; the same however the map is drawn."""
+    from simsiam_core.features import sample
+    from simsiam_core.features.neighbours import vote
+
+    points = sample.sampled(RunDirectory(run_path), checkpoint, settings.split, settings.sample, progress)
+    similarities, nearest = points.neighbours(VOTERS, progress)
+    density = similarities.mean(dim=1).numpy()
+    if points.labels is None:
+        return Facts(density, None, None)
+    scores = vote(similarities, points.labels[nearest], len(points.bank.classes), TEMPERATURE)
+    best = scores.max(dim=1)
+    confidence = (best.values / scores.sum(dim=1)).numpy()
+    return Facts(density, best.indices.numpy().astype(np.int16), confidence)
+
+
+def place(
+    run_path: Path,
+    checkpoint: str,
+    settings: MapSettings,
+    query: bytes | str,
+    k: int = PLACED_AMONG,
+    region: Region | None = None,
+    progress: Progress | None = None,
+) -> Placement:
+    """Where a picture (a file's content, or an id of the run's data) lies on a map.
+
+    On a PCA map it is projected on the same axes; on a UMAP map it comes to lie among its neighbours. A
+    picture that is a point of the map already stays there.
+    """
+    from simsiam_core.features import inspection, projection, sample
+    from simsiam_core.features.neighbours import search
+
+    started = time.perf_counter()
+    run = RunDirectory(run_path)
+    points = sample.sampled(run, checkpoint, settings.split, settings.sample, progress)
+    coordinates = _read(_file(points, settings), points, settings)
+    if coordinates is None:
+        coordinates = draw_map(run_path, checkpoint, settings, progress).coordinates
+    feature = inspection.encode_query(run, checkpoint, settings.split, query, region)
+    own = points.position.get(query, -1) if isinstance(query, str) and region is None else -1
+    k = max(1, min(k, len(points) - 1))
+    similarities, nearest = search(feature, points.features, k + 1)
+    others = nearest[0] != own
+    near, alike = nearest[0][others][:k].numpy(), similarities[0][others][:k].numpy()
+    if own >= 0:
+        where, how = coordinates[own], "It is a point of this map."
+    elif settings.method == "pca":
+        axes = projection.Axes(points.features, settings.dimensions)
+        where, how = axes.place(feature)[0], "Projected on the map's own axes."
+    else:
+        where = projection.among_neighbours(coordinates[near], alike, TEMPERATURE)
+        how = f"Placed among its {k} nearest points, the nearest weighing most."
+    ids = tuple(points.ids[row] for row in near.tolist())
+    seconds = time.perf_counter() - started
+    return Placement(where, ids, tuple(near.tolist()), tuple(alike.tolist()), how, seconds)
+
+
+def through_training(
+    run_path: Path, settings: MapSettings, progress: Progress | None = None
+) -> tuple[Map, ...]:
+    """The maps of all checkpoints of a run, each started from its neighbour in time and laid over it.
+
+    They are drawn from the last checkpoint backwards, because the last map says most and should be freest.
+    """
+    from simsiam_core.features import projection, sample
+
+    run = RunDirectory(run_path)
+    names = [c.name for c in run.checkpoints() if c.name != "last"] or [run.checkpoint().name]
+    maps: list[Map] = []
+    before: np.ndarray | None = None
+    chain = ""
+    for index, name in enumerate(reversed(names)):
+
+        def report(fraction: float, text: str, index: int = index) -> None:
+            if progress is not None:
+                progress((index + fraction) / len(names), f"Map {index + 1} of {len(names)}. {text}")
+
+        points = sample.sampled(run, name, settings.split, settings.sample, report)
+        path = _file(points, settings)
+        chain = sample.hash_of(chain, path.name)
+        path = path.with_name(f"{chain}-aligned.npz") if index else path  # the last is the map itself
+        coordinates = _read(path, points, settings)
+        cached = coordinates is not None
+        if coordinates is None:
+            coordinates = _project(points, settings, before, report)
+            if before is not None:
+                coordinates = projection.procrustes(coordinates, before)
+            sample.save_arrays(path, coordinates=coordinates)
+        before = coordinates
+        maps.append(_map(points, name, settings, coordinates, 0.0, cached))
+    return tuple(reversed(maps))
+
+
+def _project(
+    points: Sample, settings: MapSettings, start: np.ndarray | None, progress: Progress | None
+) -> np.ndarray:
+    from simsiam_core.features import projection
+
+    flat = projection.Axes(points.features, settings.dimensions).place(points.features)
+    if settings.method == "pca":
+        return flat
+    known = points.known_neighbours(settings.neighbours)
+    if settings.metric == "manhattan":
+        known = None
+    elif known is None and len(points) <= projection.EXACT_UP_TO:
+        known = points.neighbours(settings.neighbours, progress)
+    return projection.umap(
+        points.features,
+        settings.dimensions,
+        settings.neighbours,
+        settings.min_dist,
+        settings.metric,
+        start=flat if start is None else start,
+        known=known,
+        reproducible=settings.reproducible,
+        dense=settings.dense,
+        epochs=None if start is None else EPOCHS_FROM_A_MAP,
+        progress=progress,
+    )
+
+
+def _map(
+    points: Sample,
+    checkpoint: str,
+    settings: MapSettings,
+    coordinates: np.ndarray,
+    seconds: float,
+    cached: bool,
+) -> Map:
+    labels = None if points.labels is None else points.labels.numpy().astype(np.int16)
+    classes, total = points.bank.classes, len(points.bank)
+    return Map(points.ids, coordinates, labels, classes, total, settings, checkpoint, seconds, cached)
+
+
+def _file(points: Sample, settings: MapSettings) -> Path:
+    """Where a map's coordinates are kept; PCA does not care for UMAP's settings."""
+    from simsiam_core.features.sample import hash_of
+
+    values = asdict(settings)
+    if settings.method == "pca":
+        values = {"method": "pca", "dimensions": settings.dimensions}
+    return points.folder / f"{hash_of(points.key, sorted(values.items()))}-map.npz"
+
+
+def _read(path: Path, points: Sample, settings: MapSettings) -> np.ndarray | None:
+    from simsiam_core.features.sample import load_arrays
+
+    coordinates = (load_arrays(path) or {}).get("coordinates")
+    fits = coordinates is not None and coordinates.shape == (len(points), settings.dimensions)
+    return coordinates if fits else None

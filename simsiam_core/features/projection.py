@@ -1,0 +1,142 @@
+"""From features to a map: PCA at once, UMAP when there is time, and how one map is laid over another."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from simsiam_core.data import Progress, cache_dir
+
+EXACT_UP_TO = 20_000  # rows; beyond, umap's own approximate search is quicker than all pairs
+
+
+class Axes:
+    """The first `dimensions` principal axes of features [N, d]: where PCA puts any feature vector."""
+
+    def __init__(self, features: Tensor, dimensions: int) -> None:
+        x = features.float()
+        self.centre = x.mean(dim=0)
+        covariance = (x.T @ x).double() / len(x) - torch.outer(self.centre, self.centre).double()
+        axes = torch.linalg.eigh(covariance).eigenvectors.flip(1)[:, :dimensions]  # by falling variance
+        largest = axes.gather(0, axes.abs().argmax(dim=0, keepdim=True))
+        self.axes = (axes * largest.sign()).float()  # an eigenvector's sign is arbitrary: fix it
+        if self.axes.shape[1] < dimensions:  # fewer features than dimensions
+            missing = dimensions - self.axes.shape[1]
+            self.axes = torch.cat([self.axes, torch.zeros(len(self.axes), missing)], dim=1)
+
+    def place(self, features: Tensor) -> np.ndarray:
+        """Coordinates float32 [N, dimensions] of features [N, d]."""
+        return ((features.float() - self.centre) @ self.axes).numpy()
+
+
+def umap(
+    features: Tensor,
+    dimensions: int,
+    neighbours: int,
+    min_dist: float,
+    metric: str,
+    *,
+    start: np.ndarray,
+    known: tuple[Tensor, Tensor] | None = None,
+    reproducible: bool = False,
+    dense: bool = False,
+    epochs: int | None = None,
+    progress: Progress | None = None,
+) -> np.ndarray:
+    """UMAP coordinates float32 [N, dimensions] (McInnes et al. 2018; densMAP: Narayan et al. 2021).
+
+    `start` [N, dimensions] is where the points are at first: PCA, or the map before this one in a run.
+    `known`: similarities and rows [N, at least neighbours − 1] of the nearest of each point, itself not among
+    them; without, umap looks for them itself, approximately. A fixed seed costs umap its threads.
+    """
+    report = progress or (lambda fraction, text: None)
+    report(0.02, "Starting UMAP")
+    reducer_class = library().UMAP
+    rows = features.numpy()
+    neighbours = min(neighbours, len(rows) - 1)
+    precomputed: tuple[Any, ...] = (None, None, None)
+    if known is not None:
+        precomputed = (*_as_umap_wants(features, known, neighbours, metric), None)
+    spread = np.abs(start - start.mean(axis=0)).max() or 1.0
+    begin = (10 * (start - start.mean(axis=0)) / spread).astype(np.float32)
+    noise = np.random.default_rng(0).normal(scale=1e-3, size=begin.shape)  # equal points must not stay so
+    reducer = reducer_class(
+        n_components=dimensions,
+        n_neighbors=neighbours,
+        min_dist=min_dist,
+        metric=metric,
+        init=begin + noise.astype(np.float32),
+        n_epochs=epochs,
+        random_state=0 if reproducible else None,
+        n_jobs=1 if reproducible else -1,
+        densmap=dense,
+        precomputed_knn=precomputed,
+        force_approximation_algorithm=True,
+        low_memory=False,
+        tqdm_kwds={"disable": False, "file": _Epochs(report), "bar_format": "{n_fmt} {total_fmt}\n"},
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of umap's, on choices made here knowingly
+        return reducer.fit_transform(rows).astype(np.float32)
+
+
+def library() -> Any:
+    """Import umap, which takes seconds, and return it. Compiled code is kept in the cache folder."""
+    os.environ.setdefault("NUMBA_CACHE_DIR", str(cache_dir() / "numba"))
+    import umap as library_module
+
+    return library_module
+
+
+def _as_umap_wants(features: Tensor, known: tuple[Tensor, Tensor], k: int, metric: str) -> tuple[Any, Any]:
+    """Rows and distances of the k nearest of each point, itself the first and at distance 0."""
+    similarities, rows = known
+    similarities, rows = similarities[:, : k - 1], rows[:, : k - 1]
+    distances = (1 - similarities).clamp(min=0)
+    if metric == "euclidean":
+        distances = (2 * distances).sqrt()  # of vectors of length 1
+    own = torch.arange(len(features))[:, None]
+    rows, distances = torch.cat([own, rows], dim=1), torch.cat([torch.zeros(len(own), 1), distances], dim=1)
+    return rows.numpy().astype(np.int32), distances.numpy()
+
+
+class _Epochs:
+    """A file that umap's progress bar writes "done total" into, passed on as progress."""
+
+    def __init__(self, report: Progress) -> None:
+        self._report = report
+
+    def write(self, text: str) -> None:
+        parts = text.split()
+        if len(parts) == 2 and all(part.isdigit() for part in parts) and int(parts[1]):
+            done, total = map(int, parts)
+            self._report(0.3 + 0.7 * done / total, f"UMAP: epoch {done} of {total}")
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+
+def procrustes(moving: np.ndarray, fixed: np.ndarray) -> np.ndarray:
+    """`moving` [N, D] shifted, turned, mirrored and scaled to lie as near to `fixed` [N, D] as it can.
+
+    Orthogonal Procrustes analysis (Schönemann 1966): shapes are kept, only the pose changes.
+    """
+    centre = fixed.mean(axis=0)
+    a, b = moving - moving.mean(axis=0), fixed - centre
+    u, singular, v = np.linalg.svd(a.T.astype(np.float64) @ b.astype(np.float64))
+    scale = singular.sum() / max(float((a**2).sum()), 1e-12)
+    return (scale * (a @ (u @ v)) + centre).astype(np.float32)
+
+
+def among_neighbours(coordinates: np.ndarray, similarities: np.ndarray, temperature: float) -> np.ndarray:
+    """A place [D] for a new point: the mean of its neighbours' `coordinates` [k, D], the nearest weighing most.
+
+    Weights are those of the vote, exp(similarity / temperature).
+    """
+    weights = np.exp((similarities - similarities.max()) / temperature)
+    return (weights @ coordinates / weights.sum()).astype(np.float32)

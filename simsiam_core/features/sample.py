@@ -1,0 +1,145 @@
+"""A stratified sample of a bank and the nearest neighbours of each of its points: what maps and checks rest on.
+
+Which pictures are taken depends on the data and the size alone, so two checkpoints are asked about the same
+ones. What is costly is kept under the run's `projections/`; deleting that loses nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from simsiam_core.config import ConfigError
+from simsiam_core.data import Progress
+from simsiam_core.data.image_set import stratified
+from simsiam_core.features import loaded
+from simsiam_core.features.bank import FeatureBank
+from simsiam_core.features.neighbours import search
+from simsiam_core.runs import RunDirectory
+from simsiam_core.runs.files import replacing
+
+FORMAT = "1"  # part of every key: raise it when the same inputs would give something else
+TABLE = 32  # neighbours kept of each point, unless more are asked for
+AT_ONCE = 1024  # points whose neighbours are sought between two progress reports
+_recent: loaded.Recent[Sample] = loaded.Recent(4)
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """N rows of a bank. `key` names the checkpoint, the data and the size; `folder` is where caches lie."""
+
+    bank: FeatureBank
+    rows: Tensor  # int64 [N], ascending
+    key: str
+    folder: Path
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @cached_property
+    def features(self) -> Tensor:
+        """float32 [N, d], copied out of the memory map."""
+        return self.bank.features if len(self) == len(self.bank) else self.bank.features[self.rows]
+
+    @cached_property
+    def ids(self) -> tuple[str, ...]:
+        """Of the pictures, in the order of the rows."""
+        return tuple(self.bank.ids[row] for row in self.rows.tolist())
+
+    @cached_property
+    def position(self) -> dict[str, int]:
+        """Where each id stands in `ids`."""
+        return {picture_id: row for row, picture_id in enumerate(self.ids)}
+
+    @cached_property
+    def labels(self) -> Tensor | None:
+        """int64 [N], if there are any."""
+        return None if self.bank.labels is None else self.bank.labels[self.rows]
+
+    def known_neighbours(self, k: int) -> tuple[Tensor, Tensor] | None:
+        """As `neighbours`, if that has been worked out before."""
+        stored = load_arrays(self._table(k))
+        if stored is None or stored["rows"].shape[0] != len(self):
+            return None
+        return torch.from_numpy(stored["similarities"])[:, :k], torch.from_numpy(stored["rows"])[:, :k].long()
+
+    def neighbours(self, k: int, progress: Progress | None = None) -> tuple[Tensor, Tensor]:
+        """The k nearest of each point within the sample, itself not among them, exact.
+
+        Similarities float32 [N, k], the highest first, and positions in the sample int64 [N, k].
+        """
+        k = min(k, len(self) - 1)
+        if (known := self.known_neighbours(k)) is not None:
+            return known
+        wanted = min(max(k, TABLE), len(self) - 1)
+        similarities, rows = torch.empty(len(self), wanted), torch.empty(len(self), wanted, dtype=torch.int64)
+        for start in range(0, len(self), AT_ONCE):
+            if progress is not None:
+                progress(start / len(self), f"Finding neighbours: {start:,} of {len(self):,} points")
+            some = self.features[start : start + AT_ONCE]
+            found, where = search(some, self.features, wanted + 1)
+            found, where = without_self(found, where, start)
+            similarities[start : start + len(some)], rows[start : start + len(some)] = found, where
+        save_arrays(self._table(k), similarities=similarities.numpy(), rows=rows.int().numpy())
+        return similarities[:, :k], rows[:, :k]
+
+    def _table(self, k: int) -> Path:
+        return self.folder / f"{self.key}-neighbours{max(min(k, len(self) - 1), TABLE)}.npz"
+
+
+def sampled(
+    run: RunDirectory, checkpoint: str, split: str, size: int, progress: Progress | None = None
+) -> Sample:
+    """`size` pictures of a split, stratified over classes, as a checkpoint encodes them; or all there are."""
+    found = run.checkpoint(checkpoint)
+    bank = loaded.bank(run, found, split, progress)
+    if len(bank) < 4:
+        raise ConfigError.at("map.sample", f"It takes at least 4 pictures; there are {len(bank)}.")
+    key = hash_of(FORMAT, *loaded.identity(found), loaded.split_fingerprint(run, split), split, str(size))
+
+    def make() -> Sample:
+        rows = torch.arange(len(bank))
+        if size < len(bank):
+            labels = torch.zeros(len(bank), dtype=torch.int64) if bank.labels is None else bank.labels
+            rows = stratified(labels, size)
+        return Sample(bank, rows, key, run.path / "projections")
+
+    return _recent.get((run.path, key), make)
+
+
+def without_self(similarities: Tensor, rows: Tensor, start: int = 0) -> tuple[Tensor, Tensor]:
+    """Drop each query from its own neighbours [Q, k + 1], where query i is row start + i; k remain.
+
+    One with so many duplicates that it is not among its own neighbours loses the last of them.
+    """
+    own = rows == torch.arange(start, start + len(rows))[:, None]
+    own[~own.any(dim=1), -1] = True
+    return similarities[~own].view(len(rows), -1), rows[~own].view(len(rows), -1)
+
+
+def hash_of(*parts: object) -> str:
+    """A short name for a cache file."""
+    return hashlib.sha256("|".join(str(part) for part in parts).encode()).hexdigest()[:24]
+
+
+def load_arrays(path: Path) -> dict[str, np.ndarray] | None:
+    """What `save_arrays` wrote, or None where that is absent or damaged."""
+    try:
+        with np.load(path) as stored:
+            return dict(stored)
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
+        return None
+
+
+def save_arrays(path: Path, **arrays: np.ndarray) -> None:
+    """Named arrays in one file, which appears when it is complete."""
+    path.parent.mkdir(exist_ok=True)
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, **arrays)  # type: ignore[arg-type]  # numpy's stub takes the names for its options

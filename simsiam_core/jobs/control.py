@@ -1,0 +1,144 @@
+"""What people do with runs: queue, resume, train longer, fork. Page and terminal both call these.
+
+None of them starts a process: they leave a run `queued`, and whoever works the queue starts it.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shutil
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from simsiam_core.config import Config, ConfigError, merge, parse
+from simsiam_core.jobs.queue import QUEUE_FILE, Queue
+from simsiam_core.jobs.scheduler import LOCK_FILE, MOVES_DIR
+from simsiam_core.runs import Notes, RunDirectory, RunError, RunStore, Status
+from simsiam_core.runs.files import write_text
+from simsiam_core.runs.lock import Claim, LockedError
+
+Schedule = Literal["longer", "restart"]
+SCHEDULES: dict[str, str] = {
+    "longer": "one longer cosine: the learning rate goes on as if all epochs had been planned from the start",
+    "restart": "a new cosine: the learning rate starts again from its peak and falls to 0 over the added epochs",
+}
+# A checkpoint fits a run only if all of these are the same: weights, optimiser state and the count of steps.
+FIXED_IN_A_FORK = (
+    "data",
+    "model",
+    "training.batch_size",
+    "optimiser.algorithm",
+    "optimiser.decay_norm_and_bias",
+)
+
+
+def enqueue(store: RunStore, configs: Iterable[Config], group: str = "") -> list[RunDirectory]:
+    """New runs, queued in this order; a `group` ties them together. Raises RunError."""
+    runs = []
+    for config in configs:
+        notes = Notes(group=group) if group else None
+        runs.append(store.create(config, notes=notes))
+    return runs
+
+
+def resume(run: RunDirectory) -> None:
+    """Queue a run that was paused, stopped, failed or crashed, to go on from its newest checkpoint.
+
+    A paused one has kept its place. Raises RunError.
+    """
+    status = run.status()
+    if status.active:
+        raise RunError(f"Run {run.id} is {status.state} already.")
+    if status.state == "finished":
+        raise RunError(f"Run {run.id} is finished; train it longer, or fork it.")
+    _queue_again(run)
+
+
+def extend(run: RunDirectory, epochs: int, schedule: Schedule = "longer") -> None:
+    """Queue a run that has ended to go on up to `epochs` in all, under one of `SCHEDULES`. Raises RunError or
+    ConfigError.
+    """
+    config, status = run.config(), run.status()
+    if status.active:
+        raise RunError(f"Run {run.id} is {status.state}; wait for its end, or stop it first.")
+    if schedule not in SCHEDULES:
+        raise RunError(f"{schedule!r} is no schedule; it must be one of {', '.join(SCHEDULES)}.")
+    if not isinstance(epochs, int) or epochs <= config.training.epochs:
+        raise RunError(f"Run {run.id} has {config.training.epochs} epochs; give a larger number in all.")
+    changes: dict[str, Any] = {"training": {"epochs": epochs}}
+    if schedule == "restart":
+        done = config.training.epochs if status.state == "finished" else status.epoch
+        changes["optimiser"] = {"restart_epoch": max(done, config.optimiser.warmup_epochs)}
+    longer = parse(merge(config.model_dump(), changes))
+    steps = status.total_steps // config.training.epochs * epochs
+    run.write_config(longer)
+    _queue_again(run, total_steps=steps)
+
+
+def fork(store: RunStore, run: RunDirectory, checkpoint: str, changes: Mapping[str, Any]) -> RunDirectory:
+    """A new queued run that goes on from a checkpoint of another one under changed settings.
+
+    Curve and checkpoints up to there come along. Raises RunError or ConfigError.
+    """
+    config, found, status = run.config(), run.checkpoint(checkpoint), run.status()
+    new = parse(merge(config.model_dump(), changes))
+    for path in FIXED_IN_A_FORK:
+        if _at(config, path) != _at(new, path):
+            sentence = f"A fork cannot change {path}: the checkpoint would not fit; start a new run instead."
+            raise ConfigError.at(path, sentence)
+    per_epoch = status.total_steps // config.training.epochs
+    step = status.step if found.epoch is None else per_epoch * found.epoch
+    total = per_epoch * new.training.epochs
+    if step >= total:
+        raise ConfigError.at(
+            "training.epochs", f"The checkpoint has {step} steps; the fork must have more epochs."
+        )
+    before = Status(state="paused", step=step, total_steps=total, epoch=step // max(1, per_epoch))
+    copy = store.create(new, before, Notes(forked_from=f"{run.id} {found.name}"))
+    for other in run.checkpoints():
+        if other.epoch is not None and other.epoch * per_epoch <= step:
+            shutil.copy2(other.path, copy.checkpoints_dir / other.path.name)
+    shutil.copyfile(found.path, copy.checkpoints_dir / "last.ckpt")  # the newest by its time of writing
+    lines = [line for line in run.metrics() if line["step"] <= step]
+    write_text(copy.metrics_path, "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in lines))
+    copy.update_status(state="queued")
+    return copy
+
+
+def move(store: RunStore, run_id: str, to: str | int, patience: float = 10.0) -> None:
+    """Change a run's place from a terminal: directly, or through the scheduler that holds the folder."""
+    if not (store.path / QUEUE_FILE).exists():
+        raise RunError("The queue is empty.")
+    try:
+        with Claim(store.path / LOCK_FILE):
+            queue = Queue(store.path)
+            try:
+                queue.move(run_id, to)
+            finally:
+                queue.close()
+    except LockedError:
+        wish = store.path / MOVES_DIR / f"{time.time_ns()}-{secrets.token_hex(4)}.json"
+        wish.parent.mkdir(exist_ok=True)
+        write_text(wish, json.dumps({"run": run_id, "to": to}))
+        _wait_until_gone(wish, patience)
+
+
+def _wait_until_gone(path: Path, patience: float) -> None:
+    deadline = time.monotonic() + patience
+    while path.exists():
+        if time.monotonic() > deadline:
+            path.unlink(missing_ok=True)
+            raise RunError("The dashboard does not answer; is it stopped in the middle of something?")
+        time.sleep(0.05)
+
+
+def _queue_again(run: RunDirectory, **changes: Any) -> None:
+    run.update_status(state="queued", activity="", error=None, ended=None, exit_code=None, **changes)
+
+
+def _at(config: Config, path: str) -> Any:
+    section, _, name = path.partition(".")
+    return getattr(getattr(config, section), name) if name else getattr(config, section)

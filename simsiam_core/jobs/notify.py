@@ -1,0 +1,96 @@
+"""Saying that something happened: to the page, to a webhook, to a command."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import threading
+import time
+import urllib.request
+from collections import deque
+from dataclasses import asdict, dataclass
+
+from simsiam_core.runs import MetricsReader, RunDirectory, Status
+
+COLLAPSED_STD = 0.2  # of representation/std: 1 healthy, 0 collapsed
+KEPT_EVENTS = 100
+SEND_SECONDS = 30
+ENDINGS = {
+    "finished": "has finished.",
+    "stopped": "was stopped.",
+    "paused": "is paused.",
+    "failed": "has failed.",
+    "crashed": "has crashed.",
+}
+
+
+@dataclass(frozen=True)
+class Event:
+    """What happened to a run, in words. `number` grows from event to event; `kind` is a state or "collapsed"."""
+
+    number: int
+    time: float
+    run: str
+    kind: str
+    text: str
+
+
+class Notifier:
+    """A scheduler's watcher: notices ends and collapses, and tells of each once.
+
+    `url` gets a POST with the event as JSON; `command` runs with it in SIMSIAM_RUN, SIMSIAM_EVENT and
+    SIMSIAM_TEXT. What goes wrong there is printed and never disturbs the queue.
+    """
+
+    def __init__(self, url: str = "", command: str = "") -> None:
+        self._url, self._command = url, command
+        self._states: dict[str, str] | None = None
+        self._readers: dict[str, MetricsReader] = {}
+        self._collapsed: set[str] = set()
+        self.events: deque[Event] = deque(maxlen=KEPT_EVENTS)
+        self._number = 0
+
+    def __call__(self, runs: dict[str, RunDirectory], statuses: dict[str, Status]) -> None:
+        """Compare with the last look; the first look only remembers."""
+        before, self._states = self._states, {run_id: status.state for run_id, status in statuses.items()}
+        for run_id, status in statuses.items():
+            if status.state == "running":
+                self._watch_for_collapse(runs[run_id])
+            elif (
+                before is not None and before.get(run_id) in ("running", "queued") and status.state in ENDINGS
+            ):
+                self._readers.pop(run_id, None)
+                if before[run_id] == "queued" and status.state not in ("failed", "finished", "crashed"):
+                    continue  # somebody took it out of the queue, and knows
+                self._tell(run_id, status.state, f"{ENDINGS[status.state]} {status.error or ''}".strip())
+
+    def _watch_for_collapse(self, run: RunDirectory) -> None:
+        lines = self._readers.setdefault(run.id, MetricsReader(run.metrics_path)).poll()
+        spread = next((m["representation/std"] for m in reversed(lines) if "representation/std" in m), None)
+        if spread is not None and spread < COLLAPSED_STD and run.id not in self._collapsed:
+            self._collapsed.add(run.id)
+            self._tell(run.id, "collapsed", f"looks collapsed: its representation std fell to {spread:.2f}.")
+
+    def _tell(self, run_id: str, kind: str, text: str) -> None:
+        self._number += 1
+        event = Event(self._number, time.time(), run_id, kind, text)
+        self.events.append(event)
+        if self._url or self._command:
+            threading.Thread(target=self._send, args=(event,), daemon=True).start()
+
+    def _send(self, event: Event) -> None:
+        try:
+            if self._url:
+                body = json.dumps(asdict(event)).encode()
+                request = urllib.request.Request(self._url, body, {"Content-Type": "application/json"})
+                with urllib.request.urlopen(request, timeout=SEND_SECONDS):
+                    pass
+            if self._command:
+                told = {"SIMSIAM_RUN": event.run, "SIMSIAM_EVENT": event.kind, "SIMSIAM_TEXT": event.text}
+                subprocess.run(
+                    shlex.split(self._command), env={**os.environ, **told}, timeout=SEND_SECONDS, check=True
+                )
+        except (OSError, ValueError, subprocess.SubprocessError) as error:
+            print(f"The notification about {event.run} did not get through: {error}", flush=True)

@@ -1,0 +1,187 @@
+"""The scheduler: adopts what runs, starts what waits, and gives up the places of what has ended.
+
+One for each folder of runs, held by a lock: in the dashboard's server, or in `queue run` without a browser.
+It keeps nothing that is not on disk, so one that was killed is simply started again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from collections.abc import Callable
+
+from simsiam_core.jobs.process import launch
+from simsiam_core.jobs.queue import Queue
+from simsiam_core.jobs.slots import Slot, find_slots, kind_for
+from simsiam_core.runs import RunDirectory, RunError, RunStore, Status
+from simsiam_core.runs.lock import Claim, LockedError
+
+LOCK_FILE = ".server.lock"
+MOVES_DIR = ".moves"
+TICK_SECONDS = 0.5
+Watcher = Callable[[dict[str, RunDirectory], dict[str, Status]], None]
+
+
+class InUseError(RunError):
+    """Another server or scheduler works on this folder of runs."""
+
+
+class Scheduler:
+    """Works the queue of one folder. Raises InUseError if somebody else does.
+
+    `watcher` is shown all runs and statuses at every look: for notifications.
+    """
+
+    def __init__(self, store: RunStore, cpu_slots: int = 1, watcher: Watcher | None = None) -> None:
+        self._store, self._cpu_slots, self._watcher = store, cpu_slots, watcher
+        try:
+            store.path.mkdir(parents=True, exist_ok=True)
+            self._claim = Claim(store.path / LOCK_FILE, json.dumps({"pid": os.getpid()}))
+        except LockedError as error:
+            raise InUseError(_in_use(store, error.holder)) from None
+        except OSError as error:
+            raise RunError(f"Cannot write to the runs folder {store.path}: {error.strerror}.") from None
+        self.slots = find_slots(cpu_slots)
+        self.queue = Queue(store.path)
+        self.queue.set_slots(self.slots)
+        self._known: dict[str, tuple[tuple[int, int], Status]] = {}
+        self._looked = False
+        self._wake, self._closing = threading.Event(), False
+        self._thread: threading.Thread | None = None
+
+    def running(self) -> list[tuple[str, Status]]:
+        """What runs, as of the last look."""
+        return [
+            (run_id, status) for run_id, (_, status) in list(self._known.items()) if status.state == "running"
+        ]
+
+    def describe(self, address: str) -> None:
+        """Tell those who find the folder taken where the page is."""
+        self._claim.describe(json.dumps({"pid": os.getpid(), "address": address}))
+
+    def start(self) -> None:
+        """Work in a thread of its own until `close`."""
+        self._thread = threading.Thread(target=self._work, name="scheduler", daemon=True)
+        self._thread.start()
+
+    def wake(self) -> None:
+        """There is something to do: look at once."""
+        self._wake.set()
+
+    def close(self) -> None:
+        """Leave jobs to themselves; let the next scheduler have the folder."""
+        self._closing = True
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join()
+        self.queue.close()
+        self._claim.release()
+
+    def __enter__(self) -> Scheduler:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _work(self) -> None:
+        while not self._closing:
+            try:
+                self.look()
+            except Exception as error:  # one damaged run must not stop the queue for all others
+                print(f"The queue stumbled: {type(error).__name__}: {error}", flush=True)
+            self._wake.wait(TICK_SECONDS)
+            self._wake.clear()
+
+    def look(self) -> None:
+        """One round: bring the queue in line with the runs, then start what can be started."""
+        self._take_moves()
+        runs = {run.id: run for run in self._store.runs()}
+        statuses = {run_id: self._status(run) for run_id, run in runs.items()}
+        self._known = {run_id: known for run_id, known in self._known.items() if run_id in runs}
+        rows = {row.run: row for row in self.queue.rows()}
+        if not self._looked:
+            self._looked = True
+            for run_id in sorted(run_id for run_id, status in statuses.items() if status.state == "running"):
+                print(f"Goes on with {run_id}, which is running.", flush=True)
+        for run_id in rows:
+            if run_id not in runs or statuses[run_id].state not in ("queued", "running", "paused"):
+                self.queue.remove(run_id)
+        for run_id, status in sorted(statuses.items()):
+            if status.active and run_id not in rows:
+                self.queue.add(run_id)  # made by the page or a terminal, or running since before this server
+        if self._watcher is not None:
+            self._watcher(runs, statuses)
+        self._start_waiting(runs, statuses)
+
+    def _status(self, run: RunDirectory) -> Status:
+        """Read again only when it was written, or when a process may have died without writing."""
+        version, known = run.status_version(), self._known.get(run.id)
+        if known is None or known[0] != version or known[1].state == "running":
+            known = self._known[run.id] = (version, run.status())
+        return known[1]
+
+    def _start_waiting(self, runs: dict[str, RunDirectory], statuses: dict[str, Status]) -> None:
+        rows = self.queue.rows()
+        free = list(self.slots)
+        for row in rows:
+            if statuses.get(row.run, Status()).state == "running":
+                slot = next((s for s in free if s.name == row.slot), None) or self._any_slot(
+                    runs[row.run], free
+                )
+                if slot is not None:
+                    free.remove(slot)
+                    if slot.name != row.slot:
+                        self.queue.take(row.run, slot.name)
+        for row in rows:
+            if self._closing or statuses.get(row.run, Status()).state != "queued" or row.run not in runs:
+                continue
+            slot = self._any_slot(runs[row.run], free)
+            if slot is None or _ending(runs[row.run]):
+                continue
+            free.remove(slot)
+            self.queue.take(row.run, slot.name)
+            try:
+                launch(runs[row.run], slot.variables(self._cpu_slots))
+            except RunError as error:
+                print(f"{row.run}: {error}", flush=True)
+
+    def _any_slot(self, run: RunDirectory, free: list[Slot]) -> Slot | None:
+        try:
+            kind = kind_for(run.config().training, self.slots)
+        except RunError as error:  # a config that cannot be read can never run
+            run.update_status(state="failed", error=str(error), ended=time.time())
+            return None
+        return next((slot for slot in free if slot.kind == kind), None)
+
+    def _take_moves(self) -> None:
+        """What terminals asked for while this scheduler held the lock."""
+        for path in sorted((self._store.path / MOVES_DIR).glob("*.json")):
+            try:
+                wish = json.loads(path.read_text(encoding="utf-8"))
+                self.queue.move(str(wish["run"]), wish["to"])
+            except (OSError, ValueError, KeyError, TypeError, RunError) as error:
+                print(f"A move was passed over: {error}", flush=True)
+            path.unlink(missing_ok=True)
+
+
+def _ending(run: RunDirectory) -> bool:
+    """Whether the process that paused or stopped it has not quite ended."""
+    try:
+        run.claim().release()
+    except RunError:
+        return True
+    return False
+
+
+def _in_use(store: RunStore, holder: str) -> str:
+    try:
+        about = json.loads(holder)
+    except ValueError:
+        about = {}
+    who = f"process {about.get('pid', '?')}" + (f" at {about['address']}" if about.get("address") else "")
+    return (
+        f"The runs folder {store.path} is in use by another dashboard or queue ({who}); use that one, choose "
+        "another --runs-dir, or add --read-only to look without touching anything."
+    )

@@ -1,0 +1,50 @@
+"""Locks that end with their holder, however it ends: `flock` on a file, let go by the kernel."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+
+
+class LockedError(RuntimeError):
+    """Another process holds the lock; `holder` is what it wrote about itself."""
+
+    def __init__(self, holder: str) -> None:
+        super().__init__(holder)
+        self.holder = holder
+
+
+class Claim:
+    """Holds the lock on `path` until `release` or the end of this process. Raises LockedError.
+
+    The descriptor is not inherited, so a process started meanwhile never holds it on. `about` is for those
+    who find the lock taken.
+    """
+
+    def __init__(self, path: Path, about: str = "") -> None:
+        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.read(self._descriptor, 4096).decode(errors="replace")
+            os.close(self._descriptor)
+            raise LockedError(holder) from None
+        self.describe(about)
+
+    def describe(self, about: str) -> None:
+        """Say who holds it."""
+        os.ftruncate(self._descriptor, 0)
+        os.pwrite(self._descriptor, about.encode(), 0)
+
+    def release(self) -> None:
+        """Let go."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def __enter__(self) -> Claim:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()

@@ -1,0 +1,184 @@
+"""Runs beside one another: overlaid metrics, hyperparameter against result, and what differs in the configs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from simsiam_core.config import fields
+from simsiam_core.runs import RunDirectory, RunError
+from simsiam_core.ui.chart import figure
+from simsiam_core.ui.series import CurveCache, thin
+from simsiam_core.ui.theme import SERIES_COLOURS
+from simsiam_core.ui.words import run_name
+
+AXES = {"step": "Step", "epoch": "Epoch", "minutes": "Minutes since the start", "images": "Images seen"}
+NAMES = {
+    "train/loss": "Loss",
+    "val/knn_accuracy": "kNN accuracy",
+    "representation/std": "Representation std",
+    "representation/effective_rank": "Effective rank",
+    "train/lr": "Learning rate",
+    "train/images_per_second": "Images per second",
+}
+RESULTS = {"knn": "val/knn_accuracy", "std": "representation/std", "loss": "train/loss"}
+EMPTY = "Tick runs in the table to compare them."
+Values = dict[str, Any]  # leaf path of a config to its value
+
+
+def smooth(y: np.ndarray, strength: float) -> np.ndarray:
+    """Exponential moving average with its start corrected for bias; strength 0 leaves y as it is. y: [N]."""
+    out, mean, weight = np.empty_like(y), 0.0, 0.0
+    for index, value in enumerate(y):
+        mean = strength * mean + (1 - strength) * value
+        weight = strength * weight + (1 - strength)
+        out[index] = mean / weight
+    return out
+
+
+def overlay(
+    runs: Sequence[RunDirectory], curves: CurveCache, metric: str, axis: str, strength: float
+) -> dict[str, Any]:
+    """One metric of every run; x is any of `AXES`."""
+    traces = []
+    for index, run in enumerate(runs):
+        found = curves.read(run)
+        series = found.series.get(metric)
+        if not series or not series.steps:
+            continue
+        steps, y = np.asarray(series.steps, dtype=float), np.asarray(series.values, dtype=float)
+        x, y = thin(_x(run, steps, np.asarray(series.times), found.started or 0.0, axis), smooth(y, strength))
+        traces.append(
+            {
+                "uid": run.id,
+                "type": "scatter",
+                "mode": "lines+markers" if len(x) < 40 else "lines",
+                "name": run_name(run.id),
+                "x": [float(f"{v:.6g}") for v in x],
+                "y": [float(f"{v:.6g}") for v in y],
+                "line": {"color": colour(index), "width": 1.9},
+                "marker": {"size": 4},
+            }
+        )
+    layout = {
+        "xaxis": {"title": {"text": AXES[axis]}, "rangemode": "tozero"},
+        "yaxis": {"tickformat": ".0%"} if metric.endswith("accuracy") else {},
+        "showlegend": True,
+        "legend": {"orientation": "h", "y": 1.12},
+    }
+    empty = f"None of these runs has measured {NAMES.get(metric, metric)} yet." if runs else EMPTY
+    return figure(traces, layout, revision=f"{axis} {metric}", empty=empty)
+
+
+def _x(run: RunDirectory, steps: np.ndarray, times: np.ndarray, started: float, axis: str) -> np.ndarray:
+    if axis == "minutes":
+        return (times - started) / 60
+    try:
+        training, total = run.config().training, run.status().total_steps
+    except RunError:
+        return steps
+    if axis == "images":
+        return steps * training.batch_size
+    return steps / max(1.0, total / training.epochs) if axis == "epoch" else steps
+
+
+def colour(index: int) -> str:
+    """Of the index-th run, on every chart."""
+    return SERIES_COLOURS[index % len(SERIES_COLOURS)]
+
+
+def values(run: RunDirectory) -> Values:
+    """Every leaf of a run's config by path; empty if it cannot be read."""
+    try:
+        plain = run.config().model_dump(mode="json")
+    except RunError:
+        return {}
+    found: Values = {"name": plain["name"]}
+    for spec in fields():
+        section, _, name = spec.path.rpartition(".")
+        if section:
+            found[spec.path] = plain[section][name]
+    return found
+
+
+def differences(runs: Sequence[RunDirectory]) -> dict[str, list[Any]]:
+    """The settings in which these runs differ, by path, one value a run; the name is no setting."""
+    every = [values(run) for run in runs]
+    return {
+        spec.path: [v.get(spec.path) for v in every]
+        for spec in fields()
+        if spec.path != "name" and len({repr(v.get(spec.path)) for v in every}) > 1
+    }
+
+
+def latest(run: RunDirectory, curves: CurveCache) -> dict[str, float]:
+    """The newest value of each of `RESULTS`."""
+    found = curves.read(run)
+    return {key: v for key, metric in RESULTS.items() if (v := found.latest(metric)) is not None}
+
+
+def parallel(runs: Sequence[RunDirectory], curves: CurveCache, result: str) -> dict[str, Any]:
+    """Parallel coordinates: an axis each setting that differs, and the result, which also gives the colour."""
+    pairs = [(run, v) for run in runs if (v := latest(run, curves).get(result)) is not None]
+    differing = differences([run for run, _ in pairs])
+    if len(pairs) < 2 or not differing:
+        return figure(
+            [], empty="Tick at least two runs whose settings differ and that have measured something."
+        )
+    outcome = [v for _, v in pairs]
+    axes = [_axis(path, found) for path, found in differing.items()]
+    title = NAMES[RESULTS[result]]
+    trace = {
+        "type": "parcoords",
+        "line": {"color": outcome, "colorscale": [[0, "#d1495b"], [0.5, "#ec9a29"], [1, "#0f8b8d"]]},
+        "dimensions": [*axes, {"label": title, "values": outcome}],
+        "labelfont": {"size": 12},
+        "domain": {"x": [0.04, 0.96], "y": [0, 0.86]},
+    }
+    return figure([trace], {"margin": {"l": 40, "r": 40, "t": 36, "b": 16}}, revision=result)
+
+
+def _axis(path: str, found: list[Any]) -> dict[str, Any]:
+    title = next(spec.title for spec in fields() if spec.path == path)
+    if all(isinstance(v, int | float) and not isinstance(v, bool) for v in found):
+        return {"label": title, "values": found, "tickvals": sorted(set(found))}
+    names = sorted({str(v) for v in found})
+    texts = {"True": "on", "False": "off", "None": "all"}
+    return {
+        "label": title,
+        "values": [names.index(str(v)) for v in found],
+        "tickvals": list(range(len(names))),
+        "ticktext": [texts.get(name, name) for name in names],
+    }
+
+
+def scatter(runs: Sequence[RunDirectory], curves: CurveCache, setting: str, result: str) -> dict[str, Any]:
+    """One setting against the result, a point a run."""
+    traces = []
+    for index, run in enumerate(runs):
+        outcome, value = latest(run, curves).get(result), values(run).get(setting)
+        if outcome is None or value is None:
+            continue
+        traces.append(
+            {
+                "type": "scatter",
+                "mode": "markers",
+                "name": run_name(run.id),
+                "x": [("on" if value else "off") if isinstance(value, bool) else value],
+                "y": [outcome],
+                "marker": {"size": 11, "color": colour(index)},
+                "hovertemplate": "%{x}: %{y:.4g}",
+            }
+        )
+    title = next((spec.title for spec in fields() if spec.path == setting), setting)
+    layout = {
+        "hovermode": "closest",
+        "xaxis": {"title": {"text": title}},
+        "yaxis": {
+            "title": {"text": NAMES[RESULTS[result]]},
+            "tickformat": ".1%" if result == "knn" else "",
+        },
+    }
+    return figure(traces, layout, revision=f"{setting} {result}", empty=EMPTY)

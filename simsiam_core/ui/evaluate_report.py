@@ -1,0 +1,148 @@
+"""What an evaluation shows: its headline figures, its curves, and for kNN the grid and the confusion matrix."""
+
+from __future__ import annotations
+
+import html
+from typing import Any
+
+from simsiam_core.runs.evaluations import EvaluationDirectory
+from simsiam_core.ui.chart import figure
+from simsiam_core.ui.theme import SERIES_COLOURS
+from simsiam_core.ui.words import bar, duration, problem
+
+TITLES = {
+    "knn/accuracy": "kNN, on test",
+    "knn/centroid_accuracy": "nearest centroid",
+    "knn/raw_pixels_accuracy": "kNN on raw pixels",
+    "linear/accuracy": "linear, on test",
+    "linear/validation_accuracy": "linear, on validation",
+    "finetune/accuracy": "fine-tuned, on test",
+    "scratch/accuracy": "from random weights",
+    "finetune/gain": "gain",
+}
+KINDS = {"knn": "kNN report", "linear": "Linear classifier", "finetune": "Fine-tuning"}
+SCALE = [[0, "rgba(26,154,155,0.04)"], [1, "rgba(26,154,155,0.95)"]]
+
+
+def heading(job: EvaluationDirectory) -> str:
+    """State, progress and figures as HTML."""
+    status, result = job.status(), job.result()
+    title = (
+        f'<div class="run-title"><h2>{KINDS[job.kind]}</h2>'
+        f'<span class="run-state" data-state="{status.state}">{status.state}</span></div>'
+    )
+    if status.active:
+        text = html.escape(status.activity or "Waiting to start")
+        return f'{title}{bar(status.progress)}<p class="activity">{text}</p>'
+    if result is None:
+        return title + (
+            problem(status.error) if status.error else "<p class='activity'>It left no result.</p>"
+        )
+    figures = "".join(
+        f"<div><strong>{value:.1%}</strong><span>{TITLES.get(name, name)}</span></div>"
+        for name, value in result["figures"].items()
+    )
+    settings = " · ".join(
+        f"{name.replace('_', ' ')} {value}"
+        for name, value in result["stamp"].items()
+        if value is not None and "fingerprint" not in name
+    )
+    took = duration(result["seconds"])
+    stamp = (
+        f"{result['checkpoint']}, epoch {result['epoch']} · {settings} · took {took} on {result['device']}"
+    )
+    return f'{title}<div class="figures">{figures}</div><p class="stamp">{html.escape(stamp)}</p>'
+
+
+def curves(job: EvaluationDirectory) -> dict[str, Any]:
+    """Accuracies by epoch: of the leader bold, of every setting thin."""
+    series: dict[str, tuple[list[int], list[float]]] = {}
+    for line in job.metrics():
+        for name, value in line.items():
+            if name.endswith("accuracy") or name.startswith("validation/"):
+                x, y = series.setdefault(name, ([], []))
+                x.append(line["epoch"])
+                y.append(value)
+    traces, main = [], 0
+    for name, (x, y) in sorted(series.items(), key=lambda item: not item[0].startswith("validation/")):
+        aside = name.startswith("validation/")
+        colour = "rgba(130,140,145,0.45)" if aside else SERIES_COLOURS[main % len(SERIES_COLOURS)]
+        main += not aside
+        traces.append(
+            {
+                "type": "scatter",
+                "mode": "lines",
+                "name": name.removeprefix("validation/") if aside else TITLES.get(name, name),
+                "x": x,
+                "y": y,
+                "line": {"color": colour, "width": 1 if aside else 2.2},
+            }
+        )
+    layout = {"yaxis": {"tickformat": ".0%"}, "xaxis": {"title": {"text": "Epoch"}}, "hovermode": "closest"}
+    empty = (
+        "A kNN report trains nothing, so it has no curves." if job.kind == "knn" else "No epoch is done yet."
+    )
+    return figure(traces, layout, revision=job.id, empty=empty)
+
+
+def knn_grid(result: dict[str, Any] | None) -> dict[str, Any]:
+    """Accuracy over k and T."""
+    if not result or result["kind"] != "knn":
+        return figure([], empty="A kNN report fills this.")
+    details = result["details"]
+    trace = {
+        "type": "heatmap",
+        "x": [f"T {t:g}" for t in details["temperatures"]],
+        "y": [f"k {k}" for k in details["ks"]],
+        "z": details["grid"],
+        "texttemplate": "%{z:.1%}",
+        "hovertemplate": "%{y}, %{x}: %{z:.1%}<extra></extra>",
+        "colorscale": SCALE,
+        "showscale": False,
+    }
+    return figure([trace], {"hovermode": "closest"}, revision=result["id"])
+
+
+def per_class(result: dict[str, Any] | None) -> dict[str, Any]:
+    """Share of each class's test images that were found right."""
+    if not result or result["kind"] != "knn":
+        return figure([], empty="A kNN report fills this.")
+    details = result["details"]
+    trace = {
+        "type": "bar",
+        "orientation": "h",
+        "y": list(reversed(details["classes"])),
+        "x": list(reversed(details["per_class"])),
+        "hovertemplate": "%{y}: %{x:.1%}<extra></extra>",
+        "marker": {"color": SERIES_COLOURS[0]},
+    }
+    return figure(
+        [trace],
+        {"hovermode": "closest", "xaxis": {"tickformat": ".0%", "range": [0, 1]}},
+        revision=result["id"],
+    )
+
+
+def confusion(result: dict[str, Any] | None) -> dict[str, Any]:
+    """Counts by true and found class; a click on a cell carries "true|found"."""
+    if not result or result["kind"] != "knn":
+        return figure([], empty="A kNN report fills this.")
+    details = result["details"]
+    names, counts = details["classes"], details["confusion"]
+    trace = {
+        "type": "heatmap",
+        "x": names,
+        "y": names,
+        "z": counts,
+        "customdata": [[f"{i}|{j}" for j in range(len(names))] for i in range(len(names))],
+        "texttemplate": "%{z}" if len(names) <= 20 else "",
+        "hovertemplate": "%{z} of class %{y} taken for %{x}<extra></extra>",
+        "colorscale": SCALE,
+        "showscale": False,
+    }
+    layout = {
+        "hovermode": "closest",
+        "xaxis": {"title": {"text": "found"}},
+        "yaxis": {"title": {"text": "true"}, "autorange": "reversed"},
+    }
+    return figure([trace], layout, revision=result["id"])

@@ -1,0 +1,45 @@
+"""One's own pictures as a bank: a folder below the allowed root, or a zip; anything else is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from simsiam_core.data.cache import cache_dir
+from simsiam_core.features.worker import WorkError
+from simsiam_core.ui.context import Context
+
+SPLITS = [("training images", "train"), ("test images", "test")]
+MAX_ZIP_BYTES = 500 * 2**20
+LISTED = 200
+_OWN = "folder:"  # as `features.loaded.own_split` writes it, which would bring torch
+
+
+def banks(context: Context) -> list[tuple[str, str]]:
+    """What can be searched: the splits, the folders below the root, and zips that were dropped here."""
+    found = list(SPLITS)
+    if context.bank_root is not None and context.bank_root.is_dir():
+        root = context.bank_root.resolve()
+        folders = sorted(p for p in root.iterdir() if p.is_dir() and p.resolve().is_relative_to(root))
+        found += [(f"folder {p.name}", _OWN + str(p.resolve())) for p in folders[:LISTED]]
+    zips = cache_dir() / "own"
+    if zips.is_dir():
+        found += [(f"zip {p.name[:6]}", _OWN + str(p.resolve())) for p in sorted(zips.iterdir()) if _whole(p)]
+    return found
+
+
+def allowed(context: Context, split: Any) -> str:
+    """A bank as the page names it, if it is one of those offered. Raises WorkError."""
+    if split not in [value for _, value in banks(context)]:
+        raise WorkError("That is not one of the folders that can be searched; choose one from the list.")
+    return str(split)
+
+
+def split_name(split: str) -> str:
+    """`training images`, `test images`, or what is in a folder, by its name."""
+    known = {value: title for title, value in SPLITS}
+    return known.get(split, f"images of {Path(split.removeprefix(_OWN)).name}")
+
+
+def _whole(path: Path) -> bool:
+    return path.is_dir() and not path.name.startswith("partial-")

@@ -1,0 +1,229 @@
+"""Runs: what have I tried?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from simsiam_core.config import ConfigError, fields
+from simsiam_core.config.ablations import ABLATIONS, members
+from simsiam_core.jobs import enqueue
+from simsiam_core.runs import RunDirectory, RunError
+from simsiam_core.ui import compare
+from simsiam_core.ui.chart import plotly_chart
+from simsiam_core.ui.context import QUIET, Context, Page
+from simsiam_core.ui.table import rows
+from simsiam_core.ui.table import table as table_widget
+from simsiam_core.ui.train_tab import Fill
+from simsiam_core.ui.words import moment, problem, run_name
+
+COLUMNS = {
+    "name": "Run",
+    "state": "State",
+    "knn": "kNN",
+    "std": "Std",
+    "epochs": "Epochs",
+    "batch": "Batch",
+    "lr": "LR",
+    "backbone": "Backbone",
+    "data": "Images",
+    "seed": "Seed",
+    "tags": "Tags",
+    "when": "Created",
+}
+NUMBERS = ("knn", "std", "epochs", "batch", "lr", "seed")
+METRICS = [(title, metric) for metric, title in compare.NAMES.items()]
+AXES = [("Step", "step"), ("Epoch", "epoch"), ("Time", "minutes"), ("Images", "images")]
+OUTCOMES = [("kNN accuracy", "knn"), ("Representation std", "std"), ("Loss", "loss")]
+SETTINGS = [(f"{spec.title} ({spec.section})", spec.path) for spec in fields() if spec.path != "name"]
+MAX_TEXT, MAX_TAGS, MAX_TAG = 10_000, 20, 40
+TOO_MUCH = f"At most {MAX_TAGS} tags of {MAX_TAG} letters and {MAX_TEXT:,} letters of notes can be kept."
+NOTHING = "No runs yet. Choose a preset on the Train tab and press Start training."
+
+
+def build(context: Context, page: Page, tab: gr.Tab, fill: Fill) -> None:
+    """The tab: every run in a table; the ticked ones compared; the clicked one to write about or clone."""
+    ticked, current = gr.State([]), gr.State(None)
+    with gr.Column(elem_classes="sheet"):
+        gr.HTML("<h3>Runs</h3>", padding=False)
+        listed = table_widget("runs-table")
+    with gr.Row(elem_classes="chart-row"):
+        with gr.Column(elem_classes="sheet"):
+            current_head = gr.HTML("<h3>Click a run to write about it or to clone it</h3>", padding=False)
+            tags = gr.Textbox(label="Tags", info="Separated by commas.", max_lines=1, elem_id="runs-tags")
+            text = gr.Textbox(label="Notes", lines=2, elem_id="runs-notes")
+            with gr.Row():
+                keep = gr.Button("Keep", size="sm", elem_id="runs-keep")
+                clone = gr.Button("Clone into the form", size="sm", elem_id="runs-clone")
+            message = gr.HTML(elem_id="runs-message", padding=False)
+        with gr.Column(elem_classes="sheet"):
+            gr.HTML("<h3>Ablations</h3>", padding=False)
+            choices = [(a.title, name) for name, a in ABLATIONS.items()]
+            ablation = gr.Dropdown(choices, value="collapse", label="Group", elem_id="runs-ablation")
+            question = gr.HTML(_question("collapse"), padding=False)
+            start = gr.Button("Start the group over the form's settings", elem_id="runs-ablate")
+            trouble = gr.HTML(elem_id="runs-trouble", padding=False)
+    with gr.Column(elem_classes="sheet"), gr.Row(elem_classes="form-grid"):
+        metric = gr.Dropdown(METRICS, value="val/knn_accuracy", label="Metric", elem_id="runs-metric")
+        axis = gr.Dropdown(AXES, value="epoch", label="Against", elem_id="runs-axis")
+        strength = gr.Slider(0, 0.99, 0.0, step=0.01, label="Smoothing", elem_id="runs-smoothing", buttons=[])
+        outcome = gr.Dropdown(OUTCOMES, value="knn", label="Result", elem_id="runs-outcome")
+        setting = gr.Dropdown(SETTINGS, value="training.batch_size", label="Setting", elem_id="runs-setting")
+    with gr.Row(elem_classes="chart-row"):
+        with gr.Column(elem_classes="sheet chart-panel"):
+            overlay = plotly_chart("runs-overlay", "Metric", "of the ticked runs")
+        with gr.Column(elem_classes="sheet chart-panel"):
+            scatter = plotly_chart("runs-scatter", "Setting against result")
+    with gr.Row(elem_classes="runs-layout"):
+        with gr.Column(elem_classes="sheet chart-panel"):
+            parallel = plotly_chart(
+                "runs-parallel", "Every setting that differs", "drag on an axis to filter"
+            )
+        with gr.Column(elem_classes="sheet"):
+            gr.HTML("<h3>What differs in their settings</h3>", padding=False)
+            difference = table_widget("runs-difference")
+    charts = [overlay, scatter, parallel, difference]
+    controls = [ticked, metric, axis, strength, outcome, setting]
+
+    def chosen(ids: list[str]) -> list[RunDirectory]:
+        by_id = {run.id: run for run in context.store.runs()}
+        return [by_id[run_id] for run_id in ids if run_id in by_id]
+
+    def show(ids: list[str]) -> dict[str, Any]:
+        lines = [_line(run, context, ids) for run in context.store.runs()]
+        return rows(COLUMNS, lines, numbers=NUMBERS, choose=True, empty=NOTHING)
+
+    def draw(ids: list[str], m: str, x: str, strength_now: float, outcome_now: str, path: str) -> list[Any]:
+        runs = chosen(ids)
+        x, m = x if x in compare.AXES else "step", m if m in compare.NAMES else "train/loss"
+        outcome_now = outcome_now if outcome_now in compare.RESULTS else "knn"
+        strength_now = min(max(strength_now or 0.0, 0.0), 0.99)
+        return [
+            compare.overlay(runs, context.curves, m, x, strength_now),
+            compare.scatter(runs, context.curves, path, outcome_now),
+            compare.parallel(runs, context.curves, outcome_now),
+            _differences(runs),
+        ]
+
+    def open_tab(ids: list[str], shared: list[str]) -> tuple[list[str], dict[str, Any]]:
+        ids = ids or shared or [run.id for run in context.store.runs()[:4]]
+        return ids, show(ids)
+
+    def tick(ids: list[str], event: gr.EventData) -> tuple[list[str], dict[str, Any]]:
+        others = [run_id for run_id in ids if run_id != event.id]
+        ids = [*others, str(event.id)] if event.shown else others
+        return ids, show(ids)
+
+    def use(event: gr.EventData) -> list[Any]:
+        try:
+            run = context.store.get(str(event.id))
+        except RunError as error:
+            return [gr.skip(), gr.skip(), gr.skip(), gr.skip(), problem(str(error))]
+        notes = run.notes()
+        return [run.id, f"<h3>{run_name(run.id)}</h3>", ", ".join(notes.tags), notes.text, ""]
+
+    def write(run_id: str | None, ids: list[str], tags_now: str, text_now: str) -> list[Any]:
+        try:
+            run = context.store.get(run_id or "")
+            found = tuple(dict.fromkeys(tag for part in (tags_now or "").split(",") if (tag := part.strip())))
+            text_now = text_now or ""
+            if len(text_now) > MAX_TEXT or len(found) > MAX_TAGS or any(len(tag) > MAX_TAG for tag in found):
+                raise RunError(TOO_MUCH)
+            run.write_notes(run.notes().model_copy(update={"tags": found, "text": text_now}))
+        except (RunError, OSError) as error:
+            return [problem(str(error) if run_id else "Click a run in the table first."), gr.skip()]
+        return ['<p class="stamp">Kept.</p>', show(ids)]
+
+    def into_form(run_id: str | None) -> list[Any]:
+        try:
+            config = context.store.get(run_id or "").config()
+        except RunError as error:
+            stay = [gr.skip()] * (len(fill.outputs) + 2)
+            return [*stay, problem(str(error) if run_id else "Click a run in the table first.")]
+        plain = config.model_dump(mode="json", exclude={"schema_version"})
+        return [*fill.updates(plain), gr.Tabs(selected="train"), {"tab": "train"}, ""]
+
+    def ablate(name: str, ids: list[str], *given: Any) -> list[Any]:
+        try:
+            runs = enqueue(context.store, members(name, fill.values(given)), group=name)
+        except (ConfigError, RunError) as error:
+            return [gr.skip(), gr.skip(), problem(str(error))]
+        names = ", ".join(run_name(run.id) for run in runs)
+        found = [run.id for run in runs]
+        return [found, show(found), f'<p class="stamp">Queued, one after another: {names}.</p>']
+
+    tab.select(open_tab, [ticked, page.chosen], [ticked, listed], **QUIET).then(
+        draw, controls, charts, **QUIET
+    )
+    listed.input(tick, ticked, [ticked, listed], **QUIET).then(draw, controls, charts, **QUIET)
+    listed.select(use, None, [current, current_head, tags, text, message], **QUIET)
+    keep.click(write, [current, ticked, tags, text], [message, listed], **QUIET)
+    clone.click(into_form, current, [*fill.outputs, page.tabs, page.link, message], **QUIET)
+    ablation.input(_question, ablation, question, **QUIET)
+    start.click(ablate, [ablation, ticked, *fill.inputs], [ticked, listed, trouble], **QUIET).then(
+        draw, controls, charts, **QUIET
+    )
+    gr.on(
+        [metric.input, axis.input, strength.release, outcome.input, setting.input],
+        draw,
+        controls,
+        charts,
+        trigger_mode="always_last",
+        **QUIET,
+    )
+
+
+def _question(name: str) -> str:
+    group = ABLATIONS.get(name)
+    if group is None:
+        return ""
+    return f'<p class="stamp">{group.question} Runs: {", ".join(group.members)}.</p>'
+
+
+def _line(run: RunDirectory, context: Context, ids: list[str]) -> dict[str, Any]:
+    status, found = run.status(), compare.latest(run, context.curves)
+    values = compare.values(run)
+    learning_rate = values.get("optimiser.base_lr", 0) * values.get("training.batch_size", 0) / 256
+    cells = {
+        "name": run_name(run.id),
+        "state": status.state + (f" {status.progress:.0%}" if status.active else ""),
+        "knn": f"{found['knn']:.1%}" if "knn" in found else "",
+        "std": f"{found['std']:.2f}" if "std" in found else "",
+        "epochs": str(values.get("training.epochs", "")),
+        "batch": str(values.get("training.batch_size", "")),
+        "lr": f"{learning_rate:.3g}" if learning_rate else "",
+        "backbone": f"{values.get('model.backbone', '')}, {values.get('model.width', '')}",
+        "data": str(values.get("data.source", "")),
+        "seed": str(values.get("training.seed", "")),
+        "tags": ", ".join(run.notes().tags),
+        "when": moment(status.created) if status.created else "",
+    }
+    sort = {**found, "epochs": values.get("training.epochs"), "batch": values.get("training.batch_size")}
+    sort |= {"lr": learning_rate, "when": status.created, "seed": values.get("training.seed")}
+    shown = run.id in ids
+    colour = compare.colour(ids.index(run.id)) if shown else None
+    return {"id": run.id, "title": run.id, "cells": cells, "sort": sort, "shown": shown, "colour": colour}
+
+
+def _differences(runs: list[RunDirectory]) -> dict[str, Any]:
+    columns = {"setting": "Setting"} | {run.id: run_name(run.id) for run in runs}
+    titles = {spec.path: f"{spec.section}: {spec.title}" for spec in fields()}
+    lines = [
+        {
+            "id": path,
+            "cells": {"setting": titles[path]}
+            | {run.id: _text(v) for run, v in zip(runs, found, strict=True)},
+        }
+        for path, found in compare.differences(runs).items()
+    ]
+    same = "These runs differ in nothing but their names." if len(runs) > 1 else "Tick two runs or more."
+    return rows(columns, lines, empty=same)
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from simsiam_core.bench import monitoring, neighbours
+from simsiam_core.cli import main
+
+
+def test_neighbours_are_measured_in_search_and_from_upload_to_answer() -> None:
+    figures = neighbours.measure(rows=500, dim=16, k=5, repeats=5)
+    times = {name: value for name, value in figures.items() if name.endswith("ms")}
+    assert len(times) == 4
+    assert all(value > 0 for value in times.values())
+
+
+def test_monitoring_is_a_share_of_training(capsys: pytest.CaptureFixture) -> None:
+    figures = monitoring.measure(epochs=1)
+    assert figures["steps"] == 62
+    assert 0 < figures["monitoring, % of training"] < 100
+
+
+def test_an_unknown_question_lists_the_known_ones(capsys: pytest.CaptureFixture) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["bench", "weather"])
+    assert caught.value.code == 2
+    assert "neighbours" in capsys.readouterr().err
+
+
+def test_the_page_answers_and_leaves_umap_alone(capsys: pytest.CaptureFixture) -> None:
+    assert main(["bench", "page", "--json"]) == 0
+    figures = json.loads(capsys.readouterr().out)
+    assert figures["page reachable after, s"] > 0
+    assert figures["umap loaded"] is False

@@ -1,0 +1,118 @@
+"""Upload, gallery, a neighbour, the map with the picture placed, a lasso, and the slider through checkpoints."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, expect
+from tiny import tiny
+
+from simsiam_core.data import load
+from simsiam_core.model import build_backbone, recipe
+from simsiam_core.runs import RunDirectory
+
+from .conftest import Server
+
+FRAME = "document.querySelector('#story-plot .map-frame').textContent"
+
+
+@pytest.fixture
+def run(server: Server) -> RunDirectory:
+    """Two checkpoints of an untrained network: looking inside takes no training."""
+    import torch
+
+    config = tiny()
+    dataset = load(config.data)
+    run = server.store.create(config)
+    for epoch in (0, 1):
+        torch.manual_seed(epoch)
+        weights = build_backbone(config.model).state_dict()
+        content = {
+            "state_dict": {f"network.backbone.{key}": value for key, value in weights.items()},
+            "global_step": epoch,
+            "simsiam": recipe(config, dataset.mean, dataset.std, [], epoch),
+        }
+        torch.save(content, run.checkpoints_dir / f"epoch={epoch:04d}.ckpt")
+    run.update_status(state="finished", total_steps=4, step=4)
+    return run
+
+
+def picture() -> bytes:
+    buffer = io.BytesIO()
+    pixels = (np.indices((40, 40)).sum(0) // 5 % 2 * 255).astype(np.uint8)
+    Image.fromarray(pixels).save(buffer, "png")
+    return buffer.getvalue()
+
+
+def test_a_picture_is_asked_about_placed_and_followed_through_training(page: Page, run: RunDirectory) -> None:
+    page.goto(f"/?tab=neighbours&run={run.id}")
+    file = {"name": "mine.png", "mimeType": "image/png", "buffer": picture()}
+    page.locator("#neighbours-upload input[type=file]").set_input_files(file)
+    cards = page.locator("#neighbours-gallery .card")
+    expect(cards).to_have_count(20, timeout=60_000)
+
+    shown = page.locator("#neighbours-query img")
+    before = shown.get_attribute("src")
+    box = shown.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 5, box["y"] + 5)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 70, box["y"] + 70, steps=3)
+    page.mouse.up()
+    expect(page.locator("#neighbours-query")).to_contain_text("ask with the whole")
+    assert shown.get_attribute("src") != before, "a part is shown as the network sees it"
+
+    first = cards.first.get_attribute("data-id")
+    cards.first.click()
+    expect(page.locator(f'#neighbours-gallery .card[data-id="{first}"]')).to_have_count(0)
+    answer = page.locator("#neighbours-gallery").inner_text()
+    page.locator("#neighbours-through input[type=range]").fill("0")
+    expect(page.locator("#neighbours-gallery")).not_to_have_text(answer)
+    with page.expect_download() as saved:
+        page.locator("#neighbours-csv").click()
+    assert saved.value.suggested_filename == "neighbours.csv"
+
+    page.locator("#neighbours-map").click()
+    page.locator("#map-method label", has_text="PCA").click()
+    page.locator("#map-draw").click()
+    expect(page.locator('#map-plot .map-plot[data-ready="yes"]')).to_be_visible(timeout=60_000)
+    expect(page.locator("#map-plot .map-note")).to_contain_text("PCA, 80 of 80 train images")
+    expect(page.locator("#map-gallery")).to_contain_text("It is a point of this map")
+    page.locator("#map-upload input[type=file]").set_input_files(file)
+    expect(page.locator("#map-gallery")).to_contain_text("Your picture")
+    placed = "document.querySelector('#map-plot .js-plotly-plot')?.data[2].x.length"
+    page.wait_for_function(f"{placed} === 1")
+
+    plot = page.locator("#map-plot .nsewdrag").bounding_box()
+    assert plot is not None
+    corners = [(0.02, 0.02), (0.98, 0.02), (0.98, 0.98), (0.02, 0.98), (0.02, 0.05)]
+    x, y = zip(
+        *((plot["x"] + a * plot["width"], plot["y"] + b * plot["height"]) for a, b in corners), strict=True
+    )
+    page.mouse.move(x[0], y[0])
+    page.mouse.down()
+    for left, top in zip(x[1:], y[1:], strict=True):
+        page.mouse.move(left, top, steps=4)
+    page.mouse.up()
+    expect(page.locator("#map-gallery")).to_contain_text("80 points chosen")
+    expect(page.locator("#map-gallery .card")).to_have_count(48)
+    expect(page.locator("#map-histogram .vote-row")).to_have_count(10)
+
+    page.locator("#story-draw").click()
+    expect(page.locator('#story-plot .map-plot[data-ready="yes"]')).to_be_visible(timeout=60_000)
+    assert page.evaluate(FRAME) == "epoch=0001", "the last one is shown first"
+    page.locator("#story-plot .map-slider").fill("0")
+    page.wait_for_function(f"{FRAME} === 'epoch=0000'")
+
+
+def test_what_is_wrong_with_the_data_is_listed(page: Page, run: RunDirectory) -> None:
+    page.goto(f"/?tab=diagnose&run={run.id}")
+    page.locator("#diagnose-start").click()
+    expect(page.locator("#diagnose-outliers .finding").first).to_be_visible(timeout=60_000)
+    expect(page.locator("#diagnose-labels")).to_contain_text("of 80")
+    with page.expect_download() as saved:
+        page.locator("#diagnose-labels-csv").click()
+    assert saved.value.suggested_filename == "labels.csv"

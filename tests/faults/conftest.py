@@ -1,0 +1,109 @@
+"""What the tests of faults share: servers and trainers that may be killed at any moment."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from simsiam_core.jobs import stop
+from simsiam_core.runs import RunDirectory, RunStore
+
+ROOT = Path(__file__).resolve().parents[2]
+ENVIRONMENT = {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 60, what: str = "waited in vain") -> float:
+    """Seconds until the condition held."""
+    started = time.monotonic()
+    while not condition():
+        assert time.monotonic() - started < seconds, what
+        time.sleep(0.02)
+    return time.monotonic() - started
+
+
+class Trainers:
+    """Trainers that start within a fraction of a second."""
+
+    def __init__(self) -> None:
+        program = [sys.executable, str(Path(__file__).with_name("trainers.py"))]
+        self._process = subprocess.Popen(
+            program,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **ENVIRONMENT},
+        )
+
+    def start(self, run: RunDirectory, file_size_limit: int = 0) -> int:
+        """The pid of a process that works on the run."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(f"{run.path} {file_size_limit}\n")
+        self._process.stdin.flush()
+        return int(self._process.stdout.readline())
+
+    def train(self, run: RunDirectory, file_size_limit: int = 0) -> None:
+        """Start and wait for the end."""
+        pid = self.start(run, file_size_limit)
+        wait_for(lambda: _gone(pid))
+
+    def close(self) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait(20)
+
+
+def _gone(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+@pytest.fixture(scope="session")
+def trainers() -> Iterator[Trainers]:
+    started = Trainers()
+    yield started
+    started.close()
+
+
+class Queue:
+    """The scheduler as a process, as `queue run` or as the whole dashboard."""
+
+    def __init__(self, store: RunStore, log: Path, *, dashboard: bool = False) -> None:
+        queue = ["-m", "simsiam_core", "queue", "run", "--forever", "--save-dir", str(store.path)]
+        page = ["dashboard.py", "--no-browser", "--port", "7930", "--runs-dir", str(store.path)]
+        self.log = log
+        with log.open("wb") as file:
+            self.process = subprocess.Popen(
+                [sys.executable, *(page if dashboard else queue)],
+                cwd=ROOT,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, **ENVIRONMENT},
+            )
+
+    def said(self, text: str) -> bool:
+        assert self.process.poll() is None, self.log.read_text()
+        return text in self.log.read_text()
+
+    def kill(self) -> None:
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait(10)
+
+
+@pytest.fixture
+def clean(store: RunStore) -> Iterator[None]:
+    """Whatever a test does, no job of its store survives it."""
+    yield
+    for run in store.runs():
+        if run.status().active:
+            stop(run, timeout=10)

@@ -1,0 +1,359 @@
+"""The doors: hostile uploads, hostile calls to every endpoint, paths that lead out, and passwords."""
+
+from __future__ import annotations
+
+import io
+import os
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from PIL import Image
+from tiny import tiny
+
+import dashboard
+from simsiam_core.bench.client import CallError, PageClient
+from simsiam_core.cli import main
+from simsiam_core.config import ConfigError
+from simsiam_core.data import PictureError, read_picture
+from simsiam_core.features.worker import InspectionWorker
+from simsiam_core.jobs import Scheduler
+from simsiam_core.runs import RunDirectory, RunStore
+from simsiam_core.ui import doors
+from simsiam_core.ui.app import build, launch_options
+from simsiam_core.ui.context import Context
+
+from .conftest import Trainers
+
+MUTATIONS = int(os.environ.get("SIMSIAM_MUTATIONS", "1000"))
+CALLS = int(os.environ.get("SIMSIAM_CALLS", "300"))
+WHOLE_WAY = int(os.environ.get("SIMSIAM_UPLOADS", "40"))  # of the uploads, through server and worker
+SECRET = "the canary sings at midnight"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Outside of everything that a client may read, with a secret in it."""
+    folder = tmp_path_factory.mktemp("outside")
+    (folder / "canary.txt").write_text(SECRET)
+    (folder / "canary.ckpt").write_text(SECRET)
+    (folder / "canary.yaml").write_text(f"name: {SECRET}")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def served(folder: Path, trainers: Trainers) -> Iterator[tuple[str, RunDirectory]]:
+    """A page over one trained run; its scheduler starts nothing, so that calls may queue what they like."""
+    store = RunStore(folder / "runs")
+    run = store.create(tiny(training={"epochs": 1}))
+    trainers.train(run)
+    with InspectionWorker() as worker, Scheduler(store) as scheduler:
+        page = build(Context(store, worker, scheduler=scheduler))
+        options: dict[str, Any] = {"prevent_thread_lock": True, "quiet": True, "server_port": 7950}
+        page.launch(root_path="/behind/proxy", **options, **launch_options())
+        yield "http://127.0.0.1:7950", run
+        page.close()
+
+
+# --- uploads ------------------------------------------------------------------------------------------
+
+
+def pictures() -> list[bytes]:
+    """Good ones of every odd kind, to be mutated."""
+    dice = np.random.default_rng(0)
+    noise = Image.fromarray(dice.integers(0, 256, (40, 50, 3), np.uint8))
+    grey16 = Image.fromarray(dice.integers(0, 2**16, (30, 30), np.uint16))
+    found = []
+    for picture, kind, options in [
+        (noise, "png", {}),
+        (noise, "jpeg", {}),
+        (noise, "webp", {}),
+        (noise, "gif", {"save_all": True, "append_images": [noise.rotate(90)]}),
+        (noise, "tiff", {}),
+        (noise, "bmp", {}),
+        (noise, "ppm", {}),
+        (noise.convert("CMYK"), "jpeg", {}),
+        (noise.convert("LA"), "png", {}),
+        (noise.convert("P"), "png", {"transparency": 3}),
+        (noise.convert("1"), "png", {}),
+        (noise.convert("F"), "tiff", {}),
+        (grey16, "png", {}),
+        (grey16, "tiff", {}),
+    ]:
+        buffer = io.BytesIO()
+        picture.save(buffer, kind, **options)
+        found.append(buffer.getvalue())
+    for turned in range(1, 9):
+        buffer, exif = io.BytesIO(), Image.Exif()
+        exif[0x0112] = turned
+        noise.save(buffer, "jpeg", exif=exif)
+        found.append(buffer.getvalue())
+    bomb = io.BytesIO()
+    Image.new("1", (20_000, 20_000)).save(bomb, "png")
+    return [
+        *found,
+        bomb.getvalue(),
+        b"",
+        b"%!PS-Adobe-3.0 EPSF-3.0\n",
+        b"<svg onload='alert(1)'/>",
+        b"GIF89a",
+    ]
+
+
+def mutated(dice: random.Random, good: list[bytes]) -> bytes:
+    data = bytearray(dice.choice(good))
+    for _ in range(dice.choice((0, 1, 1, 3, 20))):
+        if data:
+            data[dice.randrange(len(data))] = dice.randrange(256)
+    if dice.random() < 0.3:
+        del data[dice.randrange(len(data) + 1) :]
+    if dice.random() < 0.1:
+        data += bytes(dice.randrange(256) for _ in range(100))
+    return bytes(data)
+
+
+def test_a_thousand_mutated_pictures_are_read_or_refused_with_a_sentence() -> None:
+    dice, good, read = random.Random(0), pictures(), 0
+    sentences = set()
+    for _ in range(MUTATIONS):
+        try:
+            shape = read_picture(mutated(dice, good), 16).shape
+        except PictureError as error:
+            sentences.add(str(error))
+        else:
+            read += shape == (3, 16, 16)
+    assert all(10 < len(sentence) < 400 for sentence in sentences)
+    assert MUTATIONS * 0.2 < read < MUTATIONS * 0.9, "the mutations are too harmless or too coarse"
+
+
+def test_mutated_uploads_through_server_and_worker(served: tuple[str, RunDirectory]) -> None:
+    address, run = served
+    page = PageClient(address)
+    box = page.component("neighbours-upload")
+    (register,) = page.functions(box, "upload")
+    ask = next(d for d in page.config["dependencies"] if d["trigger_after"] == register["id"])
+    dice, good, answers = random.Random(1), pictures(), []
+    for number in range(WHOLE_WAY):
+        content = mutated(dice, good) or b"x"
+        name = dice.choice(("a.png", "../../a.png", "a.exe", "a" * 300 + ".jpg", "x.ckpt", "ü\u202e.gif"))
+        file = page.upload(name, content, dice.choice(("image/png", "text/html", "application/x-python")))
+        page.call(register["id"], [file], trigger=box)
+        answer = page.call(ask["id"], [None, run.id, "last", "test", 3, 0.1], trigger=box)
+        answers.append(str(answer["data"]))
+        assert "Traceback" not in answers[-1], number
+    assert any("most alike" in answer for answer in answers)
+    assert any('class="problem"' in answer for answer in answers)
+
+
+def test_an_upload_that_is_too_large_is_refused(served: tuple[str, RunDirectory]) -> None:
+    page = PageClient(served[0])
+    with pytest.raises(httpx.HTTPStatusError) as caught:
+        page.upload("large.png", b"x" * (21 * 2**20))
+    assert caught.value.response.status_code == 413
+
+
+# --- calls --------------------------------------------------------------------------------------------
+
+
+def strings(folder: Path) -> list[str]:
+    canary = folder / "canary.txt"
+    up = "../" * 12
+    return [
+        str(canary),
+        f"{up}{str(canary)[1:]}",
+        f"{up}etc/passwd",
+        "/etc/passwd",
+        "..",
+        "../canary",
+        "....//canary.txt",
+        "%2e%2e%2f" * 8 + "etc%2fpasswd",
+        "..\\..\\canary.txt",
+        f"file://{canary}",
+        "canary.txt\x00.png",
+        "",
+        "x" * 20_000,
+        "'; DROP TABLE jobs; --",
+        "<script>alert(1)</script>",
+        "\u202e\ud7ff",
+    ]
+
+
+def values(dice: random.Random, folder: Path) -> Any:
+    path = dice.choice(strings(folder))
+    return dice.choice(
+        [
+            path,
+            path,
+            None,
+            True,
+            -1,
+            0,
+            2**70,
+            1e308,
+            [],
+            [path],
+            [[path]],
+            {},
+            {"id": path, "to": path, "name": path, "shown": path},
+            {"path": path, "meta": {"_type": "gradio.FileData"}},
+            {"path": str(folder / "canary.txt"), "url": path, "meta": {"_type": "gradio.FileData"}},
+        ]
+    )
+
+
+def test_mutated_calls_to_every_endpoint(served: tuple[str, RunDirectory], folder: Path) -> None:
+    """Every event of the page is an endpoint. No 5xx, no traceback, nothing read that lies outside."""
+    address, run = served
+    page, dice = PageClient(address), random.Random(2)
+    functions = [d for d in page.config["dependencies"] if d["backend_fn"]]
+    refused = answered = 0
+    for number in range(CALLS):
+        function = functions[number % len(functions)]
+        data = [values(dice, folder) for _ in function["inputs"]]
+        if dice.random() < 0.1:
+            data = data[: len(data) // 2]
+        event = values(dice, folder)
+        try:
+            text = str(page.call(function["id"], data, event, trigger=dice.choice([None, 3, 10**9])))
+            answered += 1
+        except CallError as error:
+            text = str(error)
+            refused += 1
+            assert not text.startswith("5"), (function["id"], data, text)
+        assert "Traceback" not in text
+        assert SECRET not in text, (function["id"], data)
+        assert "root:x:0" not in text, (function["id"], data)
+    assert answered > CALLS * 0.1
+    assert refused > CALLS * 0.1
+    assert page.get("/config").status_code == 200, "the server is up"
+    assert run.status().state == "finished"
+    assert (folder / "canary.txt").read_text() == SECRET
+
+
+PLACES = (
+    "/gradio_api/file={}",
+    "/gradio_api/file/{}",
+    "/file={}",
+    "/static/{}",
+    "/assets/{}",
+    "/svelte/{}",
+    "/gradio_api/proxy={}",
+    "/custom_component/{}/client/component/index.js",
+    "/custom_component/x/client/component/{}",
+    "/gradio_api/stream/{}/1/1/playlist.m3u8",
+    "/gradio_api/queue/data?session_hash={}",
+    "/gradio_api/call/{}/1",
+    "/gradio_api/deep_link?session_hash={}",
+    "/monitoring/{}",
+    "/pwa_icon/{}",
+    "/?run={}&tab=map",
+    "/theme.css?x={}",
+)
+
+
+def test_no_path_leads_out(served: tuple[str, RunDirectory], folder: Path) -> None:
+    address, run = served
+    client = httpx.Client(base_url=address, timeout=20)
+    inside = [str(run.path / "config.yaml"), str(run.path / "checkpoints" / "last.ckpt"), "dashboard.py"]
+    troubles = []
+    for place in PLACES:
+        if "queue/data" in place:
+            continue  # a stream that waits; its session is asked for above
+        for string in [*strings(folder)[:11], *inside]:
+            try:
+                answer = client.get(place.format(string))
+            except (httpx.InvalidURL, UnicodeEncodeError, httpx.RemoteProtocolError):
+                continue  # no address, or gradio hangs up on it
+            if answer.status_code >= 500:
+                troubles.append((place, string[:40], answer.status_code))
+            assert SECRET not in answer.text, (place, string)
+            assert "root:x:0" not in answer.text, (place, string)
+            assert "schema_version" not in answer.text or place.startswith("/?"), (place, string)
+    assert not troubles
+
+
+def test_the_page_knows_its_prefix_behind_a_proxy(served: tuple[str, RunDirectory]) -> None:
+    assert PageClient(served[0]).config["root"].endswith("/behind/proxy")
+
+
+# --- passwords ----------------------------------------------------------------------------------------
+
+
+def test_without_the_password_nothing_is_shown(folder: Path) -> None:
+    check = doors.door("ann:correct horse", None)
+    with InspectionWorker("") as worker:
+        page = build(Context(RunStore(folder / "runs"), worker))
+        options: dict[str, Any] = {"prevent_thread_lock": True, "quiet": True, "server_port": 7951}
+        page.launch(auth=check, **options, **launch_options())
+        try:
+            client = httpx.Client(base_url="http://127.0.0.1:7951")
+            for place in (
+                "/config",
+                "/gradio_api/info",
+                "/gradio_api/queue/data?session_hash=x",
+                "/gradio_api/file=x",
+            ):
+                assert client.get(place).status_code == 401, place
+            assert client.post("/gradio_api/queue/join", json={"data": [], "fn_index": 0}).status_code == 401
+            assert client.post("/gradio_api/upload", files={"files": ("a.png", b"x")}).status_code == 401
+            assert "monitor-stop" not in client.get("/").text
+            for name, password in (("ann", "wrong"), ("bob", "correct horse"), ("", ""), ("ann", "")):
+                assert client.post("/login", data={"username": name, "password": password}).status_code >= 400
+            assert (
+                client.post("/login", data={"username": "ann", "password": "correct horse"}).status_code
+                == 200
+            )
+            assert client.get("/config").status_code == 200
+        finally:
+            page.close()
+
+
+def test_users_stand_in_a_file_as_hashes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "users"
+    monkeypatch.setattr("sys.stdin", io.StringIO("correct horse\n"))
+    assert main(["users", "add", str(file), "ann"]) == 0
+    assert "correct" not in file.read_text()
+    assert file.stat().st_mode & 0o077 == 0
+    check = doors.door(None, file)
+    assert check is not None
+    assert check("ann", "correct horse")
+    assert not check("ann", "correct house")
+    assert not check("eve", "correct horse")
+    assert main(["users", "remove", str(file), "ann"]) == 0
+    with pytest.raises(ConfigError, match="names no user"):
+        doors.door(None, file)
+    file.write_text("ann:correct horse")
+    with pytest.raises(ConfigError, match="no file of users"):
+        doors.door(None, file)
+
+
+def test_the_environment_may_hold_the_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert doors.door(None, None) is None
+    monkeypatch.setenv(doors.AUTH_VARIABLE, "ann:secret")
+    check = doors.door(None, None)
+    assert check is not None
+    assert check("ann", "secret")
+    monkeypatch.setenv(doors.AUTH_VARIABLE, "no colon")
+    with pytest.raises(ConfigError, match="USER:PASSWORD"):
+        doors.door(None, None)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.5", "::", "example.org"])
+def test_other_addresses_need_a_password(host: str, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    assert dashboard.main(["--host", host, "--runs-dir", str(tmp_path), "--no-browser"]) == 2
+    assert "--auth" in capsys.readouterr().err
+
+
+def test_a_second_dashboard_is_refused_and_read_only_is_named(
+    store: RunStore, capsys: pytest.CaptureFixture
+) -> None:
+    with Scheduler(store) as first:
+        first.describe("http://127.0.0.1:7860/")
+        assert dashboard.main(["--runs-dir", str(store.path), "--no-browser", "--port", "7952"]) == 2
+        said = capsys.readouterr().err
+    assert "http://127.0.0.1:7860/" in said
+    assert "--read-only" in said

@@ -1,0 +1,148 @@
+"""A resumed run is the very same run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import pytorch_lightning as pl
+import torch
+from tiny import tiny
+
+from simsiam_core.cli.train import announce
+from simsiam_core.config import Config
+from simsiam_core.model.checkpoint import read_checkpoint
+from simsiam_core.runs import RunDirectory, RunStore
+from simsiam_core.training.resume import newest
+from simsiam_core.training.wishes import Wish
+from simsiam_core.training.worker import train
+
+CONFIG = tiny(
+    model={"predictor_hidden": 8}, optimiser={"predictor_lr": "constant"}, checkpoints={"checkpoint_every": 1}
+)
+STEPS = 12
+
+
+class AskAt(pl.Callback):
+    """Has the run asked for something at a step, as a signal would."""
+
+    def __init__(self, wish: Wish, step: int, state: Any = "paused") -> None:
+        self._wish, self._step, self._state = wish, step, state
+
+    def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
+        if trainer.global_step == self._step:
+            self._wish.state = self._state
+
+
+def trained(run: RunDirectory, pause_at: int | None = None) -> RunDirectory:
+    announce(run)
+    wish = Wish()
+    assert train(run, () if pause_at is None else (AskAt(wish, pause_at),), wish) == 0
+    return run
+
+
+def curve(run: RunDirectory) -> list[tuple[Any, ...]]:
+    """Everything measured that does not depend on the clock, in the order of the file."""
+    names = (
+        "step",
+        "epoch",
+        "train/loss",
+        "train/lr",
+        "train/lr_predictor",
+        "representation/std",
+        "val/knn_accuracy",
+    )
+    return [tuple(line.get(name) for name in names) for line in run.metrics()]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
+    return trained(RunStore(tmp_path_factory.mktemp("whole")).create(CONFIG))
+
+
+@pytest.mark.parametrize("step", [1, 3, 4, 5, 11], ids=lambda s: f"paused at step {s}")
+def test_a_resumed_run_repeats_the_uninterrupted_one_to_the_last_bit(
+    store: RunStore, whole: RunDirectory, step: int
+) -> None:
+    run = trained(store.create(CONFIG), pause_at=step)
+    assert (run.status().state, run.status().step) == ("paused", step)
+    assert run.metrics()[-1]["step"] == step
+    trained(run)
+    assert run.status().state == "finished"
+    assert curve(run) == curve(whole)
+    ours, theirs = (read_checkpoint(r.checkpoint("last").path)["state_dict"] for r in (run, whole))
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+
+
+def test_a_run_may_be_paused_again_and_again(store: RunStore, whole: RunDirectory) -> None:
+    run = store.create(CONFIG)
+    for step in (2, 4, 7):
+        trained(run, pause_at=step)
+        assert run.status().step == step
+    assert curve(trained(run)) == curve(whole)
+
+
+def test_metrics_after_the_checkpoint_are_measured_again_and_not_kept_twice(
+    store: RunStore, whole: RunDirectory
+) -> None:
+    run = trained(store.create(CONFIG), pause_at=9)
+    last = run.checkpoint("last").path
+    last.unlink()  # as if killed before it was written: epoch 2, step 8, is the newest
+    with run.metrics_path.open("a") as file:
+        file.write('{"step":10,"epoch":2,"train/lo')
+    assert curve(trained(run)) == curve(whole)
+
+
+def test_a_damaged_checkpoint_is_passed_over(store: RunStore, whole: RunDirectory) -> None:
+    run = trained(store.create(CONFIG), pause_at=6)
+    last = run.checkpoint("last").path
+    last.write_bytes(last.read_bytes()[:-1000])
+    (run.checkpoints_dir / ".epoch=0002.ckpt.xyz.part").write_bytes(b"half")
+    found = newest(run)
+    assert found is not None
+    assert (found.name, found.step) == ("epoch=0001", 4)
+    assert curve(trained(run)) == curve(whole)
+    assert not list(run.checkpoints_dir.glob(".*"))
+
+
+def test_the_safety_copy_is_written_by_the_clock(store: RunStore, whole: RunDirectory) -> None:
+    run = store.create(
+        Config.model_validate(_with(CONFIG, checkpoints={"checkpoint_every": 100, "last_every": 1e-9}))
+    )
+    steps = []
+
+    class Look(pl.Callback):
+        def on_train_batch_start(self, trainer: pl.Trainer, *_: Any) -> None:
+            steps.append(read_checkpoint(run.checkpoint("last").path)["global_step"])
+
+    announce(run)
+    assert train(run, (Look(),)) == 0
+    assert steps == list(range(STEPS))
+    assert [line["train/loss"] for line in run.metrics() if "train/loss" in line] == [
+        line["train/loss"] for line in whole.metrics() if "train/loss" in line
+    ]
+
+
+@pytest.mark.parametrize("restart", [0, 3], ids=["one longer cosine", "the cosine starts again"])
+def test_training_longer_follows_the_schedule_that_was_chosen(store: RunStore, restart: int) -> None:
+    run = trained(store.create(CONFIG))
+    longer = _with(CONFIG, training={"epochs": 5}, optimiser={"restart_epoch": restart})
+    run.write_config(Config.model_validate(longer))
+    run = RunDirectory(run.path)
+    trained(run)
+    assert run.status().step == 20
+    rates = [line["train/lr"] for line in run.metrics() if "train/lr" in line]
+    assert len(rates) == 20
+    if restart:
+        assert rates[12] == pytest.approx(CONFIG.lr)
+    else:
+        uninterrupted = trained(store.create(Config.model_validate(longer)))
+        expected = [line["train/lr"] for line in uninterrupted.metrics() if "train/lr" in line]
+        assert rates[12:] == expected[12:]
+
+
+def _with(config: Config, **sections: dict) -> dict:
+    values = config.model_dump()
+    for name, changes in sections.items():
+        values[name].update(changes)
+    return values

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import gradio as gr
+import pytest
+from tiny import TINY, tiny
+
+from simsiam_core.config import Config, ConfigError, DataConfig, merge, parse, preset, presets
+from simsiam_core.ui import counts as counts_module
+from simsiam_core.ui.counts import ImageCounts
+from simsiam_core.ui.form import Form
+
+
+@pytest.fixture
+def form() -> Form:
+    form = Form(preset("quick").values)
+    with gr.Blocks():
+        form.render()
+    return form
+
+
+def thousand(config: Config) -> int:
+    return 1000
+
+
+def given(form: Form, values: dict) -> list:
+    """The controls' values after `fill`."""
+    return [update["value"] for update in form.fill(values)]
+
+
+@pytest.mark.parametrize("name", sorted(presets()))
+def test_presets_come_out_of_the_form_as_they_went_in(form: Form, name: str) -> None:
+    values = preset(name).values
+    assert parse(form.values(given(form, values))) == parse(values)
+
+
+def test_what_gradio_makes_of_values_is_undone(form: Form) -> None:
+    controls = given(form, TINY)
+    paths = [spec.path for spec in form.specs]
+    controls[paths.index("training.batch_size")] = 20.0  # numbers come as floats
+    controls[paths.index("data.train_limit")] = None
+    controls[paths.index("data.path")] = ""
+    config = parse(form.values(controls))
+    assert (config.training.batch_size, config.data.train_limit, config.data.path) == (20, None, None)
+
+
+def test_problems_stand_at_their_fields_in_one_sentence_without_the_path(form: Form) -> None:
+    values = merge(form.defaults(), {"training": {"batch_size": 0}, "optimiser": {"momentum": 2}})
+    problems = form.problems(values, thousand)
+    assert problems.keys() == {"training.batch_size", "optimiser.momentum"}
+    assert problems["training.batch_size"] == "Batch size is 0; it must be a whole number from 2 to 65536."
+    too_large = merge(form.defaults(), {"training": {"batch_size": 1001}})
+    assert form.problems(too_large, thousand).keys() == {"training.batch_size"}
+    assert form.problems(form.defaults(), thousand) == {}
+
+
+def test_only_what_changed_is_marked(form: Form) -> None:
+    paths = [spec.path for spec in form.specs]
+    values = merge(form.defaults(), {"optimiser": {"momentum": 2}})
+    problems = form.problems(values, thousand)
+
+    def touched(updates: list) -> set[str]:
+        return {path for path, update in zip(paths, updates, strict=True) if len(update) > 1}
+
+    first = form.marks(values, problems, {})
+    assert touched(first) == {"optimiser.momentum", "data.path"}
+    assert first[paths.index("optimiser.momentum")]["info"] == problems["optimiser.momentum"]
+    assert touched(form.marks(values, problems, problems)) == {"data.path"}
+    cleared = form.marks(form.defaults(), {}, problems)
+    assert cleared[paths.index("optimiser.momentum")]["elem_classes"] == ["field"]
+
+
+def test_the_folder_is_asked_for_where_it_matters(form: Form) -> None:
+    place = [spec.path for spec in form.specs].index("data.path")
+    assert form.fill({})[place]["visible"] is False
+    assert form.fill({"data": {"source": "folder", "path": "pictures"}})[place]["visible"] is True
+
+
+def test_help_names_bounds_that_help_and_no_others(form: Form) -> None:
+    assert "from 4 to 256" in form.controls["model.width"].info
+    assert "2147483647" not in form.controls["training.seed"].info
+    assert "10000" not in form.controls["training.epochs"].info
+
+
+def test_a_folder_is_counted_once_in_a_while_and_anew_on_start(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    now = 100.0
+    monkeypatch.setattr(counts_module.time, "monotonic", lambda: now)
+    for number in range(3):
+        (tmp_path / f"{number}.jpg").touch()
+    config = tiny(data={"source": "folder", "path": str(tmp_path), "train_limit": None})
+    counts = ImageCounts()
+    assert counts.of(config) == 3
+    (tmp_path / "3.jpg").touch()
+    assert counts.of(config) == 3
+    assert counts.anew(config) == 4
+    (tmp_path / "4.jpg").touch()
+    now += counts_module.KEPT_SECONDS + 1
+    assert counts.of(config) == 5
+
+
+def test_a_folder_that_is_missing_is_looked_for_again(tmp_path: Path) -> None:
+    config = Config(data=DataConfig(source="folder", path=str(tmp_path / "later")))
+    counts = ImageCounts()
+    with pytest.raises(ConfigError, match="There is no folder"):
+        counts.of(config)
+    (tmp_path / "later").mkdir()
+    (tmp_path / "later" / "a.jpg").touch()
+    assert counts.of(config) == 1
