@@ -32,7 +32,7 @@ from simsiam_core.training.module import SimSiamModule
 from simsiam_core.training.status import StatusWriter
 from simsiam_core.training.worker import quiet_lightning
 
-WARM_UP_STEPS = 5
+WARM_UP_STEPS, SIZING_STEPS = 5, 3
 TURN_SECONDS = 1.0  # of our way; the others take as many steps
 ENCODED_ON_CPU = 1_024  # images whose encoding is timed on a CPU, for all
 
@@ -105,15 +105,15 @@ class _Turns(pl.Callback):
     def on_train_batch_start(self, trainer: pl.Trainer, pl_module: Any, *_: Any) -> None:
         """Called between two steps."""
         self._done += 1
-        if self._done == max(1, self.steps):
+        if self._done == (self.steps or SIZING_STEPS):
             synchronise(pl_module.device)
             seconds = time.perf_counter() - self._started
             if self.steps:
                 self._take_turns(seconds, pl_module.device)
                 trainer.should_stop = len(self.ours) == self._rounds
                 self._done = -1  # one untimed step brings caches and memory back
-            else:  # one step was timed: how many fill a turn?
-                self.steps = max(2, round(TURN_SECONDS / seconds))
+            else:  # a few steps were timed: how many fill a turn?
+                self.steps = max(2, round(TURN_SECONDS * SIZING_STEPS / seconds))
                 self._done = 0
         if self._done == 0:
             synchronise(pl_module.device)

@@ -114,6 +114,7 @@ def _serve(connection: Connection, config: Config, device: torch.device, count: 
         pin_memory=device.type == "cuda",
         drop_last=True,
         persistent_workers=True,
+        multiprocessing_context="fork" if "fork" in multiprocessing.get_all_start_methods() else None,
     )
     network = SimSiam(config.model).to(device)
     optimiser = _sgd(network, fused=False)
