@@ -9,6 +9,9 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,28 +20,44 @@ import psutil
 DASHBOARD = Path(__file__).resolve().parents[2] / "dashboard.py"
 
 
-def measure(limit: float = 60.0) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Dashboard:
+    """A dashboard that answers, and the seconds until it did."""
+
+    address: str
+    pid: int
+    seconds: float
+
+
+@contextmanager
+def dashboard(runs_dir: Path, limit: float = 60.0) -> Iterator[Dashboard]:
+    """`python dashboard.py` over a folder of runs, ended on leaving."""
+    command = [sys.executable, str(DASHBOARD), "--no-browser", "--runs-dir", str(runs_dir)]
+    started = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        address = next((m[0] for line in process.stdout if (m := re.search(r"http://\S+", line))), None)
+        while address is None or not _answers(address):
+            if process.poll() is not None or time.perf_counter() - started > limit:
+                raise RuntimeError("The dashboard did not start; run dashboard.py to see why.")
+            time.sleep(0.05)
+        yield Dashboard(address.rstrip("/"), process.pid, time.perf_counter() - started)
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def measure() -> dict[str, Any]:
     """Seconds from `python dashboard.py` to the first answered request, imports included."""
-    with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, str(DASHBOARD), "--no-browser", "--runs-dir", folder]
-        started = time.perf_counter()
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        try:
-            assert process.stdout is not None
-            address = next((m[0] for line in process.stdout if (m := re.search(r"http://\S+", line))), None)
-            while address is None or not _answers(address):
-                if process.poll() is not None or time.perf_counter() - started > limit:
-                    raise RuntimeError("The dashboard did not start; run dashboard.py to see why.")
-                time.sleep(0.05)
-            seconds = time.perf_counter() - started
-            server = psutil.Process(process.pid)
-            memory = server.memory_info().rss / 2**20
+    with tempfile.TemporaryDirectory() as folder, dashboard(Path(folder)) as started:
+        server = psutil.Process(started.pid)
+        return {
+            "page reachable after, s": started.seconds,
+            "server memory, MiB": server.memory_info().rss / 2**20,
             # umap itself is plain Python; what it rests on is not
-            umap = any("llvmlite" in m.path for m in server.memory_maps())
-        finally:
-            process.terminate()
-            process.wait(10)
-    return {"page reachable after, s": seconds, "server memory, MiB": memory, "umap loaded": umap}
+            "umap loaded": any("llvmlite" in m.path for m in server.memory_maps()),
+        }
 
 
 def _answers(address: str) -> bool:

@@ -7,12 +7,15 @@ import importlib
 from typing import Any
 
 from simsiam_core.cli.options import add_json, print_json
+from simsiam_core.config import presets
 
 QUESTIONS = {
     "neighbours": "how long a neighbour query takes",
     "monitoring": "what watching a run costs the run",
     "load": "what 40 people at once cost the server and the training (four minutes)",
     "page": "how soon the page is there",
+    "training": "how fast training is, where its time goes, and what a run will take",
+    "server": "what many runs and many open pages cost the server",
 }
 
 
@@ -21,14 +24,28 @@ def add_to(commands: Any) -> None:
     parser = commands.add_parser("bench", help="measure this machine", description=__doc__)
     listed = "; ".join(f"{name}: {question}" for name, question in QUESTIONS.items())
     parser.add_argument("question", choices=QUESTIONS, help=listed)
+    training = parser.add_argument_group("training")
+    training.add_argument("--preset", default="quick", choices=presets(), help="what to train (%(default)s)")
+    training.add_argument(
+        "--baseline", action="store_true", help="compare with the ways of published code, in the same run"
+    )
+    training.add_argument("--rounds", type=int, default=15, help="turns of each way (%(default)s)")
     add_json(parser)
     parser.set_defaults(run_command=_bench)
 
 
 def _bench(arguments: argparse.Namespace) -> int:
-    figures = importlib.import_module(f"simsiam_core.bench.{arguments.question}").measure()
+    options = {}
+    if arguments.question == "training":
+        options = {
+            "preset_name": arguments.preset,
+            "baseline": arguments.baseline,
+            "rounds": max(2, arguments.rounds),
+        }
+    figures = importlib.import_module(f"simsiam_core.bench.{arguments.question}").measure(**options)
     if arguments.json:
         print_json(figures)
+    width = max(map(len, figures)) + 2
     for name, value in figures.items() if not arguments.json else []:
-        print(f"{name:<28} {value:.4g}" if isinstance(value, float) else f"{name:<28} {value}")
+        print(f"{name:<{width}} {value:,.4g}" if isinstance(value, float) else f"{name:<{width}} {value}")
     return 0

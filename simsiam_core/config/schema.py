@@ -190,6 +190,12 @@ class TrainingConfig(Section, title="Training"):
         "auto", "Precision", "auto: bf16 on GPUs that have it, fp32 on the CPU.", advanced=True
     )
     device: Literal["auto", "cpu", "gpu"] = setting("auto", "Device", "auto: a GPU when there is one.")
+    compile: Literal["auto", "always", "never"] = setting(
+        "auto",
+        "Compile the network",
+        "With torch.compile. auto: on a GPU, when the run is long enough to earn back the minute it takes.",
+        advanced=True,
+    )
     seed: int = setting(0, "Seed", "Of weights, order and augmentation.", ge=0, le=2**31 - 1)
     stop_on_collapse: bool = setting(
         False,

@@ -8,7 +8,7 @@ here waits for the device: no value is read back, and every shape is known befor
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import lru_cache
 
 import torch
@@ -19,6 +19,7 @@ from simsiam_core.config import AugmentationConfig
 from simsiam_core.data.colour import blend, luma, shift_hue
 
 CROP_RATIO = (3 / 4, 4 / 3)  # width : height, as in torchvision and every SimSiam recipe
+CPU_PIXELS_AT_ONCE = 2**17  # 128 views of 32 px: what passes from one step to the next stays in the cache
 _TRIES = 10  # torchvision draws a crop so often before it takes the whole picture
 
 
@@ -40,6 +41,10 @@ class Parameters:
     hue_after: Tensor  # int64: after how many of the three the hue is shifted, 0..3
     grey: Tensor  # bool
     sigma: Tensor  # of the blur, in pixels
+
+    def __getitem__(self, part: slice) -> Parameters:
+        """Those of some of the views."""
+        return Parameters(**{field.name: getattr(self, field.name)[part] for field in fields(self)})
 
 
 class Augmentation:
@@ -97,7 +102,14 @@ class Augmentation:
     def apply(self, images: Tensor, parameters: Parameters) -> Tensor:
         """Views of uint8 [n, 3, S, S], as float32, normalised. Raises ValueError for other shapes."""
         mean, std = _constants(self.mean, self.std, images.device)
-        return (self.pictures(images, parameters) - mean) / std
+        at_once = max(1, CPU_PIXELS_AT_ONCE // self.size**2) if images.device.type == "cpu" else len(images)
+        if len(images) <= at_once:
+            return (self.pictures(images, parameters) - mean) / std
+        views = torch.empty(images.shape, dtype=torch.float32)
+        for start in range(0, len(images), at_once):
+            part = slice(start, start + at_once)
+            torch.sub(self.pictures(images[part], parameters[part]), mean, out=views[part]).div_(std)
+        return views
 
     def pictures(self, images: Tensor, parameters: Parameters) -> Tensor:
         """As `apply`, on the scale 0..1: what a person can look at."""

@@ -38,5 +38,6 @@ def encode(
         if progress is not None:
             progress(start / len(images), f"Encoding images: {start:,} of {len(images):,}")
         inputs = normalise(images.images[start : start + batch].to(device), encoder.mean, encoder.std)
+        inputs = inputs.contiguous(memory_format=torch.channels_last)  # as the weights lie
         features[start : start + batch] = F.normalize(backbone(inputs).float(), dim=1)
     return features

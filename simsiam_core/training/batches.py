@@ -6,6 +6,9 @@ import torch
 from torch import Tensor
 
 from simsiam_core.data import ImageSet
+from simsiam_core.training.prefetch import Prefetcher
+
+RESIDENT_SHARE = 0.5  # of a GPU's free memory that images may take; the rest is the network's
 
 
 def counter_seed(*numbers: int) -> int:
@@ -20,7 +23,11 @@ def counter_seed(*numbers: int) -> int:
 
 
 class Batches:
-    """Shuffled batches of uint8 images, each epoch in an order of its own; the incomplete last one is dropped."""
+    """Shuffled batches of uint8 images, each epoch in an order of its own; the incomplete last one is dropped.
+
+    The images lie on the training device if they fit there. Otherwise they stay where they are (in a memory
+    map), and each batch is fetched while the step before it runs: the same batches either way.
+    """
 
     def __init__(self, images: ImageSet, batch_size: int, seed: int) -> None:
         self._images = images.images
@@ -28,13 +35,27 @@ class Batches:
         self._seed = seed
         self._epoch = -1
         self._order = torch.empty(0, dtype=torch.int64)
+        self._prefetcher: Prefetcher | None = None
 
     def __len__(self) -> int:
         return len(self._images) // self._batch_size
 
-    def to(self, device: torch.device) -> None:
-        """Keep the images on the training device, so that no copy stands between steps."""
-        self._images = self._images.to(device)
+    @property
+    def placement(self) -> str:
+        """Where the images lie, as a sentence for the log."""
+        size = f"{self._images.nbytes / 1e6:,.0f} MB of images"
+        if self._prefetcher is None:
+            return f"{size} on the {self._images.device.type}"
+        return f"{size} stay in main memory; each batch is fetched while the one before it is trained on"
+
+    def to(self, device: torch.device, resident: bool | None = None) -> None:
+        """Serve batches on `device`. `resident` None decides by its free memory whether all images go there."""
+        if resident is None:
+            resident = device.type != "cuda" or self._images.nbytes < RESIDENT_SHARE * _free(device)
+        if resident:
+            self._images = self._images.to(device)  # a memory map is used as it is on the CPU
+        else:
+            self._prefetcher = Prefetcher(self._images, device)
 
     def batch(self, epoch: int, index: int) -> Tensor:
         """Batch `index` of epoch `epoch`: uint8 `[B, 3, S, S]`."""
@@ -42,5 +63,15 @@ class Batches:
             generator = torch.Generator().manual_seed(counter_seed(self._seed, epoch))
             order = torch.randperm(len(self._images), generator=generator)
             self._order, self._epoch = order.to(self._images.device), epoch
-        start = index * self._batch_size
-        return self._images[self._order[start : start + self._batch_size]]
+        rows = self._rows(index)
+        if self._prefetcher is None:
+            return self._images[rows]
+        following = self._rows(index + 1) if index + 1 < len(self) else None
+        return self._prefetcher.fetch(rows, following)
+
+    def _rows(self, index: int) -> Tensor:
+        return self._order[index * self._batch_size : (index + 1) * self._batch_size]
+
+
+def _free(device: torch.device) -> int:
+    return torch.cuda.mem_get_info(device)[0]

@@ -15,6 +15,7 @@ from simsiam_core.data import Augmentation, Dataset
 from simsiam_core.features.diagnostics import representation_std
 from simsiam_core.model import Encoder, SimSiam, recipe, symmetric_loss
 from simsiam_core.model.checkpoint import RECIPE
+from simsiam_core.training import compilation
 from simsiam_core.training.batches import Batches, counter_seed
 from simsiam_core.training.schedule import lr_factor
 
@@ -30,7 +31,7 @@ class SimSiamModule(pl.LightningModule):
         super().__init__()
         self.config = config
         self.dataset = dataset
-        self.network = SimSiam(config.model)
+        self.network = SimSiam(config.model).to(memory_format=torch.channels_last)  # what convolutions like
         self.batches = Batches(dataset.train, config.training.batch_size, config.training.seed)
         self.augmentation = Augmentation(
             config.augmentation, config.data.image_size, dataset.mean, dataset.std
@@ -64,8 +65,12 @@ class SimSiamModule(pl.LightningModule):
             group["lr"] = self.config.lr * factor(self.global_step)
 
     def on_fit_start(self) -> None:
-        """Bring images to the device; it is known only here."""
+        """Bring images to the device and compile for it; it is known only here."""
         self.batches.to(self.device)
+        compiles, why = compilation.decide(self.config.training, self.device, self.total_steps)
+        if compiles:
+            self.network.compile()  # in place: the names in a checkpoint stay as they are
+        print(self.batches.placement, why, sep="\n", flush=True)
         self.generator = torch.Generator(self.device)
 
     def training_step(self, _number: int) -> dict[str, Tensor]:
@@ -73,7 +78,10 @@ class SimSiamModule(pl.LightningModule):
         # Not by `batch_idx`: the step alone says where a resumed run is.
         images = self.batches.batch(*divmod(self.global_step, len(self.batches)))
         self.generator.manual_seed(counter_seed(self.config.training.seed, 1, self.global_step))
-        first, second = (self.network(view) for view in self.augmentation.views(images, self.generator))
+        first, second = (
+            self.network(view.contiguous(memory_format=torch.channels_last))
+            for view in self.augmentation.views(images, self.generator)
+        )
         loss = symmetric_loss(first, second, stop_gradient=self.config.model.stop_gradient)
         z = first.z.detach().float()
         return {"loss": loss, "std": representation_std(z), "z": z}
@@ -84,9 +92,10 @@ class SimSiamModule(pl.LightningModule):
         groups = self._parameter_groups()
         optimiser: torch.optim.Optimizer
         if optimiser_config.algorithm == "sgd":
-            optimiser = torch.optim.SGD(groups, lr=self.config.lr, momentum=optimiser_config.momentum)
+            momentum = optimiser_config.momentum
+            optimiser = torch.optim.SGD(groups, lr=self.config.lr, momentum=momentum, fused=True)
         else:
-            optimiser = torch.optim.AdamW(groups, lr=self.config.lr)
+            optimiser = torch.optim.AdamW(groups, lr=self.config.lr, fused=True)
         steps = {
             "warmup_steps": optimiser_config.warmup_epochs * len(self.batches),
             "total_steps": self.total_steps,

@@ -10,17 +10,17 @@ import sys
 import time
 import traceback
 import warnings
-from typing import Literal
 
 import pytorch_lightning as pl
 import torch
 
-from simsiam_core.config import ConfigError, TrainingConfig
+from simsiam_core.config import ConfigError
 from simsiam_core.data import check_fit, load
 from simsiam_core.runs import MetricsWriter, RunDirectory
 from simsiam_core.runs.files import remove_leftovers
 from simsiam_core.runs.metrics import rewind
 from simsiam_core.runs.status import DISK_FULL
+from simsiam_core.training.allocator import kept_memory
 from simsiam_core.training.callbacks import (
     CheckpointCallback,
     KnnCallback,
@@ -29,14 +29,13 @@ from simsiam_core.training.callbacks import (
     TrainingFailure,
 )
 from simsiam_core.training.collapse import CollapseWatch
+from simsiam_core.training.device import resolve_device
 from simsiam_core.training.evaluation import Evaluation
 from simsiam_core.training.memory import memory_sentence
 from simsiam_core.training.module import SimSiamModule
 from simsiam_core.training.resume import WholeCheckpointIO, newest
 from simsiam_core.training.status import StatusWriter
 from simsiam_core.training.wishes import Wish
-
-Precision = Literal["32-true", "16-mixed", "bf16-mixed"]
 
 
 def train(run: RunDirectory, extra_callbacks: tuple[pl.Callback, ...] = (), wish: Wish | None = None) -> int:
@@ -144,7 +143,8 @@ def _fit(
     wish.at_step_boundaries = True
     out_of_memory = False
     try:
-        trainer.fit(module, ckpt_path=found.path if found else None, weights_only=True)
+        with kept_memory():
+            trainer.fit(module, ckpt_path=found.path if found else None, weights_only=True)
     except torch.OutOfMemoryError:
         out_of_memory = True  # left first: the exception keeps the tensors of its frames alive
     finally:
@@ -155,21 +155,6 @@ def _fit(
     if watched and watched.sentence:
         status.beat(error=watched.sentence)
     return wish.state if wish.state and trainer.global_step < module.total_steps else "finished"
-
-
-def resolve_device(config: TrainingConfig) -> tuple[Literal["cpu", "gpu"], Precision]:
-    """Accelerator and precision where the config says "auto". Raises ConfigError for a GPU that is not there."""
-    gpu = torch.cuda.is_available()
-    if config.device == "gpu" and not gpu:
-        raise ConfigError.at(
-            "training.device", "Device is gpu, but no CUDA GPU is usable here; choose auto or cpu."
-        )
-    accelerator: Literal["cpu", "gpu"] = "gpu" if gpu and config.device != "cpu" else "cpu"
-    if config.precision != "auto":
-        return accelerator, config.precision
-    if accelerator == "cpu":
-        return accelerator, "32-true"  # bf16 autocast measured slower on CPUs
-    return accelerator, "bf16-mixed" if torch.cuda.is_bf16_supported() else "16-mixed"
 
 
 def quiet_lightning() -> None:

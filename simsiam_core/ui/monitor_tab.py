@@ -94,8 +94,9 @@ class Monitor:
         rows = [self._row(run, statuses[run.id], curves.get(run.id), shown) for run in runs]
         note = f"The {LISTED_RUNS} newest of {len(every)} runs." if len(every) > LISTED_RUNS else ""
         updates = [sent.update("runs", (rows, note), {"rows": rows, "note": note, "empty": NO_RUNS})]
-        token = (axis, tuple((run.id, curves[run.id].version) for run in shown))
         for spec in CHARTS:
+            metrics = [metric for metric, _ in spec.metrics]
+            token = (axis, tuple((run.id, curves[run.id].lengths(metrics)) for run in shown))
             updates.append(
                 sent.update(spec.key, token, lambda s=spec: self._figure(s, shown, statuses, curves, axis))
             )

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import threading
+from array import array
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -12,17 +15,20 @@ from simsiam_core.runs import MetricsReader, RunDirectory
 from simsiam_core.runs.metrics import Metric
 
 XAxis = Literal["step", "epoch", "minutes"]
+Points = tuple[list[float], list[float]]  # x and y
 
-PIXEL_COLUMNS = 400
+PIXEL_COLUMNS = 200  # at most twice as many points: a line of 2 kB a hundred columns, sent when it grows
+LEAST_POINTS = 60  # fewer would be drawn as single measurements
+RESOLUTION = 1e-3  # of a curve's span: less than a pixel, and what it is rounded to
 
 
 @dataclass
 class Series:
     """One metric of one run: `steps [N]`, `times [N]` (seconds since the epoch), `values [N]`."""
 
-    steps: list[int] = field(default_factory=list)
-    times: list[float] = field(default_factory=list)
-    values: list[float] = field(default_factory=list)
+    steps: array[int] = field(default_factory=lambda: array("q"))
+    times: array[float] = field(default_factory=lambda: array("d"))
+    values: array[float] = field(default_factory=lambda: array("d"))
 
     def append(self, step: int, time: float, value: float) -> None:
         """Add a point; a step that was here before (a resumed run) drops it and what came after."""
@@ -40,9 +46,11 @@ class Curves:
     def __init__(self, run: RunDirectory) -> None:
         self._reader = MetricsReader(run.metrics_path)
         self._lock = threading.Lock()  # pages read while another page's tick polls
+        self._thinned: dict[tuple[str, XAxis, float], tuple[int, Points]] = {}  # with the count of points
         self.series: dict[str, Series] = {}
         self.started: float | None = None
         self.version = 0
+        self._changes: dict[str, int] = {}  # the version at which each metric changed last
 
     def poll(self) -> None:
         """Read what was added since the last time."""
@@ -62,24 +70,39 @@ class Curves:
         for name, value in line.items():
             if name not in ("step", "epoch", "time") and isinstance(value, int | float):
                 self.series.setdefault(name, Series()).append(step, time, float(value))
+                self._changes[name] = self.version
 
     def latest(self, name: str) -> float | None:
         """The newest value of a metric."""
         series = self.series.get(name)
         return series.values[-1] if series else None
 
-    def points(self, name: str, axis: XAxis, steps_per_epoch: float) -> tuple[list[float], list[float]]:
-        """The x and y of a metric, thinned; `minutes` count from the run's first metric."""
+    def lengths(self, names: Iterable[str]) -> tuple[int, ...]:
+        """Changes when one of these metrics has more points, or others."""
+        return tuple(self._changes.get(name, 0) for name in names)
+
+    def points(self, name: str, axis: XAxis, steps_per_epoch: float) -> Points:
+        """The x and y of a metric, thinned and rounded; `minutes` count from the run's first metric.
+
+        Worked out once for all pages that look.
+        """
         with self._lock:
-            series = self.series.get(name, Series())
-            y = np.asarray(series.values, dtype=float)
-            x = np.asarray(series.times if axis == "minutes" else series.steps, dtype=float)
+            key, changes = (name, axis, steps_per_epoch), self._changes.get(name, 0)
+            known = self._thinned.get(key)
+            if known is None or known[0] != changes:
+                known = self._thinned[key] = changes, self._points(name, axis, steps_per_epoch)
+            return known[1]
+
+    def _points(self, name: str, axis: XAxis, steps_per_epoch: float) -> Points:
+        series = self.series.get(name, Series())
+        y = np.array(series.values)
+        x = np.array(series.times if axis == "minutes" else series.steps, dtype=float)
         if axis == "minutes":
             x = (x - (self.started or 0.0)) / 60
         elif axis == "epoch":
             x = x / steps_per_epoch
-        kept_x, kept_y = thin(x, y)
-        return [float(f"{v:.6g}") for v in kept_x], [float(f"{v:.6g}") for v in kept_y]
+        kept_x, kept_y = straightened(*thin(x, y))
+        return rounded(kept_x), rounded(kept_y)
 
 
 class CurveCache:
@@ -116,3 +139,38 @@ def thin(x: np.ndarray, y: np.ndarray, columns: int = PIXEL_COLUMNS) -> tuple[np
         keep.add(int(start + np.argmax(y[start:end])))
     indices = np.array(sorted(keep))
     return x[indices], y[indices]
+
+
+def straightened(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Without the points that a straight line between those kept passes through: a schedule needs few.
+
+    `x [N]` ascends. A point goes if it lies within `RESOLUTION` of the span of y from the line between the two
+    that are kept beside it. No fewer than `LEAST_POINTS` stay.
+    """
+    if len(x) <= 2 * LEAST_POINTS:
+        return x, y
+    tolerance = RESOLUTION * (float(np.ptp(y)) or 1.0) / 2
+    longest = len(x) // (LEAST_POINTS + 1)
+    keep, low, high = [0], -math.inf, math.inf  # the slopes that pass all points since the last one kept
+    for i in range(1, len(x)):
+        last = keep[-1]
+        run = float(x[i] - x[last]) or 1e-300
+        slope = float(y[i] - y[last]) / run
+        if not low <= slope <= high or i - last > longest:
+            last = i - 1
+            keep.append(last)
+            run = float(x[i] - x[last]) or 1e-300
+            slope, low, high = float(y[i] - y[last]) / run, -math.inf, math.inf
+        low, high = max(low, slope - tolerance / run), min(high, slope + tolerance / run)
+    indices = np.array([*keep, len(x) - 1])
+    return x[indices], y[indices]
+
+
+def rounded(values: np.ndarray) -> list[float]:
+    """To `RESOLUTION` of their span, whole numbers without a fraction: as short as they can be sent."""
+    finite = values[np.isfinite(values)]
+    span = float(np.ptp(finite)) if len(finite) else 0.0
+    if not span:
+        return [float(f"{v:.6g}") for v in values]
+    digits = max(0, math.ceil(-math.log10(span * RESOLUTION)))
+    return [int(v) if v.is_integer() else v for v in (round(float(v), digits) for v in values)]

@@ -13,6 +13,7 @@ from simsiam_core.jobs import enqueue
 from simsiam_core.runs import RunError
 from simsiam_core.ui.actions import READ_ONLY
 from simsiam_core.ui.context import QUIET, Context, Page
+from simsiam_core.ui.estimate import expectation
 from simsiam_core.ui.form import Form, Problems
 from simsiam_core.ui.preview import NOT_HERE, view_pairs
 from simsiam_core.ui.summary import summary
@@ -47,6 +48,7 @@ def build(context: Context, page: Page) -> Fill:
             with gr.Column(elem_classes="sheet"):
                 gr.HTML("<h3>This run</h3>", padding=False)
                 meaning = gr.HTML(elem_id="train-summary", padding=False)
+                expected = gr.HTML(elem_id="train-estimate", padding=False)
                 with gr.Accordion("Try several values", open=False, elem_id="train-more"):
                     sweep = gr.Textbox(
                         show_label=False,
@@ -90,6 +92,11 @@ def build(context: Context, page: Page) -> Fill:
             yield {"pairs": [], "note": NOT_HERE}
         else:
             yield from view_pairs(context.worker, config, seed=draw_now)
+
+    def expect(*given: Any) -> Iterator[Any]:
+        values = form.values(given)
+        if not form.problems(values, counts.of):
+            yield from expectation(context.worker, parse(values))
 
     def draw_other(draw_now: int, *given: Any) -> Iterator[Any]:
         values = form.values(given)
@@ -138,9 +145,10 @@ def build(context: Context, page: Page) -> Fill:
     typed = [control.input for control in form.inputs]  # input, not change: filling in a preset is no typing
     gr.on(typed, follow, [shown, *form.inputs], marks, trigger_mode="always_last", **QUIET)
     gr.on(typed, preview, [draw, *form.inputs], views, trigger_mode="always_last", **QUIET)
+    gr.on(typed, expect, form.inputs, expected, trigger_mode="always_last", **QUIET)
     chosen.select(use_preset, None, [*marks, chosen], **QUIET).then(
         preview, [draw, *form.inputs], views, **QUIET
-    )
+    ).then(expect, form.inputs, expected, **QUIET)
     again.click(draw_other, [draw, *form.inputs], [draw, views], **QUIET)
     gr.on(
         [sweep.input, *typed], count, [sweep, *form.inputs], sweep_note, trigger_mode="always_last", **QUIET
@@ -155,7 +163,9 @@ def build(context: Context, page: Page) -> Fill:
     )
 
     page.blocks.load(lambda: meant(first), None, meaning, **QUIET)
-    page.blocks.load(preview, [draw, *form.inputs], views, **QUIET)
+    page.blocks.load(preview, [draw, *form.inputs], views, **QUIET).then(
+        expect, form.inputs, expected, **QUIET
+    )
     return Fill([*marks, chosen], fill, form.inputs, form.values)
 
 

@@ -10,7 +10,8 @@ from simsiam_core.cli.train import announce
 from simsiam_core.config import ConfigError, TrainingConfig
 from simsiam_core.model import load_encoder
 from simsiam_core.runs import RunDirectory, RunStore
-from simsiam_core.training.worker import resolve_device, train
+from simsiam_core.training.device import resolve_device
+from simsiam_core.training.worker import train
 
 
 @pytest.fixture(scope="module")

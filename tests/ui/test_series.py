@@ -7,7 +7,7 @@ import pytest
 from tiny import tiny
 
 from simsiam_core.runs import RunStore
-from simsiam_core.ui.series import Curves, thin
+from simsiam_core.ui.series import RESOLUTION, Curves, rounded, straightened, thin
 
 
 def test_thinning_keeps_ends_and_spikes_in_order() -> None:
@@ -53,3 +53,42 @@ def test_curves_grow_with_the_file_and_follow_a_resumed_run(store: RunStore) -> 
     assert curves.version > version
     assert curves.points("train/loss", "step", 1)[0] == [1, 2, 3]
     assert curves.latest("train/loss") == -0.3
+
+
+def test_a_straight_stretch_takes_few_points_and_a_bend_stays() -> None:
+    x = np.arange(1000.0)
+    y = np.where(x < 500, x, 1000 - x) + 0.1 * np.sin(x)
+    kept_x, kept_y = straightened(x, y)
+    assert 60 <= len(kept_x) <= 80
+    assert np.abs(np.interp(x, kept_x, kept_y) - y).max() <= 2 * RESOLUTION * np.ptp(y)
+    noise = np.random.default_rng(0).random(1000)
+    assert len(straightened(x, noise)[0]) > 950
+
+
+def test_rounding_follows_the_span_and_leaves_no_number_out() -> None:
+    assert rounded(np.array([-0.98765432, -0.98755432])) == pytest.approx(
+        [-0.98765432, -0.98755432], abs=1e-7
+    )
+    assert rounded(np.array([1.0, 2000.0])) == [1, 2000]
+    assert [str(v) for v in rounded(np.array([0.0, np.nan, 1.0]))] == ["0", "nan", "1"]
+
+
+def test_a_curve_that_did_not_grow_is_not_worked_out_again(store: RunStore) -> None:
+    run = store.create(tiny())
+    curves = Curves(run)
+
+    def write(**metrics: float) -> None:
+        with run.metrics_path.open("a") as file:
+            file.write(
+                json.dumps({"step": len(curves.series) + 1, "epoch": 0, "time": 1.0, **metrics}) + "\n"
+            )
+        curves.poll()
+
+    write(a=1.0)
+    before, points = curves.lengths(["a"]), curves.points("a", "step", 1)
+    write(b=1.0)
+    assert curves.lengths(["a"]) == before
+    assert curves.points("a", "step", 1) is points
+    write(a=2.0)
+    assert curves.lengths(["a"]) != before
+    assert curves.points("a", "step", 1)[1] == [1, 2]

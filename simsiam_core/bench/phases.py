@@ -1,0 +1,88 @@
+"""Where the time of a training step goes: marks set by hooks of the very run that is measured."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+
+PHASES = ("augment", "forward", "backward", "optimiser", "logging", "Lightning")
+Mark = Any  # seconds as float, or a CUDA event
+
+
+class PhaseClock:
+    """Two callbacks, the first and the last of the trainer's list, between which all others work.
+
+    On a GPU the marks are events in its stream: setting one waits for nothing, and what is told is the GPU's
+    time, so work of the CPU counts only where the GPU stands idle for it.
+    """
+
+    def __init__(self, module: Any) -> None:
+        self.first, self.last = _First(self), _Last(self)
+        self._steps: list[list[Mark]] = []
+        self._cuda = False
+        views = module.augmentation.views
+
+        def marked(*args: Any, **kwargs: Any) -> Any:
+            made = views(*args, **kwargs)
+            self.mark()
+            return made
+
+        module.augmentation.views = marked
+
+    def start(self, device: torch.device) -> None:
+        """A step begins, which also ends the one before it."""
+        self._cuda = device.type == "cuda"
+        self._steps.append([])
+        self.mark()
+
+    def mark(self) -> None:
+        """A phase ends."""
+        if not self._steps:
+            return
+        if self._cuda:
+            event = torch.cuda.Event(enable_timing=True)
+            event.record()
+            self._steps[-1].append(event)
+        else:
+            self._steps[-1].append(time.perf_counter())
+
+    def shares(self) -> dict[str, float]:
+        """Share of the time of each phase over all whole steps, adding up to 1."""
+        if self._cuda:
+            torch.cuda.synchronize()
+        totals = dict.fromkeys(PHASES, 0.0)
+        for step, following in zip(self._steps, [*self._steps[1:], []], strict=True):
+            marks = step if len(step) == len(PHASES) + 1 else [*step, *following[:1]]
+            if len(marks) == len(PHASES) + 1:
+                for phase, begin, end in zip(PHASES, marks[:-1], marks[1:], strict=True):
+                    totals[phase] += begin.elapsed_time(end) if self._cuda else end - begin
+        whole = sum(totals.values())
+        return {phase: spent / whole for phase, spent in totals.items()} if whole else {}
+
+
+class _First(pl.Callback):
+    def __init__(self, clock: PhaseClock) -> None:
+        self._clock = clock
+
+    def on_train_batch_start(self, trainer: pl.Trainer, pl_module: Any, *_: Any) -> None:
+        self._clock.start(pl_module.device)
+
+    def on_before_zero_grad(self, *_: Any) -> None:
+        self._clock.mark()  # two views have gone forward
+
+    def on_after_backward(self, *_: Any) -> None:
+        self._clock.mark()
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        self._clock.mark()  # the optimiser has stepped
+
+
+class _Last(pl.Callback):
+    def __init__(self, clock: PhaseClock) -> None:
+        self._clock = clock
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        self._clock.mark()  # metrics are gathered, or written

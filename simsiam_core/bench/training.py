@@ -1,0 +1,244 @@
+"""How fast is training here, where does the time go, and how does it compare with other ways?"""
+
+from __future__ import annotations
+
+import contextlib
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median, quantiles
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from simsiam_core.bench import ways
+from simsiam_core.bench.phases import PhaseClock
+from simsiam_core.config import Config, merge, parse, preset
+from simsiam_core.data import Dataset, ImageSet, count_train
+from simsiam_core.features.encode import encode
+from simsiam_core.features.knn import knn_accuracy
+from simsiam_core.runs import MetricsWriter, RunStore
+from simsiam_core.training.allocator import kept_memory
+from simsiam_core.training.callbacks import CheckpointCallback, MetricsCallback
+from simsiam_core.training.device import resolve_device
+from simsiam_core.training.estimate import knn_checks, synchronise, work
+from simsiam_core.training.module import SimSiamModule
+from simsiam_core.training.status import StatusWriter
+from simsiam_core.training.worker import quiet_lightning
+
+WARM_UP_STEPS, SIZING_STEPS = 5, 3
+TURN_SECONDS = 1.0  # of our way; the others take as many steps
+ENCODED_ON_CPU = 1_024  # images whose encoding is timed on a CPU, for all
+
+
+def measure(
+    preset_name: str = "quick",
+    baseline: bool = False,
+    rounds: int = 15,
+    changes: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Figures of training under a preset (with `changes` over it), on random pictures of its size and number.
+
+    Our way is the real one: Lightning, metrics and status, images by seed and step. The bare loop and, with
+    `baseline`, the ways of published code take turns with it; ratios are medians over the turns.
+    """
+    config = parse(merge(preset(preset_name).values, changes or {}))
+    accelerator, precision = resolve_device(config.training)
+    device = torch.device("cuda" if accelerator == "gpu" else "cpu")
+    dataset = random_dataset(config)
+    others: dict[str, ways.Way] = {"a bare loop": ways.bare(config, device, precision)}
+    rate = ways.matrix_rate(device, precision)
+    loaders = []
+    if baseline:
+        for workers in dict.fromkeys((4, ways.cores())):
+            loader = ways.LoaderWay(config, device, len(dataset.train), workers)
+            name = f"torchvision's transforms, {workers} workers, fp32"
+            loaders.append(loader)
+            others[name] = loader
+        if ways.has_kornia():
+            others["kornia's augmentation"] = ways.kornia(config, device, precision, dataset.train.images)
+    try:
+        with tempfile.TemporaryDirectory() as folder, kept_memory():
+            measured = _train(config, dataset, Path(folder), others, rate, rounds)
+    finally:
+        for loader in loaders:
+            loader.close()
+    return _figures(preset_name, config, dataset, measured)
+
+
+def random_dataset(config: Config) -> Dataset:
+    """As many random pictures as the config trains on, and a fifth as many to test on; nothing is downloaded."""
+    count, side = count_train(config.data) or 10_000, config.data.image_size
+    generator = torch.Generator().manual_seed(0)
+
+    def images(part: str, n: int) -> ImageSet:
+        pixels = torch.randint(0, 256, (n, 3, side, side), dtype=torch.uint8, generator=generator)
+        labels = torch.randint(0, 10, (n,), generator=generator)
+        return ImageSet(
+            pixels, labels, tuple(map(str, range(10))), tuple(f"{part}/{i:05d}" for i in range(n))
+        )
+
+    return Dataset(images("train", count), images("test", max(1, count // 5)))
+
+
+class _Turns(pl.Callback):
+    """Interrupts training after so many steps for the other ways to take as many; ends it after all rounds."""
+
+    def __init__(
+        self, others: dict[str, ways.Way], rate: Callable[[], float], rounds: int, clock: PhaseClock
+    ) -> None:
+        self._others, self._rate, self._rounds, self._clock = others, rate, rounds, clock
+        self.steps = 0  # of one turn
+        self.ours: list[float] = []  # seconds of each turn
+        self.theirs: dict[str, list[float]] = {name: [] for name in others}
+        self.rates: list[float] = []  # of the matrix product, FLOP/s
+        self.memory = 0.0
+        self._done = -WARM_UP_STEPS  # steps of this turn
+        self._started = 0.0
+
+    def on_train_batch_start(self, trainer: pl.Trainer, pl_module: Any, *_: Any) -> None:
+        """Called between two steps."""
+        self._done += 1
+        if self._done == (self.steps or SIZING_STEPS):
+            synchronise(pl_module.device)
+            seconds = time.perf_counter() - self._started
+            if self.steps:
+                self._take_turns(seconds, pl_module.device)
+                trainer.should_stop = len(self.ours) == self._rounds
+                self._done = -1  # one untimed step brings caches and memory back
+            else:  # a few steps were timed: how many fill a turn?
+                self.steps = max(2, round(TURN_SECONDS * SIZING_STEPS / seconds))
+                self._done = 0
+        if self._done == 0:
+            synchronise(pl_module.device)
+            self._started = time.perf_counter()
+
+    def _take_turns(self, seconds: float, device: torch.device) -> None:
+        self._clock.mark()  # the step that just ended closes here
+        self.ours.append(seconds)
+        self.memory = self.memory or _peak_memory(device)
+        for name, way in self._others.items():
+            self.theirs[name].append(way(self.steps))
+        self.rates.append(self._rate())
+
+
+def _train(
+    config: Config,
+    dataset: Dataset,
+    folder: Path,
+    others: dict[str, ways.Way],
+    rate: Callable[[], float],
+    rounds: int,
+) -> tuple[_Turns, PhaseClock, SimSiamModule, float]:
+    """Train as a run does until every way had its turns; also the seconds that a checkpoint takes."""
+    run = RunStore(folder).create(config)
+    pl.seed_everything(config.training.seed, verbose=False)
+    module = SimSiamModule(config, dataset)
+    clock = PhaseClock(module)
+    turns = _Turns(others, rate, rounds, clock)
+    accelerator, precision = resolve_device(config.training)
+    writer = MetricsWriter(run.metrics_path)
+    metrics = MetricsCallback(writer, StatusWriter(run))
+    quiet_lightning()
+    trainer = pl.Trainer(
+        accelerator=accelerator,
+        devices=1,
+        precision=precision,
+        max_epochs=10**6,
+        callbacks=[turns, clock.first, metrics, clock.last],
+        logger=False,
+        enable_checkpointing=False,
+        enable_model_summary=False,
+        enable_progress_bar=False,
+        num_sanity_val_steps=0,
+        use_distributed_sampler=False,
+        benchmark=True,
+    )
+    with contextlib.redirect_stdout(sys.stderr):  # what a run has to say must not mix with the figures
+        trainer.fit(module)
+    started = time.perf_counter()
+    CheckpointCallback(run, config.checkpoints, metrics).write_last(trainer)
+    seconds = time.perf_counter() - started
+    writer.close()
+    return turns, clock, module, seconds
+
+
+def _figures(
+    name: str, config: Config, dataset: Dataset, measured: tuple[_Turns, PhaseClock, SimSiamModule, float]
+) -> dict[str, Any]:
+    turns, clock, module, checkpoint = measured
+    accelerator, precision = resolve_device(config.training)
+    device = torch.device("cuda" if accelerator == "gpu" else "cpu")
+    batch, epochs = config.training.batch_size, config.training.epochs
+    images = turns.steps * batch
+    speed = images / median(turns.ours)
+    flop = work(config.model, config.data.image_size).flop
+    epoch = len(module.batches) * batch / speed
+    knn = _knn_seconds(config, dataset, module, device)
+    checkpoints = epochs // config.checkpoints.checkpoint_every + 2
+    whole = epochs * epoch + knn_checks(config) * knn + checkpoints * checkpoint
+    figures: dict[str, Any] = {
+        "preset": name,
+        "device": torch.cuda.get_device_name() if accelerator == "gpu" else f"CPU, {ways.cores()} cores",
+        "precision": precision,
+        "images a second": speed,
+        "epoch, s": epoch,
+        "epoch with kNN and checkpoints, s": whole / epochs,
+        "predicted run, s": whole,
+        "kNN check, s": knn,
+        "kNN checks, % of the run": 100 * knn_checks(config) * knn / whole,
+        "checkpoint, s": checkpoint,
+        "checkpoints, % of the run": 100 * checkpoints * checkpoint / whole,
+        "peak memory, GB": turns.memory / 1e9,
+        "TFLOP/s": speed * flop / 1e12,
+        "matrix product, TFLOP/s": median(turns.rates) / 1e12,
+        "share of the matrix product, %": 100
+        * median(images * flop / ours / rate for ours, rate in zip(turns.ours, turns.rates, strict=True)),
+    }
+    figures |= {f"{phase}, % of a step": 100 * share for phase, share in clock.shares().items()}
+    for other, seconds in turns.theirs.items():
+        ratios = [theirs / ours for ours, theirs in zip(turns.ours, seconds, strict=True)]
+        low, middle, high = quantiles(ratios, n=4)
+        figures[f"{other}, images/s"] = images / median(seconds)
+        figures[f"ours against {other}"] = middle
+        figures[f"ours against {other}, quartiles"] = f"{low:.3f} to {high:.3f}"
+    return figures
+
+
+def _knn_seconds(config: Config, dataset: Dataset, module: SimSiamModule, device: torch.device) -> float:
+    """Seconds of one kNN check: encoding both splits, and the vote at full size."""
+    encoder, test = module.to(device).encoder(), dataset.split("test")
+    total = len(dataset.train) + len(test)
+    encoded = dataset.train.limit(ENCODED_ON_CPU) if device.type == "cpu" else dataset.train
+    encoder.backbone.eval()
+    encode(encoder, encoded.limit(256), str(device))
+    started = time.perf_counter()
+    encode(encoder, encoded, str(device), out=torch.empty(len(encoded), encoder.dim, device=device))
+    synchronise(device)
+    encoding = (time.perf_counter() - started) / len(encoded) * total
+    encoder.backbone.train()
+    bank, queries = (
+        F.normalize(torch.randn(len(part), encoder.dim, device=device), dim=1)
+        for part in (dataset.train, test)
+    )
+    labels, truth = (_labels(part, device) for part in (dataset.train, test))
+    started = time.perf_counter()
+    knn_accuracy(bank, labels, queries, truth, config.knn.k, config.knn.temperature)
+    return encoding + time.perf_counter() - started
+
+
+def _labels(images: ImageSet, device: torch.device) -> Tensor:
+    assert images.labels is not None
+    return images.labels.to(device)
+
+
+def _peak_memory(device: torch.device) -> float:
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)

@@ -1,0 +1,26 @@
+"""Where a run is trained and how precisely, where the config leaves it to the machine."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+
+from simsiam_core.config import ConfigError, TrainingConfig
+
+Precision = Literal["32-true", "16-mixed", "bf16-mixed"]
+
+
+def resolve_device(config: TrainingConfig) -> tuple[Literal["cpu", "gpu"], Precision]:
+    """Accelerator and precision where the config says "auto". Raises ConfigError for a GPU that is not there."""
+    gpu = torch.cuda.is_available()
+    if config.device == "gpu" and not gpu:
+        raise ConfigError.at(
+            "training.device", "Device is gpu, but no CUDA GPU is usable here; choose auto or cpu."
+        )
+    accelerator: Literal["cpu", "gpu"] = "gpu" if gpu and config.device != "cpu" else "cpu"
+    if config.precision != "auto":
+        return accelerator, config.precision
+    if accelerator == "cpu":
+        return accelerator, "32-true"  # bf16 autocast measured slower on CPUs
+    return accelerator, "bf16-mixed" if torch.cuda.is_bf16_supported() else "16-mixed"

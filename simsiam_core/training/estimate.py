@@ -1,0 +1,221 @@
+"""How long a config will take on this machine and what memory it needs: a few real steps, and arithmetic.
+
+The steps are those of training (augmentation, two views, loss, backward, optimiser) on random pictures; only
+the images a step are fewer on a CPU, where the time grows in proportion. What was measured is kept for as
+long as the process lives, so another number of epochs costs nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass
+from functools import lru_cache
+from statistics import median
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from simsiam_core.config import AugmentationConfig, Config, ModelConfig, OptimiserConfig, parse
+from simsiam_core.data import Augmentation, Progress, count_train
+from simsiam_core.model import SimSiam, symmetric_loss
+from simsiam_core.training.allocator import kept_memory
+from simsiam_core.training.device import Precision, resolve_device
+
+CPU_STEP_FLOP = 1e10  # of a calibration step: a fraction of a second on any CPU
+PROCESS_BYTES = {"cpu": 0.6e9, "gpu": 0.6e9}  # the interpreter with torch; on a GPU its context
+PASSES = 6  # an image is encoded once; a step takes it forward and backward (twice the work) in two views
+STARTING_SECONDS = 8.0  # imports, and reading images that are decoded already
+
+
+@dataclass(frozen=True)
+class Work:
+    """What one image costs in a training step, both views: from the network's definition, not from a run."""
+
+    flop: float  # forward and backward
+    activation_bytes: float  # what autograd keeps for the backward pass, in fp32
+    parameters: int
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What to expect of a config on this machine."""
+
+    device: str  # "GPU" or "CPU"
+    images_per_second: float
+    seconds: float | None  # of the whole run with its kNN checks; None where the images are not counted yet
+    memory_bytes: float
+    share_knn: float  # of the seconds
+
+
+@lru_cache(maxsize=64)
+def work(model: ModelConfig, image_size: int) -> Work:
+    """Counted on torch's meta device, where shapes flow through the network and nothing is computed."""
+    images, saved = 4, dict[int, int]()
+    with torch.device("meta"):
+        network, views = SimSiam(model), [torch.empty(images, 3, image_size, image_size) for _ in range(2)]
+    weights = {id(p) for p in network.parameters()}
+
+    def keep(tensor: Tensor) -> Tensor:
+        if (
+            id(tensor) not in weights and id(tensor._base) not in weights
+        ):  # a linear layer saves its transpose
+            saved[id(tensor)] = tensor.nbytes
+            kept.append(tensor)  # an id is unique only while its tensor lives
+        return tensor
+
+    kept: list[Tensor] = []
+    with FlopCounterMode(display=False) as counter:
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+            first, second = (network(view) for view in views)
+            loss = symmetric_loss(first, second, stop_gradient=model.stop_gradient)
+        loss.backward()
+    parameters = sum(p.numel() for p in network.parameters())
+    return Work(counter.get_total_flops() / images, sum(saved.values()) / images, parameters)
+
+
+def step_loop(
+    config: Config, device: torch.device, precision: Precision, images: int, augmented: bool
+) -> tuple[Any, nn.Module]:
+    """A function that makes one training step without Lightning, on random data; and its network.
+
+    With `augmented` off, the two views are made once: all that is left is the network.
+    """
+    generator = torch.Generator(device).manual_seed(0)
+    side = config.data.image_size
+    pictures = torch.randint(
+        0, 256, (images, 3, side, side), dtype=torch.uint8, device=device, generator=generator
+    )
+    augmentation = Augmentation(config.augmentation, side, (0.5,) * 3, (0.25,) * 3)
+    network = SimSiam(config.model).to(device).to(memory_format=torch.channels_last)
+    optimiser = torch.optim.SGD(network.parameters(), lr=0.01, momentum=0.9, weight_decay=5e-4, fused=True)
+    half = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}.get(precision)
+    fixed = augmentation.views(pictures, generator)
+    fixed = tuple(view.contiguous(memory_format=torch.channels_last) for view in fixed)
+
+    def step() -> None:
+        views = fixed
+        if augmented:
+            views = augmentation.views(pictures, generator)
+            views = tuple(view.contiguous(memory_format=torch.channels_last) for view in views)
+        optimiser.zero_grad()
+        with torch.autocast(device.type, half) if half else nullcontext():
+            first, second = (network(view) for view in views)
+            loss = symmetric_loss(first, second, stop_gradient=config.model.stop_gradient)
+        loss.backward()
+        optimiser.step()
+
+    return step, network
+
+
+def synchronise(device: torch.device) -> None:
+    """Wait for a GPU, so that a clock tells what has been done and not what has been asked for."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+@dataclass(frozen=True)
+class Pace:
+    """A calibration: seconds an image of training, and on a GPU the memory that the steps took at most."""
+
+    seconds_per_image: float
+    peak_bytes: float | None
+
+
+@lru_cache(maxsize=64)
+def calibrate(
+    model: ModelConfig,
+    augmentation: AugmentationConfig,
+    image_size: int,
+    batch: int,
+    device: str,
+    precision: Precision,
+) -> Pace:
+    """Three timed steps after one that warms up. Raises torch.OutOfMemoryError on a GPU that is too small."""
+    place = torch.device(device)
+    config = Config(
+        model=model,
+        augmentation=augmentation,
+        data=Config().data.model_copy(update={"image_size": image_size}),
+    )
+    images = batch
+    if place.type == "cpu":
+        images = max(4, min(batch, int(CPU_STEP_FLOP / work(model, image_size).flop)))
+    else:
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats(place)
+    with torch.random.fork_rng(), kept_memory():
+        step, _ = step_loop(config, place, precision, images, augmented=True)
+        times = []
+        for _ in range(4):
+            started = time.perf_counter()
+            step()
+            synchronise(place)
+            times.append(time.perf_counter() - started)
+    peak = torch.cuda.max_memory_allocated(place) if place.type == "cuda" else None
+    return Pace(median(times[1:]) / images, peak)
+
+
+def predict(values: Mapping[str, Any], progress: Progress | None = None) -> Estimate:
+    """The estimate of a config given as nested values. Raises ConfigError."""
+    config = parse(values)
+    accelerator, precision = resolve_device(config.training)
+    batch, size = config.training.batch_size, config.data.image_size
+    count = count_train(config.data)
+    pace = calibrate(
+        config.model,
+        config.augmentation,
+        size,
+        min(batch, count or batch),
+        "cuda" if accelerator == "gpu" else "cpu",
+        precision,
+    )
+    seconds, share = None, 0.0
+    if count:
+        training = count // batch * batch * config.training.epochs * pace.seconds_per_image
+        checks = knn_checks(config) * knn_seconds(config, count, pace)
+        seconds = STARTING_SECONDS + training + checks
+        share = checks / seconds
+    return Estimate(
+        device="GPU" if accelerator == "gpu" else "CPU",
+        images_per_second=1 / pace.seconds_per_image,
+        seconds=seconds,
+        memory_bytes=memory_bytes(config, count, accelerator, pace),
+        share_knn=share,
+    )
+
+
+def knn_checks(config: Config) -> int:
+    """How often kNN accuracy is measured: before training, at the cadence, and at the end."""
+    epochs, every = config.training.epochs, config.knn.knn_every
+    return 1 + epochs // every + bool(epochs % every)
+
+
+def knn_seconds(config: Config, count: int, pace: Pace) -> float:
+    """Seconds of one kNN check: encoding all images, one pass each, for a test split a fifth as large.
+
+    The search adds 2 × images × queries × dimension operations at the pace of training.
+    """
+    tests = min(count // 5, config.data.test_limit or count)
+    encoding = (count + tests) * pace.seconds_per_image / PASSES
+    width = config.model.width * 8 * (4 if config.model.backbone == "resnet50" else 1)
+    flop_per_second = work(config.model, config.data.image_size).flop / pace.seconds_per_image
+    return encoding + 2 * count * tests * width / flop_per_second
+
+
+def memory_bytes(config: Config, count: int | None, accelerator: str, pace: Pace) -> float:
+    """Peak memory of the training process on its device, in bytes: measured on a GPU, added up on a CPU."""
+    side, batch = config.data.image_size, config.training.batch_size
+    images = 1.2 * (count or 0) * 3 * side**2  # train and test, uint8
+    if pace.peak_bytes is not None:
+        return PROCESS_BYTES["gpu"] + images + pace.peak_bytes
+    cost = work(config.model, side)
+    copies = 3 + _second_moment(config.optimiser)  # weights, gradients, momentum
+    return PROCESS_BYTES["cpu"] + images + 4 * copies * cost.parameters + batch * cost.activation_bytes
+
+
+def _second_moment(optimiser: OptimiserConfig) -> int:
+    return int(optimiser.algorithm == "adamw")

@@ -1,0 +1,47 @@
+"""How long a config will take here and what memory it needs, in plain words, beside the form."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterator
+
+from simsiam_core.config import Config
+from simsiam_core.features.worker import InspectionWorker, WorkError
+from simsiam_core.ui.words import rate
+
+
+def expectation(worker: InspectionWorker, config: Config) -> Iterator[str]:
+    """HTML values: that a few steps are being timed, then what to expect; an error is told on Start."""
+    from simsiam_core.training import estimate  # brings torch, which the page must not wait for
+
+    task = worker.submit(estimate.predict, config.model_dump())
+    if not task.done:
+        yield _row("Timing a few steps …")
+    try:
+        found = task.result()
+    except WorkError:
+        yield _row("Cannot be told; the settings or the machine's memory do not allow a trial.")
+        return
+    speed = f"{rate(found.images_per_second)} on this {found.device}, measured just now"
+    took = f"about {spoken(found.seconds)} on this {found.device}; " if found.seconds is not None else ""
+    yield _row(f"{took}needs about {memory(found.memory_bytes)} of its memory ({speed})")
+
+
+def spoken(seconds: float) -> str:
+    """`40 seconds`, `21 minutes`, `3.5 hours`, `12 days`: no more precise than a prediction is."""
+    if seconds < 90:
+        return f"{max(10, round(seconds, -1)):.0f} seconds"
+    if seconds < 90 * 60:
+        return f"{seconds / 60:.0f} minutes"
+    if seconds < 48 * 3600:
+        return f"{seconds / 3600:.1f} hours"
+    return f"{seconds / 86_400:.0f} days"
+
+
+def memory(size: float) -> str:
+    """`600 MB`, `3.1 GB`."""
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
+
+
+def _row(text: str) -> str:
+    return f'<dl class="summary"><dt>Expect</dt><dd>{html.escape(text)}</dd></dl>'

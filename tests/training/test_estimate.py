@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import pytest
+from tiny import TINY
+
+from simsiam_core.config import merge, parse
+from simsiam_core.training.estimate import knn_checks, predict, work
+
+
+def test_work_is_counted_from_the_network() -> None:
+    """0.556 GMAC an image and pass, three passes' work forward and backward, two views, two FLOP a MAC."""
+    config = parse({"model": {"projector_dim": 1024}})
+    flop = 0.556e9 * 2 * 3 * 2
+    assert work(config.model, 32).flop == pytest.approx(flop, rel=0.02)
+    assert 13e6 < work(config.model, 32).parameters < 14.5e6
+
+
+def test_activations_grow_with_the_area_and_weights_are_none() -> None:
+    model = parse({"model": {"projector_dim": 8, "predictor_hidden": 4}}).model
+    small, large = work(model, 32).activation_bytes, work(model, 64).activation_bytes
+    assert large == pytest.approx(4 * small, rel=0.01)
+    wide = parse({"model": {"projector_dim": 4096}}).model  # 18 million weights more, 0.1 MB of activations
+    assert work(wide, 32).activation_bytes < small + 1e6
+
+
+def test_time_follows_the_epochs_and_memory_the_batch() -> None:
+    short, long = (predict(merge(TINY, {"training": {"epochs": n}})) for n in (10, 1000))
+    assert short.seconds is not None
+    assert long.seconds is not None
+    assert short.images_per_second == long.images_per_second  # calibrated once
+    assert 0 < short.seconds < long.seconds < 110 * short.seconds
+    assert short.device == "CPU"
+    wide = predict(merge(TINY, {"training": {"batch_size": 80}}))
+    assert wide.memory_bytes > short.memory_bytes
+
+
+def test_knn_checks_come_first_at_the_cadence_and_last() -> None:
+    for epochs, every, checks in ((10, 1, 11), (10, 3, 5), (10, 5, 3), (2, 5, 2)):
+        config = parse(merge(TINY, {"training": {"epochs": epochs}, "knn": {"knn_every": every}}))
+        assert knn_checks(config) == checks
