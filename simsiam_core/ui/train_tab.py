@@ -116,14 +116,15 @@ def build(context: Context, page: Page) -> Fill:
     def fill(values: Mapping[str, Any], name: str | None = None) -> list[Any]:
         return [*form.fill(values), {}, "", meant(values), _presets(name)]
 
-    def count(text: str, *given: Any) -> str:
+    def count(text: str | None, *given: Any) -> str:
         try:
-            runs = len(expand(form.values(given), read_sweeps(text.splitlines()))) if text.strip() else 0
+            wanted = read_sweeps((text or "").splitlines())  # a box that was never opened has no text at all
+            runs = len(expand(form.values(given), wanted)) if wanted else 0
         except ConfigError as error:
             return problem(str(error).splitlines()[0])
         return f'<p class="sweep-note">{runs} runs, one after another in the queue.</p>' if runs else ""
 
-    def begin(shown_now: Problems, sweeps: str, *given: Any) -> list[Any]:
+    def begin(shown_now: Problems, sweeps: str | None, *given: Any) -> list[Any]:
         values = form.values(given)
         problems = form.problems(values, counts.anew)
         marked = [*form.marks(values, problems, shown_now), problems]
@@ -133,7 +134,7 @@ def build(context: Context, page: Page) -> Fill:
         try:
             if context.scheduler is None:
                 raise RunError(READ_ONLY)
-            wanted = read_sweeps(sweeps.splitlines())
+            wanted = read_sweeps((sweeps or "").splitlines())
             configs = expand(values, wanted) if wanted else [parse(values)]
             run, *_ = enqueue(context.store, configs, "; ".join(str(one) for one in wanted))
             context.scheduler.wake()

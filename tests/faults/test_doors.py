@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import random
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
 @pytest.fixture(scope="module")
 def served(folder: Path, trainers: Trainers) -> Iterator[tuple[str, RunDirectory]]:
     """A page over one trained run; its scheduler starts nothing, so that calls may queue what they like."""
@@ -53,9 +59,9 @@ def served(folder: Path, trainers: Trainers) -> Iterator[tuple[str, RunDirectory
     trainers.train(run)
     with InspectionWorker() as worker, Scheduler(store) as scheduler:
         page = build(Context(store, worker, scheduler=scheduler))
-        options: dict[str, Any] = {"prevent_thread_lock": True, "quiet": True, "server_port": 7950}
+        options: dict[str, Any] = {"prevent_thread_lock": True, "quiet": True, "server_port": free_port()}
         page.launch(root_path="/behind/proxy", **options, **launch_options())
-        yield "http://127.0.0.1:7950", run
+        yield f"http://127.0.0.1:{options['server_port']}", run
         page.close()
 
 
@@ -287,10 +293,10 @@ def test_without_the_password_nothing_is_shown(folder: Path) -> None:
     check = doors.door("ann:correct horse", None)
     with InspectionWorker("") as worker:
         page = build(Context(RunStore(folder / "runs"), worker))
-        options: dict[str, Any] = {"prevent_thread_lock": True, "quiet": True, "server_port": 7951}
+        options: dict[str, Any] = {"prevent_thread_lock": True, "quiet": True, "server_port": free_port()}
         page.launch(auth=check, **options, **launch_options())
         try:
-            client = httpx.Client(base_url="http://127.0.0.1:7951")
+            client = httpx.Client(base_url=f"http://127.0.0.1:{options['server_port']}")
             for place in (
                 "/config",
                 "/gradio_api/info",
