@@ -109,7 +109,7 @@ def sampled(
         if size < len(bank):
             labels = torch.zeros(len(bank), dtype=torch.int64) if bank.labels is None else bank.labels
             rows = stratified(labels, size)
-        return Sample(bank, rows, key, run.path / "projections")
+        return Sample(bank, rows, key, run.projections_dir)
 
     return _recent.get((run.path, key), make)
 

@@ -66,6 +66,11 @@ class RunDirectory:
         """Cache of encoded images; deleting it loses nothing."""
         return self.path / "features"
 
+    @property
+    def projections_dir(self) -> Path:
+        """Cache of maps and of what they are drawn from; deleting it loses nothing."""
+        return self.path / "projections"
+
     # --- config -------------------------------------------------------------------------------------
 
     @cached_property

@@ -89,7 +89,7 @@ def build(context: Context, page: Page, tab: gr.Tab) -> None:
             with gr.Column(elem_classes="sheet"):
                 with gr.Row(equal_height=False):
                     colour = gr.Dropdown(
-                        [(title, key) for key, title in map_view.COLOURINGS.items() if key != "other"],
+                        [(title, key) for key, title in map_view.COLOURINGS.items()],
                         value="label",
                         label="Colour by",
                         filterable=False,
@@ -351,20 +351,18 @@ def _settings_form() -> list[Any]:
         elem_id="map-sample",
         buttons=[],
     )
-    with gr.Accordion("More: neighbours, distance, metric, seed", open=False, elem_classes="form-more"):
+    with gr.Accordion("More: neighbours, distance, metric", open=False, elem_classes="form-more"):
         near = gr.Slider(2, 100, 15, step=1, label="UMAP neighbours", elem_id="map-neighbours", buttons=[])
         min_dist = gr.Slider(0, 1, 0.1, step=0.01, label="Least distance", elem_id="map-min-dist", buttons=[])
         metric = gr.Dropdown(
             ["cosine", "euclidean", "manhattan"], value="cosine", label="Metric", filterable=False
         )
-        fixed = gr.Checkbox(label="Reproducible (slower: one thread)", elem_id="map-reproducible")
-        dense = gr.Checkbox(label="densMAP: keep densities", elem_id="map-dense")
-    return [split, method, dimensions, sample, near, min_dist, metric, fixed, dense]
+    return [split, method, dimensions, sample, near, min_dist, metric]
 
 
 def settings_of(context: Context, values: tuple[Any, ...]) -> MapSettings:
     """The settings a form's values stand for. Raises ConfigError or WorkError."""
-    split, method, dimensions, sample, near, min_dist, metric, fixed, dense = values
+    split, method, dimensions, sample, near, min_dist, metric = values
     return MapSettings(
         method=method,
         split=own.allowed(context, split),
@@ -373,8 +371,6 @@ def settings_of(context: Context, values: tuple[Any, ...]) -> MapSettings:
         neighbours=int(near),
         min_dist=float(min_dist),
         metric=metric,
-        reproducible=bool(fixed),
-        dense=bool(dense),
     )
 
 

@@ -38,7 +38,6 @@ COLOURINGS = {
     "right": "Right or wrong",
     "confidence": "Vote confidence",
     "density": "Local density",
-    "other": "Prediction of the second network",
 }
 
 
@@ -69,12 +68,11 @@ def nothing(sentence: str) -> dict[str, Any]:
     return {"empty": sentence, "key": ""}
 
 
-def paint(drawn: Map, facts: Facts | None, by: str, other: Facts | None = None) -> dict[str, Any]:
+def paint(drawn: Map, facts: Facts | None, by: str) -> dict[str, Any]:
     """Colours of the points by one of `COLOURINGS`; by what there is where that is not there (yet)."""
     chosen = {
         "label": drawn.labels,
         "prediction": facts.predictions if facts else None,
-        "other": other.predictions if other else None,
     }.get(by)
     if by == "right" and facts and facts.predictions is not None and drawn.labels is not None:
         codes = (facts.predictions != drawn.labels).astype(np.int16)

@@ -72,7 +72,7 @@ def test_a_map_is_drawn_once_and_then_read(run: RunDirectory, dataset: Dataset) 
     other = draw_map(run.path, "epoch=0001", PCA)
     assert other.ids == first.ids and not np.array_equal(other.coordinates, first.coordinates)
     assert draw_map(run.path, "last", MapSettings("pca", "train", 60, 3)).coordinates.shape == (60, 3)
-    for path in (run.path / "projections").glob("*-map.npz"):
+    for path in run.projections_dir.glob("*-map.npz"):
         path.write_bytes(b"damaged")
     assert np.array_equal(draw_map(run.path, "last", PCA).coordinates, first.coordinates)
 
