@@ -17,6 +17,7 @@ from simsiam_core.jobs import launch, stop
 from simsiam_core.runs import RunDirectory, RunError
 from simsiam_core.runs.evaluations import EvaluationDirectory, create_evaluation, evaluations, find_evaluation
 from simsiam_core.ui import evaluate_report as report
+from simsiam_core.ui.actions import READ_ONLY
 from simsiam_core.ui.cards import card, card_gallery, gallery
 from simsiam_core.ui.chart import figure, plotly_chart
 from simsiam_core.ui.context import QUIET, Context, Page, Sent
@@ -183,6 +184,8 @@ def build(context: Context, page: Page, tab: gr.Tab) -> None:
         }
         known = SETTINGS[chosen].model_fields if chosen in SETTINGS else given
         try:
+            if context.scheduler is None:
+                raise RunError(READ_ONLY)
             settings = parse_evaluation({key: value for key, value in given.items() if key in known})
             run = context.store.get(run_id or "")
             run.checkpoint(settings.checkpoint)
@@ -194,6 +197,8 @@ def build(context: Context, page: Page, tab: gr.Tab) -> None:
 
     def end(run_id: str, shown_now: str | None) -> str:
         try:
+            if context.scheduler is None:
+                raise RunError(READ_ONLY)
             run = context.store.get(run_id or "")
             job = find_evaluation(run, shown_now) if shown_now else evaluations(run)[0]
             stop(job, timeout=10)

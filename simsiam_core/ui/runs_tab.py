@@ -11,6 +11,7 @@ from simsiam_core.config.ablations import ABLATIONS, members
 from simsiam_core.jobs import enqueue
 from simsiam_core.runs import RunDirectory, RunError
 from simsiam_core.ui import compare
+from simsiam_core.ui.actions import READ_ONLY
 from simsiam_core.ui.chart import plotly_chart
 from simsiam_core.ui.context import QUIET, Context, Page
 from simsiam_core.ui.table import rows
@@ -39,6 +40,7 @@ OUTCOMES = [("kNN accuracy", "knn"), ("Representation std", "std"), ("Loss", "lo
 SETTINGS = [(f"{spec.title} ({spec.section})", spec.path) for spec in fields() if spec.path != "name"]
 MAX_TEXT, MAX_TAGS, MAX_TAG = 10_000, 20, 40
 TOO_MUCH = f"At most {MAX_TAGS} tags of {MAX_TAG} letters and {MAX_TEXT:,} letters of notes can be kept."
+FIRST = "Click a run in the table first."
 NOTHING = "No runs yet. Choose a preset on the Train tab and press Start training."
 
 
@@ -125,6 +127,8 @@ def build(context: Context, page: Page, tab: gr.Tab, fill: Fill) -> None:
 
     def write(run_id: str | None, ids: list[str], tags_now: str, text_now: str) -> list[Any]:
         try:
+            if context.scheduler is None:
+                raise RunError(READ_ONLY)
             run = context.store.get(run_id or "")
             found = tuple(dict.fromkeys(tag for part in (tags_now or "").split(",") if (tag := part.strip())))
             text_now = text_now or ""
@@ -132,7 +136,7 @@ def build(context: Context, page: Page, tab: gr.Tab, fill: Fill) -> None:
                 raise RunError(TOO_MUCH)
             run.write_notes(run.notes().model_copy(update={"tags": found, "text": text_now}))
         except (RunError, OSError) as error:
-            return [problem(str(error) if run_id else "Click a run in the table first."), gr.skip()]
+            return [problem(str(error) if run_id or context.scheduler is None else FIRST), gr.skip()]
         return ['<p class="stamp">Kept.</p>', show(ids)]
 
     def into_form(run_id: str | None) -> list[Any]:
@@ -140,13 +144,16 @@ def build(context: Context, page: Page, tab: gr.Tab, fill: Fill) -> None:
             config = context.store.get(run_id or "").config()
         except RunError as error:
             stay = [gr.skip()] * (len(fill.outputs) + 2)
-            return [*stay, problem(str(error) if run_id else "Click a run in the table first.")]
+            return [*stay, problem(str(error) if run_id else FIRST)]
         plain = config.model_dump(mode="json", exclude={"schema_version"})
         return [*fill.updates(plain), gr.Tabs(selected="train"), {"tab": "train"}, ""]
 
     def ablate(name: str, ids: list[str], *given: Any) -> list[Any]:
         try:
+            if context.scheduler is None:
+                raise RunError(READ_ONLY)
             runs = enqueue(context.store, members(name, fill.values(given)), group=name)
+            context.scheduler.wake()
         except (ConfigError, RunError) as error:
             return [gr.skip(), gr.skip(), problem(str(error))]
         names = ", ".join(run_name(run.id) for run in runs)
