@@ -21,7 +21,7 @@ TITLES = {
     "finetune/gain": "gain",
 }
 KINDS = {"knn": "kNN report", "linear": "Linear classifier", "finetune": "Fine-tuning"}
-SCALE = [[0, "rgba(26,154,155,0.04)"], [1, "rgba(26,154,155,0.95)"]]
+SCALE = [[0, "#e9f3f3"], [1, "#0f8b8d"]]  # opaque: plotly chooses the colour of a cell's text by it
 
 
 def heading(job: EvaluationDirectory) -> str:

@@ -247,7 +247,7 @@ def build(context: Context, page: Page, tab: gr.Tab) -> None:
     confusion.click(inside, [run_box, shown], pictures, **QUIET)
 
 
-JOB_COLUMNS = {"what": "What", "figure": "Accuracy", "state": "State", "when": "Started"}
+JOB_COLUMNS = {"what": "What", "figure": "Accuracy", "state": "State"}
 
 
 def _chosen(event: gr.EventData) -> str:
@@ -272,9 +272,9 @@ def _job_line(job: EvaluationDirectory, current: bool) -> dict[str, Any]:
             "what": report.KINDS[job.kind] + detail + epoch,
             "figure": f"{value:.1%}" if value is not None else "",
             "state": status.state + took,
-            "when": moment(status.created),
         },
-        "sort": {"figure": value, "when": status.created},
+        "title": moment(status.created),
+        "sort": {"figure": value},
     }
 
 

@@ -152,7 +152,7 @@ class Monitor:
                     )
                 traces.append(
                     {
-                        "uid": f"{run.id} {metric}",
+                        "uid": f"{run.id}-{metric.replace('/', '-')}",  # plotly makes a CSS class of it
                         "type": "scatter",
                         "mode": "lines+markers" if len(x) < 60 and dash == "solid" else "lines",
                         "name": run_name(run.id) + (" (dotted)" if dash == "dot" else ""),
