@@ -64,7 +64,9 @@ def description(encoder: Encoder, format: str) -> dict[str, Any]:
 def _safetensors(encoder: Encoder, out: Path) -> None:
     from safetensors.torch import save_file
 
-    save_file(encoder.backbone.state_dict(), out, metadata={"format": "pt"})
+    # A trained network lies in channels_last, which the format does not know.
+    weights = {name: value.contiguous() for name, value in encoder.backbone.state_dict().items()}
+    save_file(weights, out, metadata={"format": "pt"})
 
 
 def _torchscript(encoder: Encoder, out: Path) -> None:

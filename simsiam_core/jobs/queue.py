@@ -114,7 +114,8 @@ def read_queue(store: RunStore) -> list[Entry]:
     statuses = {run_id: run.status() for run_id, run in by_id.items()}
     rows, slots = _rows_and_slots(store.path / QUEUE_FILE)
     placed = {row.run for row in rows}
-    rows += [Row(run_id, "") for run_id, status in statuses.items() if status.active and run_id not in placed]
+    waiting_since = sorted(statuses.items(), key=lambda item: (item[1].created, item[0]))
+    rows += [Row(run_id, "") for run_id, status in waiting_since if status.active and run_id not in placed]
     waiting = [row for row in rows if row.run in by_id and statuses[row.run].state in IN_QUEUE]
     known = [(by_id[row.run], row) for row in waiting]
     entries: list[Entry] = []

@@ -108,7 +108,8 @@ class Scheduler:
         for run_id in rows:
             if run_id not in runs or statuses[run_id].state not in ("queued", "running", "paused"):
                 self.queue.remove(run_id)
-        for run_id, status in sorted(statuses.items()):
+        # By the moment they were made: ids of the same second differ in a random part alone.
+        for run_id, status in sorted(statuses.items(), key=lambda item: (item[1].created, item[0])):
             if status.active and run_id not in rows:
                 self.queue.add(run_id)  # made by the page or a terminal, or running since before this server
         if self._watcher is not None:
