@@ -66,7 +66,7 @@ def test_the_trainer_is_killed_twenty_times_and_the_curve_is_the_same(
 ) -> None:
     """A checkpoint is written after every step here, so that many of the kills fall into one."""
     config = tiny(
-        training={"epochs": 75},
+        training={"epochs": 300},  # so long that a quick machine does not finish between two kills
         checkpoints={"last_every": 1e-9, "checkpoint_every": 5},
         knn={"knn_every": 10_000},
     )
