@@ -122,11 +122,9 @@ class ModelConfig(Section, title="Network"):
         "cifar: 3×3, stride 1, no pooling, for 32 px. stride2: 3×3, stride 2, four times faster. "
         "imagenet: 7×7, stride 2, max-pool, for 96 px and more.",
     )
-    width: int = (
-        setting(  # with fewer than 8, oneDNN's backward pass on one thread breaks the memory (torch 2.15)
-            64, "Width", "Channels of the first stage; 64 is the standard network.", ge=8, le=256
-        )
-    )
+    width: int = setting(
+        64, "Width", "Channels of the first stage; 64 is the standard network.", ge=8, le=256
+    )  # from 8: with 4, oneDNN's 1×1 convolution writes past its memory on a single thread (torch 2.15)
     projector_layers: int = setting(
         2, "Projector layers", "Linear layers of the projector; the CIFAR recipe has 2.", ge=1, le=4
     )

@@ -96,4 +96,4 @@ def test_the_description_names_what_rebuilds_the_network(trained: RunDirectory) 
     encoder: Encoder = load_encoder(trained.checkpoint().path)
     plain = description(encoder, "onnx")
     assert plain["architecture"] == {"backbone": "resnet10", "stem": "stride2", "width": 8}
-    assert plain["feature_dim"] == 32 and plain["epochs_trained"] == 3
+    assert plain["feature_dim"] == 64 and plain["epochs_trained"] == 3

@@ -50,7 +50,7 @@ def test_rotation_adds_its_weighted_loss_and_leaves_the_rest_as_it_was() -> None
     losses = objective.losses(turning, views)
     both = simsiam_loss([network(view) for view in views.views])
     untrained = 0.4 * torch.tensor(4.0).log()  # of a head that knows nothing
-    assert losses.total - both == pytest.approx(untrained.item(), rel=0.5)
+    assert (losses.total - both).item() == pytest.approx(untrained.item(), rel=0.5)
     assert losses.rotation_accuracy is not None
     assert 0 <= losses.rotation_accuracy <= 1
 
