@@ -221,7 +221,7 @@ def test_a_fork_takes_curve_and_checkpoint_along(store: RunStore, three: list) -
     run.metrics_path.write_text("".join(f'{{"step":{s}}}\n' for s in range(1, 13)))
     end(run, step=12, total_steps=12, epoch=3)
     with pytest.raises(ConfigError, match="cannot change model"):
-        fork(store, run, "epoch=0002", {"model": {"width": 8}})
+        fork(store, run, "epoch=0002", {"model": {"width": 16}})
     with pytest.raises(RunError, match="no checkpoint"):
         fork(store, run, "../last", {})
     copy = fork(store, run, "epoch=0002", {"optimiser": {"base_lr": 0.5}})
