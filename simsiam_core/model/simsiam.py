@@ -74,7 +74,7 @@ def predictor(config: ModelConfig) -> nn.Sequential:
 
 
 def rotation_head(dim: int, hidden: int) -> nn.Sequential:
-    """Features to the logits of four quarter turns, as wide as the projector (E-SimSiam, appendix)."""
+    """Features to the logits of four quarter turns, as wide as the projector, with the layers of E-SimSiam's code."""
     return nn.Sequential(
         nn.Linear(dim, hidden),
         nn.LayerNorm(hidden),

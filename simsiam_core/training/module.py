@@ -15,9 +15,12 @@ from simsiam_core.data import Dataset
 from simsiam_core.features.diagnostics import representation_std
 from simsiam_core.model import Encoder, recipe
 from simsiam_core.model.checkpoint import RECIPE
+from simsiam_core.model.sync_batch_norm import synchronise_batch_norms
 from simsiam_core.training import compilation
 from simsiam_core.training.batches import Batches, counter_seed
+from simsiam_core.training.device import resolve_device
 from simsiam_core.training.objective import Objective
+from simsiam_core.training.ranks import Ranks
 from simsiam_core.training.schedule import lr_factor
 
 Parameters = list[nn.Parameter]
@@ -28,13 +31,16 @@ class SimSiamModule(pl.LightningModule):
     continues the very same curve with nothing but weights, optimiser and counters in its checkpoint.
     """
 
-    def __init__(self, config: Config, dataset: Dataset) -> None:
+    def __init__(self, config: Config, dataset: Dataset, ranks: Ranks | None = None) -> None:
         super().__init__()
+        self.ranks = ranks or Ranks()
         self.config = config
         self.dataset = dataset
-        self.objective = Objective(config, dataset.mean, dataset.std)
+        self.objective = Objective(config, dataset.mean, dataset.std, self.ranks)
         self.network = self.objective.network()
-        self.batches = Batches(dataset.train, config.training.batch_size, config.training.seed)
+        if self.ranks.count > 1 and config.training.sync_batch_norm:
+            synchronise_batch_norms(self.network, cuda=resolve_device(config.training)[0] == "gpu")
+        self.batches = Batches(dataset.train, config.training.batch_size, config.training.seed, self.ranks)
 
     @property
     def total_steps(self) -> int:
@@ -69,7 +75,8 @@ class SimSiamModule(pl.LightningModule):
         compiles, why = compilation.decide(self.config.training, self.device, self.total_steps)
         if compiles:
             self.network.compile()  # in place: the names in a checkpoint stay as they are
-        print(self.batches.placement, why, sep="\n", flush=True)
+        if self.ranks.first:
+            print(self.batches.placement, why, sep="\n", flush=True)
         self.generator = torch.Generator(self.device)
 
     def training_step(self, _number: int) -> dict[str, Tensor]:
@@ -78,9 +85,15 @@ class SimSiamModule(pl.LightningModule):
         images = self.batches.batch(*divmod(self.global_step, len(self.batches)))
         self.generator.manual_seed(counter_seed(self.config.training.seed, 1, self.global_step))
         losses = self.objective.losses(self.network, self.objective.views(images, self.generator))
-        outputs = {"loss": losses.total, "std": representation_std(losses.z), "z": losses.z}
+        z = self.ranks.joined(losses.z)
+        outputs = {
+            "loss": losses.total,
+            "mean_loss": self.ranks.mean(losses.total.detach()),
+            "std": representation_std(z),
+            "z": z,
+        }
         if losses.rotation_accuracy is not None:
-            outputs["rotation_accuracy"] = losses.rotation_accuracy
+            outputs["rotation_accuracy"] = self.ranks.mean(losses.rotation_accuracy)
         return outputs
 
     def configure_optimizers(self) -> OptimizerLRScheduler:

@@ -11,6 +11,7 @@ from torch import Tensor
 from simsiam_core.config import Config
 from simsiam_core.data import Augmentation
 from simsiam_core.model import SimSiam, rotation_task, simsiam_loss
+from simsiam_core.training.ranks import Ranks
 
 Triple = tuple[float, float, float]
 
@@ -35,8 +36,9 @@ class Losses:
 class Objective:
     """The objective of a config. The same for training, its benchmark, and its estimates of time and memory."""
 
-    def __init__(self, config: Config, mean: Triple, std: Triple) -> None:
+    def __init__(self, config: Config, mean: Triple, std: Triple, ranks: Ranks | None = None) -> None:
         self.config = config
+        self._share = (ranks.index, ranks.count) if ranks else (0, 1)
         size, augmentation = config.data.image_size, config.augmentation
         self._augmentation = Augmentation(augmentation, size, mean, std)
         self._crops = Augmentation(augmentation, size, mean, std, config.objective.rotation_crop)
@@ -53,15 +55,15 @@ class Objective:
 
     def views(self, images: Tensor, generator: torch.Generator) -> Views:
         """Views of uint8 pictures `[B, 3, S, S]`; an equal state of the generator gives equal views."""
-        views = self._augmentation.views(images, generator, self.config.objective.views)
-        crops = self._crops.views(images, generator, 1)[0] if self.rotates else None
+        views = self._augmentation.views(images, generator, self.config.objective.views, self._share)
+        crops = self._crops.views(images, generator, 1, self._share)[0] if self.rotates else None
         return Views(
             tuple(view.contiguous(memory_format=torch.channels_last) for view in views),
             crops.contiguous(memory_format=torch.channels_last) if crops is not None else None,
         )
 
     def losses(self, network: SimSiam, views: Views) -> Losses:
-        """SimSiam's loss, plus that of telling the turns of the crops (E-SimSiam, equation 2).
+        """SimSiam's loss, plus that of telling the turns of the crops (E-SimSiam).
 
         Views go through the network one at a time, and the turned crops before them: so the running
         statistics of the batch norms, with which the network is used later, end on whole views.
