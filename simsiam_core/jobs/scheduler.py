@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from simsiam_core.jobs.evaluations import EvaluationQueue
 from simsiam_core.jobs.process import launch
 from simsiam_core.jobs.queue import Queue
 from simsiam_core.jobs.slots import Slot, find_slots, kind_for
@@ -46,6 +47,7 @@ class Scheduler:
         self.slots = find_slots(cpu_slots)
         self.queue = Queue(store.path)
         self.queue.set_slots(self.slots)
+        self.evaluations = EvaluationQueue(store)
         self._known: dict[str, tuple[tuple[int, int], Status]] = {}
         self._looked = False
         self._wake, self._closing = threading.Event(), False
@@ -135,6 +137,7 @@ class Scheduler:
                     free.remove(slot)
                     if slot.name != row.slot:
                         self.queue.take(row.run, slot.name)
+        self.evaluations.start(self.evaluations.settle(free), free, self.slots)
         for row in rows:
             if self._closing or statuses.get(row.run, Status()).state != "queued" or row.run not in runs:
                 continue
