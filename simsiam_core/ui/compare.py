@@ -62,9 +62,9 @@ def side_by_side(
     layout: dict[str, Any] = {
         "grid": {"rows": 1, "columns": len(PANELS), "pattern": "independent"},
         "showlegend": True,
-        "legend": {"orientation": "h", "y": 1.24},
+        "legend": {"orientation": "h", "x": 0, "y": 1.16, "yanchor": "bottom"},
         "annotations": [],
-        "margin": {"l": 8, "r": 12, "t": 44, "b": 8},
+        "margin": {"l": 8, "r": 12, "t": 56, "b": 8},
     }
     for number, metric in enumerate(PANELS, start=1):
         suffix = str(number) if number > 1 else ""
@@ -183,7 +183,7 @@ def parallel(runs: Sequence[RunDirectory], curves: CurveCache, result: str) -> d
         "labelfont": {"size": 12},
         "domain": {"x": [0.04, 0.96], "y": [0, 0.86]},
     }
-    return figure([trace], {"margin": {"l": 40, "r": 40, "t": 36, "b": 16}}, revision=result)
+    return figure([trace], {"margin": {"l": 40, "r": 40, "t": 36, "b": 32}}, revision=result)
 
 
 def _axis(path: str, found: list[Any]) -> dict[str, Any]:

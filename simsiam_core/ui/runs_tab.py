@@ -115,6 +115,11 @@ def build(context: Context, page: Page, tab: gr.Tab, fill: Fill) -> None:
             _differences(runs),
         ]
 
+    def suggest(ids: list[str], path: str) -> Any:
+        """A setting in which the ticked runs differ, where the chosen one is the same in all of them."""
+        differing = list(compare.differences(chosen(ids)))
+        return gr.skip() if path in differing or not differing else gr.update(value=differing[0])
+
     def open_tab(ids: list[str], shared: list[str]) -> tuple[list[str], dict[str, Any]]:
         ids = ids or shared or [run.id for run in context.store.runs()[:4]]
         return ids, show(ids)
@@ -167,17 +172,15 @@ def build(context: Context, page: Page, tab: gr.Tab, fill: Fill) -> None:
         found = [run.id for run in runs]
         return [found, show(found), f'<p class="stamp">Queued, one after another: {names}.</p>']
 
-    tab.select(open_tab, [ticked, page.chosen], [ticked, listed], **QUIET).then(
-        draw, controls, charts, **QUIET
-    )
-    listed.input(tick, ticked, [ticked, listed], **QUIET).then(draw, controls, charts, **QUIET)
+    opened = tab.select(open_tab, [ticked, page.chosen], [ticked, listed], **QUIET)
+    changed = listed.input(tick, ticked, [ticked, listed], **QUIET)
     listed.select(use, None, [current, current_head, tags, text, message], **QUIET)
     keep.click(write, [current, ticked, tags, text], [message, listed], **QUIET)
     clone.click(into_form, current, [*fill.outputs, page.tabs, page.link, message], **QUIET)
     ablation.input(_question, ablation, question, **QUIET)
-    start.click(ablate, [ablation, ticked, *fill.inputs], [ticked, listed, trouble], **QUIET).then(
-        draw, controls, charts, **QUIET
-    )
+    started = start.click(ablate, [ablation, ticked, *fill.inputs], [ticked, listed, trouble], **QUIET)
+    for event in (opened, changed, started):
+        event.then(suggest, [ticked, setting], setting, **QUIET).then(draw, controls, charts, **QUIET)
     gr.on(
         [metric.input, axis.input, strength.release, outcome.input, setting.input],
         draw,
