@@ -70,12 +70,13 @@ def test_an_evaluation_waits_for_the_slot_and_can_be_cancelled(
     eventually(lambda: busy.status().state == "running", 60)
     page.goto(f"/?tab=evaluate&run={pair[0].id}")
     page.locator("#evaluate-kind label", has_text="Fine-tuning").click()
+    page.locator("#evaluate-share label", has_text="100 %").click()
     page.locator("#evaluate-start").click()
     head = page.locator("#evaluate-head")
     expect(head).to_contain_text("Waits for a CPU slot: 1 of 1 taken.")
     job = evaluations(pair[0])[0]
     page.locator("#evaluate-beside").click()
-    expect(head).to_contain_text("epoch", timeout=90_000)
+    expect(head).to_contain_text("Training from the checkpoint: epoch", timeout=90_000)
     assert job.status().state == "running"
     page.locator("#evaluate-cancel").click()
     expect(head).to_contain_text("stopped", timeout=30_000)
