@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from simsiam_core.jobs.process import launch
-from simsiam_core.jobs.slots import Slot
+from simsiam_core.jobs.slots import Slot, variables
 from simsiam_core.runs import RunDirectory, RunError, RunStore
 from simsiam_core.runs.evaluations import EvaluationDirectory, create_evaluation, find_evaluation
 from simsiam_core.runs.files import write_text
@@ -84,7 +84,7 @@ class EvaluationQueue:
             free.remove(slot)
             _note(self._store.path / PLACES_DIR / f"{job.id}.json", job, slot.name)
             try:
-                launch(job, slot.variables(cpu_slots), _command(job))
+                launch(job, variables([slot], cpu_slots), _command(job))
             except RunError as error:
                 print(f"{job.run.id}, {job.id}: {error}", flush=True)
 
