@@ -13,6 +13,7 @@ import webbrowser
 from pathlib import Path
 
 from simsiam_core.config import ConfigError
+from simsiam_core.runs import RunStore
 from simsiam_core.ui.doors import AUTH_VARIABLE, door, is_loopback
 
 NEXT_PORTS = 100
@@ -46,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
     # Here and not above: --help and wrong flags are answered before the seconds that gradio takes.
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     from simsiam_core.jobs import Notifier, Scheduler
-    from simsiam_core.runs import RunError, RunStore
+    from simsiam_core.runs import RunError
 
     store = RunStore(options.runs_dir)
     notifier = Notifier(options.notify_url, options.notify_command)
@@ -84,10 +85,22 @@ def main(arguments: list[str] | None = None) -> int:
         )
         if not options.no_browser and _has_display():
             threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
-        # The form's first answer needs torch; it comes while somebody reads the page.
-        threading.Thread(target=importlib.import_module, args=("simsiam_core.data",), daemon=True).start()
+        bundled = not (options.read_only or options.no_bundled)
+        threading.Thread(target=_bring_torch, args=(store if bundled else None,), daemon=True).start()
         page.block_thread()
     return 0
+
+
+def _bring_torch(store: RunStore | None) -> None:
+    """What needs torch, and comes while somebody reads the page: the form's first answer, the bundled run."""
+    importlib.import_module("simsiam_core.data")
+    if store is not None:
+        from simsiam_core.model.bundled import install
+
+        try:
+            install(store)
+        except (OSError, ImportError) as error:
+            print(f"The bundled encoder could not be imported: {error}.", file=sys.stderr)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -110,6 +123,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--insecure", action="store_true", help="allow other hosts without a password")
     parser.add_argument("--root-path", default=None, metavar="PATH", help="prefix behind a reverse proxy")
     parser.add_argument("--read-only", action="store_true", help="show runs that another dashboard works on")
+    parser.add_argument(
+        "--no-bundled", action="store_true", help="do not import the bundled encoder into the runs"
+    )
     parser.add_argument("--cpu-slots", type=_slots, default=1, help="jobs on the CPU at a time (%(default)s)")
     parser.add_argument(
         "--notify-url", default="", metavar="URL", help="POST here when a run ends or collapses"

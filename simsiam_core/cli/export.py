@@ -9,7 +9,7 @@ from typing import Any
 from simsiam_core.cli.options import add_json, add_run, chosen_run, print_json
 from simsiam_core.config import ConfigError
 
-FORMATS = ("safetensors", "torchscript", "torch", "onnx", "npz", "parquet")
+FORMATS = ("safetensors", "torchscript", "torch", "onnx", "npz", "parquet", "bundle")
 
 
 def add_to(commands: Any) -> None:
@@ -23,9 +23,18 @@ def add_to(commands: Any) -> None:
         "--checkpoint", default="last", metavar="NAME", help="'last' (default) or 'epoch=0010'"
     )
     parser.add_argument(
-        "--format", required=True, choices=FORMATS, help="weights (the first four) or features (npz, parquet)"
+        "--format",
+        required=True,
+        choices=FORMATS,
+        help="weights (the first four), features (npz, parquet), or a folder like assets/bundled",
     )
     parser.add_argument("--split", default="train", choices=("train", "test"), help="of features")
+    parser.add_argument(
+        "--trained-on",
+        default="textures",
+        choices=("textures", "cifar10", "cifar100", "stl10"),
+        help="what a bundle says of its training images (%(default)s)",
+    )
     parser.add_argument("--out", required=True, type=Path, metavar="FILE", help="where to write")
     parser.set_defaults(run_command=_export)
 
@@ -37,7 +46,11 @@ def _export(arguments: argparse.Namespace) -> int:
     from simsiam_core.model import CheckpointError
 
     try:
-        if arguments.format in FEATURES:
+        if arguments.format == "bundle":
+            from simsiam_core.model.bundled import pack
+
+            written, text = [pack(run, arguments.out, arguments.trained_on)], "a bundle"
+        elif arguments.format in FEATURES:
             count = export_features(run, checkpoint, arguments.split, arguments.format, arguments.out)
             written, text = [arguments.out], f"{count:,} features of the {arguments.split} images"
         else:

@@ -61,6 +61,7 @@ def extend(run: RunDirectory, epochs: int, schedule: Schedule = "longer") -> Non
     """Queue a run that has ended to go on up to `epochs` in all, under one of `SCHEDULES`. Raises RunError or
     ConfigError.
     """
+    _trainable(run)
     config, status = run.config(), run.status()
     if status.active:
         raise RunError(f"Run {run.id} is {status.state}; wait for its end, or stop it first.")
@@ -83,6 +84,7 @@ def fork(store: RunStore, run: RunDirectory, checkpoint: str, changes: Mapping[s
 
     Curve and checkpoints up to there come along. Raises RunError or ConfigError.
     """
+    _trainable(run)
     config, found, status = run.config(), run.checkpoint(checkpoint), run.status()
     new = parse(merge(config.model_dump(), changes))
     for path in FIXED_IN_A_FORK:
@@ -133,6 +135,14 @@ def _wait_until_gone(path: Path, patience: float) -> None:
             path.unlink(missing_ok=True)
             raise RunError("The dashboard does not answer; is it stopped in the middle of something?")
         time.sleep(0.05)
+
+
+def _trainable(run: RunDirectory) -> None:
+    if run.read_only:
+        raise RunError(
+            f"Run {run.id} came with the program and is read-only: it has no heads or optimiser to train on "
+            "with. Start a new run on the Train tab instead."
+        )
 
 
 def _queue_again(run: RunDirectory, **changes: Any) -> None:

@@ -1,6 +1,6 @@
 """The run directory: one folder per run holds the truth, and only this package knows its file names."""
 
-from simsiam_core.runs.directory import Checkpoint, RunDirectory, RunError
+from simsiam_core.runs.directory import BUNDLED, Checkpoint, RunDirectory, RunError
 from simsiam_core.runs.metrics import MetricsReader, MetricsWriter
 from simsiam_core.runs.notes import Notes
 from simsiam_core.runs.status import ACTIVE, Status
@@ -8,6 +8,7 @@ from simsiam_core.runs.store import RunStore
 
 __all__ = [
     "ACTIVE",
+    "BUNDLED",
     "Checkpoint",
     "MetricsReader",
     "MetricsWriter",

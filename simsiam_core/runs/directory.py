@@ -17,6 +17,7 @@ from simsiam_core.runs.notes import Notes, read_notes
 from simsiam_core.runs.status import Status, read_status, write_status
 
 LOG_TAIL_BYTES = 256 * 1024
+BUNDLED = "20200101-000000-bundled-0000"  # the run that comes with the program; every other one is newer
 
 
 class RunError(ValueError):
@@ -45,6 +46,11 @@ class RunDirectory:
     def id(self) -> str:
         """`YYYYMMDD-HHMMSS-<slug>-<4 hex>`: sorted by name is sorted by time."""
         return self.path.name
+
+    @property
+    def read_only(self) -> bool:
+        """Whether it can only be looked at: its checkpoint holds a backbone and nothing to train on from."""
+        return self.id == BUNDLED
 
     @property
     def metrics_path(self) -> Path:

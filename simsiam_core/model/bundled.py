@@ -1,0 +1,135 @@
+"""The encoder that comes with the program: a run like any other, but finished and read-only.
+
+`assets/bundled/` holds its backbone in half precision, the config it was trained with, its curves and a model
+card. The run made of them shows `textures`, which need no download, or pictures of one's own.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from simsiam_core.config import Config, ConfigError, dump_yaml, merge, parse, read_yaml
+from simsiam_core.model.checkpoint import BACKBONE_PREFIX, RECIPE, load_encoder
+from simsiam_core.runs import BUNDLED, Notes, RunDirectory, RunStore, Status
+from simsiam_core.runs.files import write_text
+
+BUNDLE_DIR = Path(__file__).resolve().parents[2] / "assets" / "bundled"
+WEIGHTS, CONFIG, METRICS, CARD = "backbone.safetensors", "config.yaml", "metrics.jsonl", "README.md"
+RECIPE_FILE = "recipe.json"  # what a checkpoint carries beside config and weights
+LINES_KEPT = 400  # of the training curve, evenly spaced; every kNN accuracy is kept
+
+
+def install(store: RunStore, bundle: Path = BUNDLE_DIR) -> RunDirectory | None:
+    """Import the bundled encoder into a folder of runs that has never had it; returns its run, or None.
+
+    Whoever deletes it finds it in the trash, and it does not come back by itself. Raises OSError.
+    """
+    from safetensors.torch import load_file
+
+    if (
+        any(run.id == BUNDLED for run in (*store.runs(), *store.trashed()))
+        or not (bundle / WEIGHTS).is_file()
+    ):
+        return None
+    trained, recipe = _config(bundle), json.loads((bundle / RECIPE_FILE).read_text(encoding="utf-8"))
+    weights = load_file(bundle / WEIGHTS)
+    state = {
+        BACKBONE_PREFIX + name: value.float() if value.is_floating_point() else value
+        for name, value in weights.items()
+    }
+    checkpoint = {
+        "state_dict": state,
+        "global_step": recipe.pop("global_step"),
+        RECIPE: {"config": trained.model_dump(mode="json"), **recipe},
+    }
+    store.path.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(
+        dir=store.path, prefix=".bundled-", ignore_cleanup_errors=True
+    ) as folder:
+        made = Path(folder) / BUNDLED
+        _write(RunDirectory(made), shown(trained), checkpoint, recipe, bundle)
+        made.rename(store.path / BUNDLED)  # in one step: a scheduler never meets half a run
+    return RunDirectory(store.path / BUNDLED)
+
+
+def _write(
+    run: RunDirectory, config: Config, checkpoint: dict[str, Any], recipe: dict[str, Any], bundle: Path
+) -> None:
+    run.checkpoints_dir.mkdir(parents=True)
+    run.write_config(config)
+    run.write_notes(Notes(name="bundled", text=(bundle / CARD).read_text(encoding="utf-8")))
+    shutil.copyfile(bundle / METRICS, run.metrics_path)
+    target = run.checkpoints_dir / f"epoch={recipe['epochs_done']:04d}.ckpt"
+    torch.save(checkpoint, target)
+    (run.checkpoints_dir / "last.ckpt").symlink_to(target.name)
+    steps = int(checkpoint["global_step"])
+    run.write_status(
+        Status(
+            state="finished",
+            step=steps,
+            total_steps=steps,
+            epoch=recipe["epochs_done"],
+            device=recipe["device"],
+            created=recipe["created"],
+            started=recipe["started"],
+            ended=recipe["ended"],
+            exit_code=0,
+        )
+    )
+
+
+def pack(run: RunDirectory, bundle: Path, source: str) -> Path:
+    """Write a run's last checkpoint as a bundle, whose config says that it was trained on `source`.
+
+    The model card, README.md, is written by a person. Raises ConfigError, CheckpointError or RunError.
+    """
+    try:
+        from safetensors.torch import save_file
+    except ImportError:
+        raise ConfigError.at("format", "A bundle needs the package safetensors; install it first.") from None
+
+    encoder, status, lines = load_encoder(run.checkpoint().path), run.status(), run.metrics()
+    data = {
+        **encoder.config.data.model_dump(),
+        "source": source,
+        "path": None,
+    }  # a path means nothing elsewhere
+    half = {
+        name: (value.half() if value.is_floating_point() else value).contiguous()
+        for name, value in encoder.backbone.state_dict().items()
+    }
+    recipe = {
+        "mean": encoder.mean,
+        "std": encoder.std,
+        "classes": encoder.classes,
+        "epochs_done": encoder.epoch,
+        "global_step": encoder.step,
+        "device": status.device,
+        "created": status.created,
+        "started": status.started,
+        "ended": status.ended,
+    }
+    every = max(1, len(lines) // LINES_KEPT)
+    kept = [line for i, line in enumerate(lines) if i % every == 0 or "val/knn_accuracy" in line]
+    bundle.mkdir(parents=True, exist_ok=True)
+    save_file(half, bundle / WEIGHTS, metadata={"format": "pt"})
+    write_text(bundle / CONFIG, dump_yaml(parse(merge(encoder.config.model_dump(), {"data": data}))))
+    write_text(bundle / RECIPE_FILE, json.dumps(recipe, indent=1) + "\n")
+    write_text(bundle / METRICS, "".join(json.dumps(line) + "\n" for line in kept))
+    return bundle
+
+
+def shown(trained: Config) -> Config:
+    """The config of the imported run: trained as it was, but on show with images that are always there."""
+    data = {"source": "textures", "train_limit": None, "test_limit": None}
+    return parse(merge(trained.model_dump(), {"data": data, "name": "bundled"}))
+
+
+def _config(bundle: Path) -> Config:
+    return parse(read_yaml(bundle / CONFIG))
