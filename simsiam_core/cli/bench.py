@@ -15,6 +15,7 @@ QUESTIONS = {
     "load": "what 40 people at once cost the server and the training (four minutes)",
     "page": "how soon the page is there",
     "training": "how fast training is, where its time goes, and what a run will take; the default",
+    "evaluation": "how long kNN accuracy and the linear sweep take on 50,000 × 512 features, and if they are right",
     "server": "what many runs and many open pages cost the server",
 }
 
@@ -31,12 +32,16 @@ def add_to(commands: Any) -> None:
     )
     training.add_argument("--rounds", type=int, default=15, help="turns of each way (%(default)s)")
     training.add_argument("--batch-size", type=int, help="images a step, instead of the preset's")
+    evaluation = parser.add_argument_group("evaluation")
+    evaluation.add_argument(
+        "--path", metavar="FOLDER", help="labelled pictures to take features of; without it they are made up"
+    )
     add_json(parser)
     parser.set_defaults(run_command=_bench)
 
 
 def _bench(arguments: argparse.Namespace) -> int:
-    options = {}
+    options: dict[str, Any] = {}
     if arguments.question == "training":
         options = {
             "preset_name": arguments.preset,
@@ -44,6 +49,8 @@ def _bench(arguments: argparse.Namespace) -> int:
             "rounds": max(2, arguments.rounds),
             "changes": {"training": {"batch_size": arguments.batch_size}} if arguments.batch_size else {},
         }
+    if arguments.question == "evaluation":
+        options = {"path": arguments.path}
     figures = importlib.import_module(f"simsiam_core.bench.{arguments.question}").measure(**options)
     if arguments.json:
         print_json(figures)
