@@ -48,7 +48,7 @@ def measure(
     Our way is the real one: Lightning, metrics and status, images by seed and step. The bare loop and, with
     `baseline`, the ways of published code take turns with it; ratios are medians over the turns.
     """
-    config = parse(merge(preset(preset_name).values, changes or {}))
+    config = parse(merge(preset(preset_name).values, changes or {}, {"training": {"devices": 1}}))
     accelerator, precision = resolve_device(config.training)
     device = torch.device("cuda" if accelerator == "gpu" else "cpu")
     dataset = random_dataset(config)
@@ -170,6 +170,7 @@ def _figures(
     whole = epochs * epoch + knn_checks(config) * knn + checkpoints * checkpoint
     figures: dict[str, Any] = {
         "preset": name,
+        "batch size": config.training.batch_size,
         "device": torch.cuda.get_device_name() if accelerator == "gpu" else f"CPU, {ways.cores()} cores",
         "precision": precision,
         "images a second": speed,

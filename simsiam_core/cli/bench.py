@@ -14,7 +14,7 @@ QUESTIONS = {
     "monitoring": "what watching a run costs the run",
     "load": "what 40 people at once cost the server and the training (four minutes)",
     "page": "how soon the page is there",
-    "training": "how fast training is, where its time goes, and what a run will take",
+    "training": "how fast training is, where its time goes, and what a run will take; the default",
     "evaluation": "how long kNN accuracy and the linear sweep take on 50,000 × 512 features, and if they are right",
     "server": "what many runs and many open pages cost the server",
 }
@@ -24,13 +24,14 @@ def add_to(commands: Any) -> None:
     """Add the command's parser."""
     parser = commands.add_parser("bench", help="measure this machine", description=__doc__)
     listed = "; ".join(f"{name}: {question}" for name, question in QUESTIONS.items())
-    parser.add_argument("question", choices=QUESTIONS, help=listed)
+    parser.add_argument("question", nargs="?", default="training", choices=QUESTIONS, help=listed)
     training = parser.add_argument_group("training")
     training.add_argument("--preset", default="quick", choices=presets(), help="what to train (%(default)s)")
     training.add_argument(
         "--baseline", action="store_true", help="compare with the ways of published code, in the same run"
     )
     training.add_argument("--rounds", type=int, default=15, help="turns of each way (%(default)s)")
+    training.add_argument("--batch-size", type=int, help="images a step, instead of the preset's")
     evaluation = parser.add_argument_group("evaluation")
     evaluation.add_argument(
         "--path", metavar="FOLDER", help="labelled pictures to take features of; without it they are made up"
@@ -46,6 +47,7 @@ def _bench(arguments: argparse.Namespace) -> int:
             "preset_name": arguments.preset,
             "baseline": arguments.baseline,
             "rounds": max(2, arguments.rounds),
+            "changes": {"training": {"batch_size": arguments.batch_size}} if arguments.batch_size else {},
         }
     if arguments.question == "evaluation":
         options = {"path": arguments.path}

@@ -133,7 +133,7 @@ class Augmentation:
         if c.jitter_probability > 0:
             views = self._jitter(views, p)
         if c.grey_probability > 0:
-            views = torch.where(p.grey.view(-1, 1, 1, 1), luma(views), views)
+            views = torch.lerp(views, luma(views), p.grey.float().view(-1, 1, 1, 1))
         return self._blur(views, p.sigma) if c.blur_probability > 0 else views
 
     @property

@@ -24,31 +24,33 @@ def blend(images: Tensor, kind: Tensor, factor: Tensor) -> Tensor:
     `kind` int64 [n], `factor` [n].
     """
     kind, factor = kind.view(-1, 1, 1, 1), factor.view(-1, 1, 1, 1)
-    grey = luma(images)
-    partner = torch.where(kind == CONTRAST, grey.mean((2, 3), keepdim=True), grey) * (kind != BRIGHTNESS)
-    return torch.lerp(partner, images, factor).clamp_(0, 1)
+    grey, rest = luma(images), 1 - factor
+    of_mean, of_grey = rest * (kind == CONTRAST), rest * (kind == SATURATION)
+    partner = torch.addcmul(of_mean * grey.mean((2, 3), keepdim=True), of_grey, grey)
+    return torch.addcmul(partner, images, factor).clamp_(0, 1)
 
 
 def shift_hue(images: Tensor, shift: Tensor) -> Tensor:
     """Turn each picture's hue by `shift` [n], a share of the colour circle; HSV saturation and value stay.
 
-    With hue h on a circle of length 6, greatest channel V and chroma C (greatest less smallest), a channel is
-    V - C × clamp(2 - |(h + offset) mod 6 - 3|, 0, 1), with offsets 0, 4 and 2 for red, green and blue.
+    With hue h in turns, greatest channel V and chroma C (greatest less smallest), a channel is
+    V - C × clamp(6 d - 1, 0, 1), where d is the distance of h + offset from the nearest whole number, with
+    offsets 0, 2/3 and 1/3 for red, green and blue.
     """
     red, green, blue = images.split(1, dim=1)
-    value = images.amax(1, keepdim=True)
-    chroma = value - images.amin(1, keepdim=True)
-    scale = 1 / torch.where(chroma == 0, 1.0, chroma)
-    hue = torch.where(
-        value == red,
-        (green - blue) * scale,
-        torch.where(value == green, 2 + (blue - red) * scale, 4 + (red - green) * scale),
-    )
-    turned = (hue + 6 * shift.view(-1, 1, 1, 1)) + _offsets(images.device)
-    turned -= 6 * torch.floor(turned / 6)
-    return value - chroma * (2 - (turned - 3).abs()).clamp_(0, 1)
+    value = torch.maximum(torch.maximum(red, green), blue)
+    chroma = value.sub(torch.minimum(torch.minimum(red, green), blue))
+    # 0 where red, or else green, is greatest, and 1 elsewhere: lerp by them chooses ten times as fast as where.
+    not_red, not_green = (value - red).sign_(), (value - green).sign_()
+    hue = torch.lerp(blue - red, red - green, not_green)
+    hue = torch.lerp(green - blue, hue, not_red)
+    hue.div_((6 * chroma).clamp_(min=1e-12))  # a grey's difference is 0, and so is its hue
+    hue.add_(not_green.add_(1).mul_(not_red), alpha=1 / 3).add_(shift.view(-1, 1, 1, 1))
+    turned = hue + _offsets(images.device)
+    turned.sub_(turned.round()).abs_().clamp_(1 / 6, 1 / 3)
+    return torch.addcmul(value + chroma, chroma, turned, value=-6)
 
 
 @lru_cache(maxsize=16)
 def _offsets(device: torch.device) -> Tensor:
-    return torch.tensor([0.0, 4.0, 2.0], device=device).view(1, 3, 1, 1)
+    return torch.tensor([0.0, 2 / 3, 1 / 3], device=device).view(1, 3, 1, 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import dataclass
-from functools import cached_property
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -79,20 +79,16 @@ class RunDirectory:
 
     # --- config -------------------------------------------------------------------------------------
 
-    @cached_property
-    def _config(self) -> Config:
+    def config(self) -> Config:
+        """The resolved config. Raises RunError if it cannot be read."""
+        path = self.path / "config.yaml"
         try:
-            return parse(read_yaml(self.path / "config.yaml"))
+            return _read_config(path, _version(path))
         except ConfigError as error:
             raise RunError(f"The config of run {self.id} cannot be read: {error}") from None
 
-    def config(self) -> Config:
-        """The resolved config, which never changes. Raises RunError if it cannot be read."""
-        return self._config
-
     def write_config(self, config: Config) -> None:
         """Written before anything starts, and again only when a run that has ended is to go on for longer."""
-        self.__dict__.pop("_config", None)
         write_text(self.path / "config.yaml", dump_yaml(config))
 
     # --- status -------------------------------------------------------------------------------------
@@ -103,11 +99,7 @@ class RunDirectory:
 
     def status_version(self) -> tuple[int, int]:
         """Changes whenever the status is written; cheaper than reading it."""
-        try:
-            stat = (self.path / "status.json").stat()
-        except OSError:
-            return (0, 0)
-        return stat.st_mtime_ns, stat.st_ino
+        return _version(self.path / "status.json")
 
     def write_status(self, status: Status) -> None:
         """Replace the status in one step."""
@@ -173,3 +165,18 @@ class RunDirectory:
             raise RunError(f"Run {self.id} has no checkpoint yet; wait for its first one.")
         names = ", ".join(c.name for c in there)
         raise RunError(f"Run {self.id} has no checkpoint {name!r}; there are: {names}.")
+
+
+def _version(path: Path) -> tuple[int, int]:
+    """Changes whenever the file is replaced."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return (0, 0)
+    return stat.st_mtime_ns, stat.st_ino
+
+
+@lru_cache(maxsize=4096)
+def _read_config(path: Path, version: tuple[int, int]) -> Config:
+    """Pages ask for every run's config every second, and YAML is slow to read. Raises ConfigError."""
+    return parse(read_yaml(path))
