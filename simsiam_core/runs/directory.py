@@ -97,11 +97,7 @@ class RunDirectory:
 
     def status_version(self) -> tuple[int, int]:
         """Changes whenever the status is written; cheaper than reading it."""
-        try:
-            stat = (self.path / "status.json").stat()
-        except OSError:
-            return (0, 0)
-        return stat.st_mtime_ns, stat.st_ino
+        return _version(self.path / "status.json")
 
     def write_status(self, status: Status) -> None:
         """Replace the status in one step."""
@@ -138,6 +134,10 @@ class RunDirectory:
         """Every complete metric line."""
         return read_metrics(self.metrics_path)
 
+    def log_version(self) -> tuple[int, int]:
+        """Changes whenever something is printed; cheaper than reading it."""
+        return _version(self.log_path)
+
     def log_tail(self, lines: int = 40) -> list[str]:
         """The last lines of the log; a progress bar's rewritten lines count by their last state."""
         try:
@@ -167,3 +167,12 @@ class RunDirectory:
             raise RunError(f"Run {self.id} has no checkpoint yet; wait for its first one.")
         names = ", ".join(c.name for c in there)
         raise RunError(f"Run {self.id} has no checkpoint {name!r}; there are: {names}.")
+
+
+def _version(path: Path) -> tuple[int, int]:
+    """Of a file that is replaced (another inode) or written on (another time)."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return (0, 0)
+    return stat.st_mtime_ns, stat.st_ino

@@ -42,17 +42,17 @@ class Trainers:
             env={**os.environ, **ENVIRONMENT},
         )
 
-    def start(self, run: RunDirectory, file_size_limit: int = 0) -> int:
+    def start(self, run: RunDirectory, file_size_limit: int = 0, memory_limit: int = 0) -> int:
         """The pid of a process that works on the run."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(f"{run.path} {file_size_limit}\n")
+        self._process.stdin.write(f"{run.path} {file_size_limit} {memory_limit}\n")
         self._process.stdin.flush()
         return int(self._process.stdout.readline())
 
-    def train(self, run: RunDirectory, file_size_limit: int = 0) -> None:
+    def train(self, run: RunDirectory, file_size_limit: int = 0, memory_limit: int = 0) -> None:
         """Start and wait for the end."""
-        pid = self.start(run, file_size_limit)
+        pid = self.start(run, file_size_limit, memory_limit)
         wait_for(lambda: _gone(pid))
 
     def close(self) -> None:
