@@ -182,7 +182,7 @@ def _no_space(loss: torch.Tensor) -> torch.Tensor:
     ("failure", "sentence"),
     [
         (_no_number, "The loss became nan at step 5; lower the learning rate"),
-        (_no_memory, "ran out of memory at batch size 20; about"),
+        (_no_memory, "ran out of memory at batch size 20, which should fit"),
         (_no_space, "The disk is full, or a size limit is reached: a checkpoint takes"),
     ],
     ids=["nan", "memory", "disk"],
@@ -207,5 +207,4 @@ def test_a_failure_is_a_sentence_on_the_page(
     expect(head.locator(".problem")).to_contain_text("step 4")
     expect(head.locator(".run-state")).to_have_text("failed")
     expect(page.locator(TOASTS)).to_contain_text(sentence[:30])
-    expect(page.locator("#monitor-log")).to_contain_text(sentence)
     expect(page.locator("#monitor-resume")).to_be_visible()

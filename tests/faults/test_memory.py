@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 import re
-from types import SimpleNamespace
 
-import pytest
-import torch
 from tiny import tiny
 
 from simsiam_core.config import Config
-from simsiam_core.data import load
 from simsiam_core.runs import RunStore
-from simsiam_core.training import memory
-from simsiam_core.training.module import SimSiamModule
 
 from .conftest import Trainers
 
