@@ -131,7 +131,7 @@ class Load:
         ask = next(d for d in page.config["dependencies"] if d["trigger_after"] == register["id"])
         file = page.upload("noise.png", _noise())
         page.call(register["id"], [[file], self._run.id], trigger=box)
-        asked = [None, self._run.id, "epoch=0000", "test", 20, 0.1, False, []]
+        asked: list[Any] = [None, self._run.id, "epoch=0000", "test", 20, 0.1, False, []]
         answer = page.call(ask["id"], asked, trigger=box)
         if 'class="problem"' in str(answer["data"]) or "most alike" not in str(answer["data"]):
             raise CallError(f"No neighbours: {str(answer['data'])[:300]}")
