@@ -10,8 +10,22 @@ empty.className = "chart-empty";
 const plot = root.appendChild(document.createElement("div"));
 plot.className = "chart-plot";
 
-const config = { displaylogo: false, responsive: false, modeBarButtons: [["zoom2d", "pan2d", "resetScale2d", "toImage"]], doubleClick: "reset" };
 let drawn = false;
+
+const config = () => ({
+  displaylogo: false, responsive: false, doubleClick: "reset",
+  modeBarButtons: [["zoom2d", "pan2d", "resetScale2d",
+    { name: "save", title: "Save as SVG", icon: Plotly.Icons.camera, click: save }]],
+});
+
+// As it looks here, but on the page's own background: a transparent picture would be unreadable elsewhere.
+function save() {
+  const background = getComputedStyle(root).getPropertyValue("--background-fill-primary").trim();
+  const filename = (title.textContent || "chart").toLowerCase().replace(/[^a-z0-9]+/g, "-");
+  const layout = { ...plot.layout, paper_bgcolor: background, plot_bgcolor: background };
+  const { width, height } = plot.layout;
+  Plotly.downloadImage({ data: plot.data, layout }, { format: "svg", filename, width, height });
+}
 
 function pageLayout() {
   const css = getComputedStyle(root);
@@ -62,10 +76,12 @@ async function render() {
   if (!traces.length || !plot.clientWidth) return;
   const { axis, layout } = pageLayout();
   const own = value.layout || {};
-  const full = { ...layout, ...own, xaxis: { ...axis, ...own.xaxis }, yaxis: { ...axis, ...own.yaxis },
+  const full = { ...layout, ...own,
                  width: plot.clientWidth, height: plot.clientHeight, uirevision: value.revision || "same" };
+  for (const key of ["xaxis", "yaxis", ...Object.keys(own)])
+    if (/^[xy]axis\d*$/.test(key)) full[key] = { ...axis, ...own[key] };
   // Plotly writes into what it is given; a copy keeps the component's value, and its change test, clean.
-  await Plotly.react(plot, structuredClone(traces), full, config);
+  await Plotly.react(plot, structuredClone(traces), full, config());
   if (!drawn) {
     drawn = true;
     plot.on("plotly_click", (event) => trigger("click", { ids: ids(event.points) }));

@@ -15,14 +15,12 @@ import torch
 from PIL import Image
 from torch.nn import functional as F
 
+from simsiam_core.bench.untrained import untrained
 from simsiam_core.config import parse, preset
-from simsiam_core.data import load
 from simsiam_core.features.inspection import neighbours, prepare
 from simsiam_core.features.neighbours import search
 from simsiam_core.features.worker import InspectionWorker
-from simsiam_core.model import SimSiam, recipe
-from simsiam_core.model.checkpoint import RECIPE
-from simsiam_core.runs import RunDirectory, RunStore
+from simsiam_core.runs import RunStore
 
 
 def measure(rows: int = 50_000, dim: int = 512, k: int = 200, repeats: int = 100) -> dict[str, Any]:
@@ -48,7 +46,7 @@ def _upload(repeats: int = 20) -> dict[str, float]:
     picture = io.BytesIO()
     Image.effect_noise((640, 480), 60).convert("RGB").save(picture, format="jpeg")
     with tempfile.TemporaryDirectory() as folder, InspectionWorker() as worker:
-        run = _untrained(RunStore(Path(folder)))
+        run = untrained(RunStore(Path(folder)), parse(preset("quick").values))
         images = worker.submit(prepare, run.path, "epoch=0000", "train").result()
 
         def ask() -> None:
@@ -56,17 +54,6 @@ def _upload(repeats: int = 20) -> dict[str, float]:
 
         times = sorted(_milliseconds(ask) for _ in range(repeats))
     return {f"upload to answer, {images:,} images, p95 ms": times[int(0.95 * repeats)]}
-
-
-def _untrained(store: RunStore) -> RunDirectory:
-    """A run of the preset `quick` with the checkpoint of its untrained network."""
-    config = parse(preset("quick").values)
-    dataset, run = load(config.data), store.create(config)
-    weights = {f"network.{name}": value for name, value in SimSiam(config.model).state_dict().items()}
-    carried = recipe(config, dataset.mean, dataset.std, dataset.train.classes, epochs_done=0)
-    content = {"state_dict": weights, "global_step": 0, RECIPE: carried}
-    torch.save(content, run.checkpoints_dir / "epoch=0000.ckpt")
-    return run
 
 
 def _milliseconds(action: Callable[[], object]) -> float:
