@@ -8,7 +8,6 @@ import resource
 import psutil
 import torch
 
-from simsiam_core.model import symmetric_loss
 from simsiam_core.training.estimate import work
 from simsiam_core.training.module import SimSiamModule
 
@@ -47,7 +46,7 @@ def batch_that_fits_beside_others(module: SimSiamModule) -> int | None:
     limit, _ = resource.getrlimit(resource.RLIMIT_AS)
     if limit != resource.RLIM_INFINITY:
         free = min(free, limit - process.memory_info().vms)
-    cost = work(module.config.model, module.config.data.image_size)
+    cost = work(module.config)
     fixed = CPU_BYTES + 2 * 4 * cost.parameters
     return _rounded((SAFETY * free - fixed) / (CPU_SHARE * cost.activation_bytes))
 
@@ -78,8 +77,8 @@ def _peak(module: SimSiamModule, batch_size: int, precision: str) -> int:
     low_precision = torch.autocast("cuda", kind) if kind else contextlib.nullcontext()
     images = module.dataset.train.images[:batch_size].to("cuda")
     with low_precision:
-        views = module.augmentation.views(images, torch.Generator("cuda"))
-        loss = symmetric_loss(*(module.network(view) for view in views))
+        views = module.objective.views(images, torch.Generator("cuda"))
+        loss = module.objective.losses(module.network, views).total
     loss.backward()
     peak = torch.cuda.max_memory_allocated()
     module.zero_grad(set_to_none=True)

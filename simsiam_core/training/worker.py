@@ -85,7 +85,7 @@ def _disk_full(run: RunDirectory) -> str:
     sizes = [c.path.stat().st_size for c in run.checkpoints()]
     config = run.config()
     # Weights and momentum in fp32, where no checkpoint was written yet.
-    needed = max(sizes) if sizes else 8 * work(config.model, config.data.image_size).parameters
+    needed = max(sizes) if sizes else 8 * work(config).parameters
     free = shutil.disk_usage(run.path).free
     found = newest(run)
     step = f" from step {found.step}" if found else ""
