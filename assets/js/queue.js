@@ -31,11 +31,11 @@ function row(entry, index) {
   node.dataset.state = entry.state;
   const body = make("button", "queue-body", node);
   body.type = "button";
+  body.title = entry.id;
   body.addEventListener("click", () => trigger("select", { id: entry.id }));
-  const head = make("span", "run-head", body);
-  make("span", "run-name", head, entry.name);
-  make("span", "run-state", head, entry.state);
-  make("span", "run-detail", body, entry.group ? `${entry.reason} Group: ${entry.group}` : entry.reason);
+  make("span", "run-name", body, entry.name);
+  make("span", "run-detail", body, entry.reason);
+  if (entry.group) make("span", "run-detail", body, `Group: ${entry.group}`);
   if (!entry.movable) return node;
   const buttons = make("span", "queue-buttons", node);
   button(buttons, "↑", `Move ${entry.name} up`, () => trigger("input", { id: entry.id, to: "up" }));

@@ -5,9 +5,6 @@ from __future__ import annotations
 import io
 import os
 import random
-import re
-import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -19,7 +16,7 @@ import psutil
 from PIL import Image
 
 from simsiam_core.bench.client import CallError, PageClient
-from simsiam_core.bench.page import DASHBOARD
+from simsiam_core.bench.page import dashboard
 from simsiam_core.config import merge, parse, preset
 from simsiam_core.jobs import stop
 from simsiam_core.runs import RunDirectory, RunStore
@@ -27,6 +24,8 @@ from simsiam_core.runs import RunDirectory, RunStore
 WATCHERS, UPLOADERS = 30, 10
 TICK_SECONDS = 1.0
 UPLOAD_SECONDS = 2.0
+QUIET_SECONDS = 20.0  # before and after: the training alone
+SETTLING_SECONDS = 15.0
 
 
 def measure(seconds: float = 120.0, watchers: int = WATCHERS, uploaders: int = UPLOADERS) -> dict[str, Any]:
@@ -35,49 +34,38 @@ def measure(seconds: float = 120.0, watchers: int = WATCHERS, uploaders: int = U
         store = RunStore(Path(folder) / "runs")
         config = merge(preset("quick").values, {"training": {"epochs": 2000}, "knn": {"knn_every": 2000}})
         run = store.create(parse(config))
-        command = [
-            sys.executable,
-            str(DASHBOARD),
-            "--no-browser",
-            "--port",
-            "7940",
-            "--runs-dir",
-            str(store.path),
-        ]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        try:
-            assert process.stdout is not None
-            address = next(m[0] for line in process.stdout if (m := re.search(r"http://\S+", line)))
-            while run.status().step < 20:
-                time.sleep(0.2)
-            return _under_load(
-                address.rstrip(";"), run, psutil.Process(process.pid), seconds, watchers, uploaders
-            )
-        finally:
-            stop(run)
-            process.terminate()
-            process.wait(20)
+        with dashboard(store.path) as page:
+            try:
+                while run.status().step < 20:
+                    time.sleep(0.2)
+                return _under_load(page.address, run, psutil.Process(page.pid), seconds, watchers, uploaders)
+            finally:
+                stop(run)
 
 
 def _under_load(
     address: str, run: RunDirectory, server: psutil.Process, seconds: float, watchers: int, uploaders: int
 ) -> dict[str, Any]:
-    quiet = _pace(run, min(30.0, seconds))
-    load = Load(address, run, seconds)
+    load = Load(address, run)
+    load.ask_once()  # the images are encoded once, before anything is measured
+    before = _pace(run, QUIET_SECONDS)
+    early = 0
     threads = [threading.Thread(target=load.watch) for _ in range(watchers)]
     threads += [threading.Thread(target=load.upload) for _ in range(uploaders)]
-    used = _cpu(server)
-    started = time.monotonic()
+    load.end = time.monotonic() + seconds + SETTLING_SECONDS
     for thread in threads:
         thread.start()
-    time.sleep(seconds / 6)  # until every page is open
-    early = server.memory_info().rss
+    time.sleep(SETTLING_SECONDS)  # until every page is open
+    load.ticks.clear()
+    early, used = server.memory_info().rss, _cpu(server)
     step, moment = run.status().step, time.monotonic()
     for thread in threads:
         thread.join()
-    wall = time.monotonic() - started
-    busy = (run.status().step - step) / (time.monotonic() - moment)
+    wall = time.monotonic() - moment
+    busy = (run.status().step - step) / wall
     cores = (_cpu(server) - used) / wall
+    late = server.memory_info().rss
+    alone = (before + _pace(run, QUIET_SECONDS)) / 2
     left = max(0.01, 1 - cores / (os.cpu_count() or 1))
     ticks = sorted(load.ticks)
     return {
@@ -87,20 +75,21 @@ def _under_load(
         "uploads answered": load.answers,
         "errors": len(load.errors),
         "first error": load.errors[0] if load.errors else "none",
-        "memory grown, MiB": (server.memory_info().rss - early) / 2**20,
+        "memory grown, MiB": (late - early) / 2**20,
+        "memory, MiB": late / 2**20,
         "cores used by the load": cores,
-        "training, steps a second alone": quiet,
+        "training, steps a second alone": alone,
         "training, steps a second under load": busy,
-        "training slowed beyond that, %": 100 * (1 - busy / (quiet * left)),
+        "training slowed beyond that, %": 100 * (1 - busy / (alone * left)),
     }
 
 
 class Load:
     """The pages, each in a thread of its own."""
 
-    def __init__(self, address: str, run: RunDirectory, seconds: float) -> None:
+    def __init__(self, address: str, run: RunDirectory) -> None:
         self._address, self._run = address, run
-        self._end = time.monotonic() + seconds
+        self.end = 0.0
         self.ticks: list[float] = []
         self.errors: list[str] = []
         self.answers = 0
@@ -113,7 +102,7 @@ class Load:
             key=lambda f: len(f["outputs"]),
         )
         time.sleep(random.random())
-        while time.monotonic() < self._end:
+        while time.monotonic() < self.end:
             started = time.monotonic()
             self._try(lambda: page.call(function["id"], [None, "step", None]))
             taken = time.monotonic() - started
@@ -124,18 +113,28 @@ class Load:
     def upload(self) -> None:
         """A page on Neighbours, with a new picture every two seconds."""
         page = self._open()
-        box = page.component("neighbours-upload")
-        (register,) = page.functions(box, "upload")
-        ask = next(d for d in page.config["dependencies"] if d["trigger_after"] == register["id"])
-        while time.monotonic() < self._end:
-            self._try(lambda: self._ask(page, register["id"], ask["id"], box))
+        while time.monotonic() < self.end:
+            self._try(lambda: self._ask(page))
             time.sleep(UPLOAD_SECONDS)
         page.close()
 
-    def _ask(self, page: PageClient, register: int, ask: int, box: int) -> None:
+    def ask_once(self) -> None:
+        """A first question, which waits until the images are encoded. Raises CallError."""
+        page = self._open()
+        self._ask(page)
+        page.close()
+        self.answers = 0
+
+    def _ask(self, page: PageClient) -> None:
+        box = page.component("neighbours-upload")
+        (register,) = page.functions(box, "upload")
+        ask = next(d for d in page.config["dependencies"] if d["trigger_after"] == register["id"])
         file = page.upload("noise.png", _noise())
-        page.call(register, [file], trigger=box)
-        page.call(ask, [None, self._run.id, "epoch=0000", "test", 20, 0.1], trigger=box)
+        page.call(register["id"], [[file], self._run.id], trigger=box)
+        asked: list[Any] = [None, self._run.id, "epoch=0000", "test", 20, 0.1, False, []]
+        answer = page.call(ask["id"], asked, trigger=box)
+        if 'class="problem"' in str(answer["data"]) or "most alike" not in str(answer["data"]):
+            raise CallError(f"No neighbours: {str(answer['data'])[:300]}")
         self.answers += 1
 
     def _open(self) -> PageClient:

@@ -4,7 +4,7 @@ from simsiam_core.jobs.control import SCHEDULES, Schedule, enqueue, extend, fork
 from simsiam_core.jobs.evaluations import enqueue_evaluation, start_beside
 from simsiam_core.jobs.notify import Event, Notifier
 from simsiam_core.jobs.process import launch, pause, stop
-from simsiam_core.jobs.queue import Entry, read_queue
+from simsiam_core.jobs.queue import Entry, queue_entries, read_queue
 from simsiam_core.jobs.scheduler import InUseError, Scheduler
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "launch",
     "move",
     "pause",
+    "queue_entries",
     "read_queue",
     "resume",
     "start_beside",

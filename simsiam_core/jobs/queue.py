@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -110,8 +111,17 @@ class Entry:
 
 def read_queue(store: RunStore) -> list[Entry]:
     """The queue of a folder, for anybody and without a lock."""
-    by_id = {run.id: run for run in reversed(store.runs())}
-    statuses = {run_id: run.status() for run_id, run in by_id.items()}
+    runs = store.runs()
+    return queue_entries(store, runs, {run.id: run.status() for run in runs})
+
+
+def queue_entries(
+    store: RunStore, runs: Sequence[RunDirectory], statuses: Mapping[str, Status]
+) -> list[Entry]:
+    """As `read_queue`, from what was read already: all runs of the folder and their statuses by id."""
+    by_id = {run.id: run for run in runs}
+    if not any(status.state in IN_QUEUE for status in statuses.values()):
+        return []
     rows, slots = _rows_and_slots(store.path / QUEUE_FILE)
     placed = {row.run for row in rows}
     waiting_since = sorted(statuses.items(), key=lambda item: (item[1].created, item[0]))
@@ -141,8 +151,8 @@ def _rows_and_slots(path: Path) -> tuple[list[Row], tuple[Slot, ...]]:
 def _reason(
     run: RunDirectory,
     row: Row,
-    statuses: dict[str, Status],
-    rows: dict[str, Row],
+    statuses: Mapping[str, Status],
+    rows: Mapping[str, Row],
     slots: tuple[Slot, ...],
     before: list[Entry],
 ) -> str:

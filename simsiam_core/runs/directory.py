@@ -136,6 +136,10 @@ class RunDirectory:
         """Every complete metric line."""
         return read_metrics(self.metrics_path)
 
+    def log_version(self) -> tuple[int, int]:
+        """Changes whenever something is printed; cheaper than reading it."""
+        return _version(self.log_path)
+
     def log_tail(self, lines: int = 40) -> list[str]:
         """The last lines of the log; a progress bar's rewritten lines count by their last state."""
         try:
@@ -168,7 +172,7 @@ class RunDirectory:
 
 
 def _version(path: Path) -> tuple[int, int]:
-    """Changes whenever the file is replaced."""
+    """Of a file that is replaced (another inode) or written on (another time)."""
     try:
         stat = path.stat()
     except OSError:

@@ -1,27 +1,54 @@
-"""When the GPU is full: the batch size that would fit, measured on two small batches."""
+"""When memory is full: the batch size that would fit, measured on a GPU and added up on a CPU."""
 
 from __future__ import annotations
 
 import contextlib
+import resource
 
+import psutil
 import torch
 
+from simsiam_core.training.estimate import work
 from simsiam_core.training.module import SimSiamModule
 
 SMALL_BATCHES = (8, 24)
 SAFETY = 0.9  # of the memory: fragments and the kNN check want some too
+CPU_SHARE = 2.5  # of what autograd keeps: gradients, views and the convolutions' own space; 2.2 was measured
+CPU_BYTES = 1e8  # for the threads, whatever the batch
 
 
-def memory_sentence(module: SimSiamModule, precision: str) -> str:
-    """What happened and which batch size to try, for a run that ended with torch.OutOfMemoryError."""
+def is_out_of_memory(problem: BaseException) -> bool:
+    """Whether an exception says that memory is full; on a CPU torch has no type of its own for it."""
+    full = isinstance(problem, torch.OutOfMemoryError | MemoryError)
+    return full or (isinstance(problem, RuntimeError) and "can't allocate memory" in str(problem))
+
+
+def memory_sentence(module: SimSiamModule, precision: str, gpu: bool) -> str:
+    """What happened and which batch size to try, for a run that ended for want of memory."""
     batch = module.config.training.batch_size
-    fits = batch_that_fits(module, precision) if torch.cuda.is_available() else None
-    start = f"The GPU ran out of memory at batch size {batch}"
+    fits = batch_that_fits(module, precision) if gpu else batch_that_fits_beside_others(module)
+    where = "GPU" if gpu else "machine"
+    start = f"The {where} ran out of memory at batch size {batch}"
     if not fits:
         return f"{start}, and no batch size would fit; choose a narrower network or smaller images."
     if fits >= batch:
-        return f"{start}, which should fit an empty GPU: another program uses it. Wait, or try {batch // 2}."
+        return f"{start}, which should fit by itself: another program uses the memory. Wait, or try {batch // 2}."
     return f"{start}; about {fits} would fit."
+
+
+def batch_that_fits_beside_others(module: SimSiamModule) -> int | None:
+    """The batch size that this machine's free memory allows, or None if none is.
+
+    By what autograd keeps of an image (`estimate.work`), beside the weights' gradients and momentum.
+    """
+    process = psutil.Process()
+    free = float(psutil.virtual_memory().available)
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if limit != resource.RLIM_INFINITY:
+        free = min(free, limit - process.memory_info().vms)
+    cost = work(module.config)
+    fixed = CPU_BYTES + 2 * 4 * cost.parameters
+    return _rounded((SAFETY * free - fixed) / (CPU_SHARE * cost.activation_bytes))
 
 
 def batch_that_fits(module: SimSiamModule, precision: str) -> int | None:
@@ -39,9 +66,7 @@ def batch_that_fits(module: SimSiamModule, precision: str) -> int | None:
     fixed = low - SMALL_BATCHES[0] * for_an_image + momentum
     limit = torch.cuda.get_per_process_memory_fraction() * torch.cuda.get_device_properties(0).total_memory
     free = min(torch.cuda.mem_get_info()[0] + torch.cuda.memory_reserved(), limit)
-    fits = int((SAFETY * free - fixed) / for_an_image)
-    step = 32 if fits >= 64 else 2
-    return fits // step * step or None
+    return _rounded((SAFETY * free - fixed) / for_an_image)
 
 
 def _peak(module: SimSiamModule, batch_size: int, precision: str) -> int:
@@ -58,3 +83,9 @@ def _peak(module: SimSiamModule, batch_size: int, precision: str) -> int:
     peak = torch.cuda.max_memory_allocated()
     module.zero_grad(set_to_none=True)
     return peak
+
+
+def _rounded(fits: float) -> int | None:
+    """Down to a batch size that a person would choose."""
+    step = 32 if fits >= 64 else 2
+    return max(0, int(fits)) // step * step or None

@@ -28,8 +28,9 @@ from simsiam_core.training.callbacks import (
 )
 from simsiam_core.training.collapse import CollapseWatch
 from simsiam_core.training.device import resolve_device
+from simsiam_core.training.estimate import work
 from simsiam_core.training.evaluation import Evaluation
-from simsiam_core.training.memory import memory_sentence
+from simsiam_core.training.memory import is_out_of_memory, memory_sentence
 from simsiam_core.training.module import SimSiamModule
 from simsiam_core.training.ranks import together
 from simsiam_core.training.resume import Found, newest
@@ -59,8 +60,8 @@ def train(run: RunDirectory, extra_callbacks: tuple[pl.Callback, ...] = (), wish
         state, code = "failed", 1
         if isinstance(problem, OSError) and problem.errno in DISK_FULL:
             error = _disk_full(run)
-        elif "can't allocate memory" in str(problem):
-            error = f"This machine ran out of memory; choose a smaller batch size. {_way_back(run)}"
+        elif is_out_of_memory(problem):
+            error = f"Memory ran out before training began; use fewer or smaller images. {_way_back(run)}"
         else:
             error = f"{type(problem).__name__}: {problem}"
             with contextlib.suppress(OSError):
@@ -82,14 +83,20 @@ def _way_back(run: RunDirectory) -> str:
 
 def _disk_full(run: RunDirectory) -> str:
     sizes = [c.path.stat().st_size for c in run.checkpoints()]
+    config = run.config()
+    # Weights and momentum in fp32, where no checkpoint was written yet.
+    needed = max(sizes) if sizes else 8 * work(config).parameters
     free = shutil.disk_usage(run.path).free
-    needed = f"a checkpoint takes {max(sizes) / 1e6:.1f} MB, and" if sizes else ""
-    sentence = (
-        f"The disk is full, or a size limit is reached: {needed} {free / 1e6:.1f} MB are free at {run.path}."
-    )
     found = newest(run)
     step = f" from step {found.step}" if found else ""
-    return f"{sentence.replace('  ', ' ')} Make room, then Resume goes on{step}; nothing before it is lost."
+    return (
+        f"The disk is full, or a size limit is reached: a checkpoint takes {_size(needed)}, and {_size(free)} are "
+        f"free at {run.path}. Make room, then Resume goes on{step}; nothing before it is lost."
+    )
+
+
+def _size(count: float) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
 
 
 def _fit(
@@ -132,11 +139,13 @@ def _fit(
         try:
             with kept_memory():
                 trainer.fit(module, ckpt_path=found.path if found else None, weights_only=True)
-        except torch.OutOfMemoryError:
+        except Exception as problem:
+            if not is_out_of_memory(problem):
+                raise
             out_of_memory = True  # left first: the exception keeps the tensors of its frames alive
     if out_of_memory:
         gc.collect()
-        raise TrainingFailure(memory_sentence(module, precision))
+        raise TrainingFailure(memory_sentence(module, precision, accelerator == "gpu"))
     if watched and watched.sentence:
         status.beat(error=watched.sentence)
     return wish.state if wish.state and trainer.global_step < module.total_steps else "finished"

@@ -35,7 +35,7 @@ def build(context: Context) -> gr.Blocks:
             with gr.Tab("Train", id="train", elem_id="tab-train") as train:
                 fill_form = train_tab.build(context, shared)
             with gr.Tab("Monitor", id="monitor", elem_id="tab-monitor") as monitor:
-                clock = monitor_tab.build(context, shared, monitor)
+                clock = monitor_tab.build(context, shared, monitor, fill_form)
             with gr.Tab("Runs", id="runs", elem_id="tab-runs") as runs:
                 runs_tab.build(context, shared, runs, fill_form)
             with gr.Tab("Neighbours", id="neighbours", elem_id="tab-neighbours") as neighbours:

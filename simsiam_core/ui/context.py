@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import gradio as gr
 
-from simsiam_core.config import DataConfig
+from simsiam_core.config import ConfigError, DataConfig
 from simsiam_core.features.worker import InspectionWorker, Task
 from simsiam_core.jobs import Notifier, Scheduler
-from simsiam_core.runs import RunDirectory, RunStore
+from simsiam_core.runs import RunDirectory, RunError, RunStore
 from simsiam_core.ui.counts import ImageCounts
 from simsiam_core.ui.rest import RestCache
 from simsiam_core.ui.series import CurveCache
 from simsiam_core.ui.widgets import widget
+from simsiam_core.ui.words import problem
 
+Tick = tuple[Callable[..., Any], list[Any], list[Any]]  # of the clock: function, inputs, outputs
+T = TypeVar("T")
+READ_ONLY = "This dashboard only looks (--read-only): another one works on these runs; use that one."
 # Most events only read, any number of them at a time, and show their progress in their own words.
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None}
 
@@ -49,6 +53,25 @@ class Context:
             if self._builder is None:
                 self._builder = InspectionWorker()
             return self._builder
+
+    def change(self, act: Callable[[], T]) -> T:
+        """Do something to runs, and have the queue looked at at once. Raises RunError where this page only looks."""
+        if self.scheduler is None:
+            raise RunError(READ_ONLY)
+        result = act()
+        self.scheduler.wake()
+        return result
+
+    def attempt(self, act: Callable[[], T]) -> tuple[T | None, str]:
+        """What came of a change, and what stood in its way, as HTML that is empty if nothing did."""
+        try:
+            return self.change(act), ""
+        except (RunError, ConfigError) as error:
+            return None, problem(str(error))
+
+    def known(self, run_id: Any) -> str | None:
+        """An id that came from the page, if there is such a run."""
+        return next((run.id for run in self.store.runs() if run.id == run_id), None)
 
     def encoded(
         self, run: RunDirectory, checkpoint: str, split: str

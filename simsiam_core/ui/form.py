@@ -74,7 +74,7 @@ class Form:
         whole = merge(self.defaults(), values)
         updates = []
         for spec in self.specs:
-            value = _shown(spec, _at(whole, spec))
+            value = _shown(_at(whole, spec))
             updates.append(gr.update(value=value, info=_info(spec), **self._look(spec, None, whole)))
         return updates
 
@@ -90,7 +90,7 @@ class Form:
 
     def defaults(self) -> dict[str, Any]:
         """Nested values of the schema's defaults."""
-        return self.values([_shown(spec, spec.default) for spec in self.specs])
+        return self.values([_shown(spec.default) for spec in self.specs])
 
     @staticmethod
     def _look(spec: FieldSpec, problem: str | None, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -110,7 +110,7 @@ def _control(spec: FieldSpec, value: Any) -> gr.components.Component:
     common: dict[str, Any] = {
         "label": title,
         "info": _info(spec),
-        "value": _shown(spec, value),
+        "value": _shown(value),
         "elem_id": "field-" + spec.path.replace(".", "-").replace("_", "-"),
         "elem_classes": ["field"],
         "visible": spec.path not in _NEEDED_FOR,
@@ -155,5 +155,6 @@ def _at(values: Mapping[str, Any], spec: FieldSpec) -> Any:
     return (values[section] if section else values)[name]
 
 
-def _shown(spec: FieldSpec, value: Any) -> Any:
-    return "" if value is None and spec.kind == "text" else value
+def _shown(value: Any) -> Any:
+    """A value as a control takes it: nothing is no text, for gradio shows (and then sends) a number None as 0."""
+    return "" if value is None else value

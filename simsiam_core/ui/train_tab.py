@@ -51,7 +51,7 @@ def build(context: Context, page: Page) -> Fill:
                 expected = gr.HTML(elem_id="train-estimate", padding=False)
                 with gr.Accordion("Try several values", open=False, elem_id="train-more"):
                     sweep = gr.Textbox(
-                        show_label=False,
+                        label="Settings and their values",
                         info="One setting a line; every combination becomes a run in the queue.",
                         placeholder="lr: 0.03, 0.06, 0.12\nseed: 1:3:3",
                         lines=2,
@@ -152,7 +152,7 @@ def build(context: Context, page: Page) -> Fill:
     ).then(expect, form.inputs, expected, **QUIET)
     again.click(draw_other, [draw, *form.inputs], [draw, views], **QUIET)
     gr.on(
-        [sweep.input, *typed], count, [sweep, *form.inputs], sweep_note, trigger_mode="always_last", **QUIET
+        [sweep.change, *typed], count, [sweep, *form.inputs], sweep_note, trigger_mode="always_last", **QUIET
     )
     start.click(
         begin,

@@ -23,7 +23,7 @@ from simsiam_core.runs import RunStore
 
 ROOT = Path(__file__).resolve().parents[2]
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
-START_SECONDS = 60
+START_SECONDS = 180  # of a busy machine
 expect.set_options(timeout=20_000)  # of a busy machine; what is timed says its own limit
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -18,6 +19,12 @@ from simsiam_core.runs import RunDirectory, RunStore
 
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENT = {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+
+
+def free_port() -> int:
+    """On loopback."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
 
 
 def wait_for(condition: Callable[[], object], seconds: float = 60, what: str = "waited in vain") -> float:
@@ -42,17 +49,17 @@ class Trainers:
             env={**os.environ, **ENVIRONMENT},
         )
 
-    def start(self, run: RunDirectory, file_size_limit: int = 0) -> int:
+    def start(self, run: RunDirectory, file_size_limit: int = 0, memory_limit: int = 0) -> int:
         """The pid of a process that works on the run."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(f"{run.path} {file_size_limit}\n")
+        self._process.stdin.write(f"{run.path} {file_size_limit} {memory_limit}\n")
         self._process.stdin.flush()
         return int(self._process.stdout.readline())
 
-    def train(self, run: RunDirectory, file_size_limit: int = 0) -> None:
+    def train(self, run: RunDirectory, file_size_limit: int = 0, memory_limit: int = 0) -> None:
         """Start and wait for the end."""
-        pid = self.start(run, file_size_limit)
+        pid = self.start(run, file_size_limit, memory_limit)
         wait_for(lambda: _gone(pid))
 
     def close(self) -> None:
@@ -80,7 +87,8 @@ class Queue:
 
     def __init__(self, store: RunStore, log: Path, *, dashboard: bool = False) -> None:
         queue = ["-m", "simsiam_core", "queue", "run", "--forever", "--save-dir", str(store.path)]
-        page = ["dashboard.py", "--no-browser", "--port", "7930", "--runs-dir", str(store.path)]
+        port = str(free_port())
+        page = ["dashboard.py", "--no-browser", "--port", port, "--runs-dir", str(store.path)]
         self.log = log
         with log.open("wb") as file:
             self.process = subprocess.Popen(

@@ -1,6 +1,7 @@
 """Run as a program: starts trainers quickly, by forking a process that has imported torch already.
 
-Reads lines `<run directory> <file size limit or 0>`, writes the pid of each trainer.
+Reads lines `<run directory> <file size limit> <memory limit>`, 0 for none, in bytes; the memory is what the trainer may
+take beyond what it has at its start. Writes the pid of each trainer.
 """
 
 from __future__ import annotations
@@ -10,13 +11,15 @@ import resource
 import sys
 from pathlib import Path
 
+import psutil
+
 from simsiam_core.cli import main
 from simsiam_core.training import worker  # noqa: F401 the seconds that this saves are the purpose
 
 
 def serve() -> None:
     for line in sys.stdin:
-        path, limit = line.rsplit(maxsplit=1)
+        path, file_size, memory = line.rsplit(maxsplit=2)
         pid = os.fork()
         if pid == 0:
             os.setsid()
@@ -24,8 +27,12 @@ def serve() -> None:
             os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
             os.dup2(log, 1)
             os.dup2(log, 2)
-            if int(limit):
-                resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit), int(limit)))
+            if int(file_size):
+                resource.setrlimit(resource.RLIMIT_FSIZE, (int(file_size),) * 2)
+            if int(memory):
+                resource.setrlimit(
+                    resource.RLIMIT_AS, (psutil.Process().memory_info().vms + int(memory),) * 2
+                )
             os._exit(main(["train", "--run", path]))
         print(pid, flush=True)
         while True:  # leave no zombies behind

@@ -1,0 +1,104 @@
+"""The charts of Monitor: which metrics share one, and the lines of the runs that are shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from simsiam_core.runs import RunDirectory, Status
+from simsiam_core.ui.chart import figure
+from simsiam_core.ui.monitor_words import NO_RUNS, steps_per_epoch
+from simsiam_core.ui.series import Curves, XAxis
+from simsiam_core.ui.theme import SERIES_COLOURS
+from simsiam_core.ui.words import run_name
+
+AXES = {"step": "Step", "epoch": "Epoch", "minutes": "Minutes since the start"}
+
+
+@dataclass(frozen=True)
+class ChartSpec:
+    """One chart: metric names with the dash of their lines."""
+
+    key: str
+    title: str
+    note: str
+    metrics: tuple[tuple[str, str], ...]
+    layout: dict[str, Any]
+    waiting: str = "Nothing measured yet; the first values come within a few steps."
+
+
+CHARTS = (
+    ChartSpec("loss", "Loss", "−1 alone is no success", (("train/loss", "solid"),), {}),
+    ChartSpec(
+        "knn",
+        "kNN accuracy",
+        "dotted: kNN on raw pixels",
+        (("val/knn_accuracy", "solid"), ("val/knn_accuracy_raw_pixels", "dot")),
+        {"yaxis": {"tickformat": ".1~%"}},
+        "Nothing measured yet. It takes labels and test images, and comes as often as set under kNN check.",
+    ),
+    ChartSpec(
+        "lr",
+        "Learning rate",
+        "dotted: predictor",
+        (("train/lr", "solid"), ("train/lr_predictor", "dot")),
+        {"yaxis": {"rangemode": "tozero"}},
+    ),
+    ChartSpec(
+        "std",
+        "Representation std",
+        "1 healthy, 0 collapsed",
+        (("representation/std", "solid"),),
+        {"yaxis": {"range": [0, 1.1]}},
+    ),
+    ChartSpec(
+        "rank",
+        "Effective rank",
+        "dimensions in use",
+        (("representation/effective_rank", "solid"),),
+        {"yaxis": {"rangemode": "tozero"}},
+    ),
+)
+
+
+def colour(index: int) -> str:
+    """Of the run at that place among those on the charts."""
+    return SERIES_COLOURS[index % len(SERIES_COLOURS)]
+
+
+def chart(
+    spec: ChartSpec,
+    runs: Sequence[RunDirectory],
+    statuses: Mapping[str, Status],
+    curves: Mapping[str, Curves],
+    axis: XAxis,
+) -> dict[str, Any]:
+    """The value of one chart; `statuses` and `curves` are by run id."""
+    traces = []
+    for index, run in enumerate(runs):
+        per_epoch = steps_per_epoch(run, statuses[run.id])
+        for metric, dash in spec.metrics:
+            x, y = curves[run.id].points(metric, axis, per_epoch)
+            if not x:
+                continue
+            if metric.endswith("raw_pixels"):  # measured once: a level to beat, drawn as one
+                end = max(curves[run.id].points("val/knn_accuracy", axis, per_epoch)[0], default=1)
+                x, y = [0, end], y * 2
+            line = {"color": colour(index), "dash": dash, "width": 1.2 if dash == "dot" else 1.8}
+            traces.append(
+                {
+                    "uid": f"{run.id}-{metric.replace('/', '-')}",  # plotly makes a CSS class of it
+                    "type": "scatter",
+                    "mode": "lines+markers" if len(x) < 60 and dash == "solid" else "lines",
+                    "name": run_name(run.id) + (" (dotted)" if dash == "dot" else ""),
+                    "x": x,
+                    "y": y,
+                    "line": line,
+                    "marker": {"size": 4},
+                }
+            )
+    x_axis = {"title": {"text": AXES[axis], "standoff": 6}, "rangemode": "tozero"}
+    revision = f"{axis} {runs[0].id if runs else ''}"
+    empty = spec.waiting if runs else NO_RUNS
+    return figure(traces, {**spec.layout, "xaxis": x_axis}, revision=revision, empty=empty)

@@ -1,0 +1,68 @@
+"""The queue on the page: what runs and waits and why, and its order, by dragging or by buttons."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from simsiam_core.jobs import stop
+from simsiam_core.runs import RunError
+from simsiam_core.ui.context import QUIET, Context, Page, Sent, Tick
+from simsiam_core.ui.monitor_view import Look
+from simsiam_core.ui.widgets import widget
+from simsiam_core.ui.words import run_name
+
+EMPTY = "Nothing runs or waits."
+
+
+class QueuePanel:
+    """The list and what can be done with it."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._list = widget("queue", "monitor-queue", {"rows": [], "empty": EMPTY})
+        self._trouble = gr.HTML(elem_id="monitor-queue-message", padding=False)
+        self.outputs: list[Any] = [self._list]
+
+    def view(self, seen: Look, sent: Sent) -> list[Any]:
+        """Updates for `outputs`, without what the page already has."""
+        rows = [
+            {
+                "id": entry.run.id,
+                "name": run_name(entry.run.id),
+                "state": entry.status.state,
+                "reason": entry.reason,
+                "group": entry.run.notes().group,
+                "movable": self._context.scheduler is not None,
+            }
+            for entry in seen.queue
+        ]
+        return [sent.update("queue", rows, {"rows": rows, "empty": EMPTY})]
+
+    def connect(self, page: Page, tick: Tick) -> None:
+        """What dragging, the buttons and a click on a row do."""
+        self._list.input(self._reorder, None, self._trouble, **QUIET).then(*tick, **QUIET)
+        self._list.click(self._take_out, None, self._trouble, **QUIET).then(*tick, **QUIET)
+        self._list.select(self._look_at, None, [page.chosen, page.link], **QUIET).then(*tick, **QUIET)
+
+    def _reorder(self, event: gr.EventData) -> str:
+        def act() -> None:
+            assert self._context.scheduler is not None
+            to = event.to if isinstance(event.to, int) else str(event.to)
+            self._context.scheduler.queue.move(str(event.id), to)
+
+        return self._context.attempt(act)[1]
+
+    def _take_out(self, event: gr.EventData) -> str:
+        def act() -> None:
+            run = self._context.store.get(str(event.id))
+            if run.status().state == "running":
+                raise RunError(f"Run {run.id} has started meanwhile; use Stop.")
+            stop(run)
+
+        return self._context.attempt(act)[1]
+
+    def _look_at(self, event: gr.EventData) -> tuple[Any, Any]:
+        run_id = self._context.known(event.id)
+        return ([run_id], {"run": run_id}) if run_id else (gr.skip(), gr.skip())
