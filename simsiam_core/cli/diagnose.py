@@ -7,8 +7,7 @@ import csv
 from pathlib import Path
 from typing import Any
 
-from simsiam_core.cli.neighbours import report
-from simsiam_core.cli.options import add_json, add_run, chosen_run, print_json
+from simsiam_core.cli.options import add_network, checkpoint_in_words, chosen_run, print_json, report
 from simsiam_core.config import ConfigError
 
 KINDS = ("duplicates", "labels", "outliers")
@@ -17,12 +16,7 @@ KINDS = ("duplicates", "labels", "outliers")
 def add_to(commands: Any) -> None:
     """Add the command's parser."""
     parser = commands.add_parser("diagnose", help="find what is wrong with the data", description=__doc__)
-    add_run(parser)
-    add_json(parser)
-    parser.add_argument(
-        "--checkpoint", default="last", metavar="NAME", help="'last' (default) or 'epoch=0010'"
-    )
-    parser.add_argument("--split", default="train", choices=("train", "test"), help="which pictures")
+    add_network(parser, "which pictures")
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="folder for duplicates.csv, labels.csv, outliers.csv"
     )
@@ -40,16 +34,13 @@ def add_to(commands: Any) -> None:
 
 def _diagnose(arguments: argparse.Namespace) -> int:
     from simsiam_core.features.diagnosis import Thresholds, diagnose
-    from simsiam_core.model import CheckpointError
 
     run = chosen_run(arguments)
     thresholds = Thresholds(arguments.duplicate, arguments.outlier, arguments.label, arguments.k)
-    try:
+    with checkpoint_in_words():
         found = diagnose(
             run.path, arguments.checkpoint, arguments.split, thresholds, max(0, arguments.limit), 0, report
         )
-    except CheckpointError as error:
-        raise ConfigError.at("checkpoint", str(error)) from None
     lists = {kind: [_row(finding) for finding in getattr(found, kind)] for kind in KINDS}
     if arguments.out:
         try:

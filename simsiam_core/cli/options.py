@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from simsiam_core.config import ConfigError
 from simsiam_core.runs import RunDirectory, RunStore
 
 
@@ -26,6 +30,33 @@ def add_run(parser: argparse.ArgumentParser) -> None:
     """A run, by id, unique prefix or path, and where to look for it."""
     parser.add_argument("run", metavar="RUN", help="a run's id, a unique prefix of it, or its path")
     add_save_dir(parser)
+
+
+def add_network(parser: argparse.ArgumentParser, looked_at: str) -> None:
+    """A run, one of its checkpoints and a split: what the commands that look inside a network ask for."""
+    add_run(parser)
+    add_json(parser)
+    parser.add_argument(
+        "--checkpoint", default="last", metavar="NAME", help="'last' (default) or 'epoch=0010'"
+    )
+    parser.add_argument("--split", default="train", choices=("train", "test"), help=looked_at)
+
+
+@contextmanager
+def checkpoint_in_words() -> Iterator[None]:
+    """A checkpoint that cannot be read is bad input, told in a sentence."""
+    from simsiam_core.model import CheckpointError
+
+    try:
+        yield
+    except CheckpointError as error:
+        raise ConfigError.at("checkpoint", str(error)) from None
+
+
+def report(share: float, activity: str) -> None:
+    """Progress on one line of a terminal; a file or a pipe is spared it."""
+    if sys.stderr.isatty():
+        print(f"\r{activity} ({share:.0%})\033[K", end="" if share < 1 else "\n", file=sys.stderr, flush=True)
 
 
 def chosen_run(arguments: argparse.Namespace) -> RunDirectory:
