@@ -1,46 +1,88 @@
-"""How long does a neighbour query take, in the search alone and from upload to answer?"""
+"""How long does a neighbour query take, in the search alone and from upload to answer, and is it exact?"""
 
 from __future__ import annotations
 
 import io
+import resource
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.lib.format import open_memmap
 from PIL import Image
+from torch import Tensor
 from torch.nn import functional as F
 
+from simsiam_core.bench.made_up import untrained
 from simsiam_core.config import parse, preset
-from simsiam_core.data import load
 from simsiam_core.features.inspection import neighbours, prepare
 from simsiam_core.features.neighbours import search
 from simsiam_core.features.worker import InspectionWorker
-from simsiam_core.model import SimSiam, recipe
-from simsiam_core.model.checkpoint import RECIPE
-from simsiam_core.runs import RunDirectory, RunStore
+from simsiam_core.runs import RunStore
+
+TIE = 1e-6  # similarities this near to each other may change places
+PIECE = 20_000  # rows of a bank that are made, or compared in float64, at a time
 
 
-def measure(rows: int = 50_000, dim: int = 512, k: int = 200, repeats: int = 100) -> dict[str, Any]:
-    """Times in milliseconds: exact search in random features, and a whole question to the worker process."""
-    generator = torch.Generator().manual_seed(0)
-    bank = F.normalize(torch.randn(rows, dim, generator=generator), dim=1)
-    queries = F.normalize(torch.randn(256, dim, generator=generator), dim=1)
+def measure(
+    rows: int = 50_000, dim: int = 512, k: int = 200, repeats: int = 100, large: int | None = None
+) -> dict[str, Any]:
+    """Exact search in random features, a whole question to the worker process, and a bank of `large` rows on disk."""
+    bank = torch.cat(list(_random_rows(rows, dim)))
+    queries = next(_random_rows(256, dim, seed=1))
     search(queries[:1], bank, k)  # the first call starts threads and sets memory aside
     single = [_milliseconds(partial(search, queries[i : i + 1], bank, k)) for i in range(repeats)]
-    return {
+    figures = {
         "bank": f"{rows:,} × {dim}",
         "k": k,
         "threads": torch.get_num_threads(),
         "one query, median ms": median(single),
         "one query, p95 ms": sorted(single)[int(0.95 * repeats)],
         "256 queries, ms": min(_milliseconds(lambda: search(queries, bank, k)) for _ in range(3)),
+        "recall against float64": recall(queries, bank, k),
         **_upload(),
     }
+    return figures | (_on_disk(large, dim, k) if large else {})
+
+
+def recall(queries: Tensor, bank: Tensor, k: int) -> float:
+    """Share of the rows found [Q, k] that are, in float64, among the k nearest, ties within 1e-6 aside."""
+    found = search(queries, bank, k)[1]
+    exact, best = queries.double(), torch.empty(len(queries), 0, dtype=torch.float64)
+    for piece in bank.split(PIECE):
+        best = torch.cat([best, exact @ piece.double().T], dim=1)
+        best = best.topk(min(k, best.shape[1]), dim=1).values
+    true = torch.stack([bank[rows].double() @ query for rows, query in zip(found, exact, strict=True)])
+    distinct = sum(len(rows.unique()) for rows in found)
+    return float((true >= best[:, -1:] - TIE).sum()) / best.numel() * distinct / found.numel()
+
+
+def _on_disk(rows: int, dim: int, k: int) -> dict[str, Any]:
+    """One query in a memory-mapped bank, larger than one would keep in memory."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "bank.npy"
+        array = open_memmap(path, mode="w+", dtype=np.float32, shape=(rows, dim))
+        for index, piece in enumerate(_random_rows(rows, dim)):
+            array[index * PIECE : index * PIECE + len(piece)] = piece.numpy()
+        array.flush()
+        del array
+        bank = torch.from_numpy(np.load(path, mmap_mode="c"))
+        queries = next(_random_rows(10, dim, seed=1))
+        times = [_milliseconds(partial(search, queries[i : i + 1], bank, k)) for i in range(10)]
+        name = f"one query in {rows:,} × {dim} on disk"
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # KiB on Linux
+        return {
+            f"{name}, first ms": times[0],
+            f"{name}, median ms": median(times[1:]),
+            f"{name}, slowest ms": max(times[1:]),
+            "peak memory, the mapped bank included, GiB": peak,
+        }
 
 
 def _upload(repeats: int = 20) -> dict[str, float]:
@@ -48,7 +90,7 @@ def _upload(repeats: int = 20) -> dict[str, float]:
     picture = io.BytesIO()
     Image.effect_noise((640, 480), 60).convert("RGB").save(picture, format="jpeg")
     with tempfile.TemporaryDirectory() as folder, InspectionWorker() as worker:
-        run = _untrained(RunStore(Path(folder)))
+        run = untrained(RunStore(Path(folder)), parse(preset("quick").values))
         images = worker.submit(prepare, run.path, "epoch=0000", "train").result()
 
         def ask() -> None:
@@ -58,15 +100,11 @@ def _upload(repeats: int = 20) -> dict[str, float]:
     return {f"upload to answer, {images:,} images, p95 ms": times[int(0.95 * repeats)]}
 
 
-def _untrained(store: RunStore) -> RunDirectory:
-    """A run of the preset `quick` with the checkpoint of its untrained network."""
-    config = parse(preset("quick").values)
-    dataset, run = load(config.data), store.create(config)
-    weights = {f"network.{name}": value for name, value in SimSiam(config.model).state_dict().items()}
-    carried = recipe(config, dataset.mean, dataset.std, dataset.train.classes, epochs_done=0)
-    content = {"state_dict": weights, "global_step": 0, RECIPE: carried}
-    torch.save(content, run.checkpoints_dir / "epoch=0000.ckpt")
-    return run
+def _random_rows(rows: int, dim: int, seed: int = 0) -> Iterator[Tensor]:
+    """Random unit vectors, in pieces."""
+    generator = torch.Generator().manual_seed(seed)
+    for start in range(0, rows, PIECE):
+        yield F.normalize(torch.randn(min(PIECE, rows - start), dim, generator=generator), dim=1)
 
 
 def _milliseconds(action: Callable[[], object]) -> float:

@@ -10,7 +10,9 @@ from simsiam_core.cli.options import add_json, print_json
 from simsiam_core.config import presets
 
 QUESTIONS = {
-    "neighbours": "how long a neighbour query takes",
+    "neighbours": "how long a neighbour query takes, and whether it is exact",
+    "map": "how soon a map of 10,000 points is there",
+    "canvas": "how smoothly a map of 50,000 points moves in Chromium (wants playwright)",
     "monitoring": "what watching a run costs the run",
     "load": "what 40 people at once cost the server and the training (four minutes)",
     "page": "how soon the page is there",
@@ -30,18 +32,24 @@ def add_to(commands: Any) -> None:
         "--baseline", action="store_true", help="compare with the ways of published code, in the same run"
     )
     training.add_argument("--rounds", type=int, default=15, help="turns of each way (%(default)s)")
+    neighbours = parser.add_argument_group("neighbours")
+    neighbours.add_argument(
+        "--large", action="store_true", help="also ask a bank of 1,000,000 × 512 on disk (writes 2 GB)"
+    )
     add_json(parser)
     parser.set_defaults(run_command=_bench)
 
 
 def _bench(arguments: argparse.Namespace) -> int:
-    options = {}
+    options: dict[str, Any] = {}
     if arguments.question == "training":
         options = {
             "preset_name": arguments.preset,
             "baseline": arguments.baseline,
             "rounds": max(2, arguments.rounds),
         }
+    elif arguments.question == "neighbours" and arguments.large:
+        options = {"large": 1_000_000}
     figures = importlib.import_module(f"simsiam_core.bench.{arguments.question}").measure(**options)
     if arguments.json:
         print_json(figures)
