@@ -1,4 +1,4 @@
-"""How much of what is known to be wrong does `diagnose` find? Near-duplicates and wrong labels are planted in a copy."""
+"""What does `diagnose` find of what is known to be wrong? Near-duplicates and wrong labels are planted in a copy."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def measure(
     copies: int = 50,
     flips: int = 100,
     seed: int = 0,
-    thresholds: Thresholds | None = None,
+    k: int = Thresholds().k,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Plant, check as `diagnose` does, and say how much of it stands at the top of each list.
@@ -70,7 +70,9 @@ def measure(
     if dataset.train.labels is None or len(dataset.train.classes) < 2:
         raise ConfigError.at("run", "Wrong labels can only be planted where there are labels.")
     if len(dataset.train) < 2 * (copies + flips):
-        raise ConfigError.at("run", f"There are too few pictures to plant {copies} copies and {flips} labels.")
+        raise ConfigError.at(
+            "run", f"There are too few pictures to plant {copies} copies and {flips} labels."
+        )
     found_at = run.checkpoint(checkpoint)
     encoder: Encoder = load_encoder(found_at.path)
     with tempfile.TemporaryDirectory() as name, own_cache(Path(name) / "cache"):
@@ -79,7 +81,7 @@ def measure(
         data = {"source": "folder", "path": str(folder / "pictures"), "train_limit": None, "test_limit": None}
         copy = RunStore(folder / "runs").create(parse(merge(config.model_dump(), {"data": data})))
         shutil.copy(found_at.path, copy.checkpoints_dir / "epoch=0000.ckpt")
-        limits = thresholds or Thresholds(duplicate=0, label=0, outlier=0)
+        limits = Thresholds(duplicate=0, label=0, k=k)
         found = diagnose(copy.path, "epoch=0000", "train", limits, 10 * (copies + flips), 0, progress)
     pairs = [frozenset((f.picture.id, f.evidence[0].id)) for f in found.duplicates]
     kinds = [planted.copies.get(pair) for pair in pairs[: 2 * copies]]

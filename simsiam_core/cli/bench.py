@@ -6,7 +6,7 @@ import argparse
 import importlib
 from typing import Any
 
-from simsiam_core.cli.options import add_json, print_json
+from simsiam_core.cli.options import add_json, print_figures
 from simsiam_core.config import presets
 
 QUESTIONS = {
@@ -51,9 +51,5 @@ def _bench(arguments: argparse.Namespace) -> int:
     elif arguments.question == "neighbours" and arguments.large:
         options = {"large": 1_000_000}
     figures = importlib.import_module(f"simsiam_core.bench.{arguments.question}").measure(**options)
-    if arguments.json:
-        print_json(figures)
-    width = max(map(len, figures)) + 2
-    for name, value in figures.items() if not arguments.json else []:
-        print(f"{name:<{width}} {value:,.4g}" if isinstance(value, float) else f"{name:<{width}} {value}")
+    print_figures(figures, arguments.json)
     return 0

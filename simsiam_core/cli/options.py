@@ -67,3 +67,13 @@ def chosen_run(arguments: argparse.Namespace) -> RunDirectory:
 def print_json(value: dict[str, Any]) -> None:
     """One object on stdout."""
     print(json.dumps(value, indent=2))
+
+
+def print_figures(figures: dict[str, Any], as_json: bool) -> None:
+    """What was measured: one JSON object, or a line each."""
+    if as_json:
+        return print_json(figures)
+    width = max(map(len, figures)) + 2
+    for name, value in figures.items():
+        print(f"{name:<{width}} {value:,.4g}" if isinstance(value, float) else f"{name:<{width}} {value}")
+    return None

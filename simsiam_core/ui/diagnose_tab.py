@@ -28,7 +28,10 @@ KINDS = {
         "Near-duplicates",
         "pairs of pictures, also across training and test images, the most alike first",
     ),
-    "labels": ("Suspicious labels", "pictures whose neighbours vote for another class, the strongest first"),
+    "labels": (
+        "Suspicious labels",
+        "pictures whose label neither their neighbours nor a classifier believes, the least believed first",
+    ),
     "outliers": ("Outliers", "pictures far from all others, the farthest first"),
 }
 
@@ -121,7 +124,15 @@ def _settings_form() -> list[Any]:
         slider(
             "duplicate", 0.5, 1, t.duplicate, 0.005, "Duplicates: least agreement", "Of features and pixels."
         ),
-        slider("label", 0, 1, t.label, 0.05, "Labels: least share of the vote", "Against the label."),
+        slider(
+            "label",
+            0,
+            1,
+            t.label,
+            0.05,
+            "Labels: least doubt",
+            "0: sure of the label; 1: certain that it is wrong.",
+        ),
         slider("outlier", 0, 1, t.outlier, 0.01, "Outliers: least distance", "To the k-th neighbour."),
         slider("k", 1, 100, t.k, 1, "Neighbours (k)", "Looked at for labels and outliers."),
     ]
