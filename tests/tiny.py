@@ -10,7 +10,7 @@ TINY = {
     "model": {
         "backbone": "resnet10",
         "stem": "stride2",
-        "width": 4,
+        "width": 8,
         "projector_dim": 16,
         "predictor_hidden": 8,
     },

@@ -123,8 +123,8 @@ class ModelConfig(Section, title="Network"):
         "imagenet: 7×7, stride 2, max-pool, for 96 px and more.",
     )
     width: int = setting(
-        64, "Width", "Channels of the first stage; 64 is the standard network.", ge=4, le=256
-    )
+        64, "Width", "Channels of the first stage; 64 is the standard network.", ge=8, le=256
+    )  # from 8: with 4, oneDNN's 1×1 convolution writes past its memory on a single thread (torch 2.15)
     projector_layers: int = setting(
         2, "Projector layers", "Linear layers of the projector; the CIFAR recipe has 2.", ge=1, le=4
     )

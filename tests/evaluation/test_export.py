@@ -95,5 +95,5 @@ def test_an_unknown_format_is_a_sentence(trained: RunDirectory, tmp_path: Path) 
 def test_the_description_names_what_rebuilds_the_network(trained: RunDirectory) -> None:
     encoder: Encoder = load_encoder(trained.checkpoint().path)
     plain = description(encoder, "onnx")
-    assert plain["architecture"] == {"backbone": "resnet10", "stem": "stride2", "width": 4}
-    assert plain["feature_dim"] == 32 and plain["epochs_trained"] == 3
+    assert plain["architecture"] == {"backbone": "resnet10", "stem": "stride2", "width": 8}
+    assert plain["feature_dim"] == 64 and plain["epochs_trained"] == 3

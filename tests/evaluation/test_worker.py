@@ -96,11 +96,11 @@ def test_seeds_make_a_mean_and_a_std(store: RunStore) -> None:
 
 
 def test_another_architecture_is_a_sentence(trained: RunDirectory, store: RunStore) -> None:
-    run = store.create(tiny(model={"width": 8}))
+    run = store.create(tiny(model={"width": 16}))
     (run.checkpoints_dir / "last.ckpt").write_bytes(trained.checkpoint().path.read_bytes())
     job = create_evaluation(run, {"kind": "knn"})
     assert evaluate(job) == 2
-    assert "holds another network (resnet10, stride2, width 4)" in job.status().error
+    assert "holds another network (resnet10, stride2, width 8)" in job.status().error
     assert job.result() is None
 
 

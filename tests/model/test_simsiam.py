@@ -8,7 +8,7 @@ from torchvision.models import resnet18
 from simsiam_core.config import ModelConfig
 from simsiam_core.model import Output, SimSiam, build_backbone, negative_cosine, symmetric_loss
 
-SMALL = ModelConfig(backbone="resnet10", stem="stride2", width=4, projector_dim=16, predictor_hidden=8)
+SMALL = ModelConfig(backbone="resnet10", stem="stride2", width=8, projector_dim=16, predictor_hidden=8)
 
 
 def leaf(*rows: list[float]) -> Tensor:

@@ -78,7 +78,7 @@ def test_the_folder_is_asked_for_where_it_matters(form: Form) -> None:
 
 
 def test_help_names_bounds_that_help_and_no_others(form: Form) -> None:
-    assert "from 4 to 256" in form.controls["model.width"].info
+    assert "from 8 to 256" in form.controls["model.width"].info
     assert "2147483647" not in form.controls["training.seed"].info
     assert "10000" not in form.controls["training.epochs"].info
 
