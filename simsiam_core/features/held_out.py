@@ -40,6 +40,6 @@ def held_out_probabilities(features: Tensor, labels: Tensor, classes: int) -> Te
                 value.backward()
             return value
 
-        optimiser.step(loss)  # type: ignore[arg-type]  # torch's stub wants a float
+        optimiser.step(loss)
         found[~seen] = (x[~seen] @ weights.detach()).softmax(dim=1)
     return found
