@@ -30,7 +30,7 @@ from simsiam_core.training.device import resolve_device
 from simsiam_core.training.estimate import knn_checks, synchronise, work
 from simsiam_core.training.module import SimSiamModule
 from simsiam_core.training.status import StatusWriter
-from simsiam_core.training.worker import quiet_lightning
+from simsiam_core.training.trainer import build_trainer
 
 WARM_UP_STEPS, SIZING_STEPS = 5, 3
 TURN_SECONDS = 1.0  # of our way; the others take as many steps
@@ -142,24 +142,9 @@ def _train(
     module = SimSiamModule(config, dataset)
     clock = PhaseClock(module)
     turns = _Turns(others, rate, rounds, clock)
-    accelerator, precision = resolve_device(config.training)
     writer = MetricsWriter(run.metrics_path)
     metrics = MetricsCallback(writer, StatusWriter(run))
-    quiet_lightning()
-    trainer = pl.Trainer(
-        accelerator=accelerator,
-        devices=1,
-        precision=precision,
-        max_epochs=10**6,
-        callbacks=[turns, clock.first, metrics, clock.last],
-        logger=False,
-        enable_checkpointing=False,
-        enable_model_summary=False,
-        enable_progress_bar=False,
-        num_sanity_val_steps=0,
-        use_distributed_sampler=False,
-        benchmark=True,
-    )
+    trainer = build_trainer(config, [turns, clock.first, metrics, clock.last], epochs=10**6)
     with contextlib.redirect_stdout(sys.stderr):  # what a run has to say must not mix with the figures
         trainer.fit(module)
     started = time.perf_counter()

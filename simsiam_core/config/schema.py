@@ -190,6 +190,21 @@ class TrainingConfig(Section, title="Training"):
         "auto", "Precision", "auto: bf16 on GPUs that have it, fp32 on the CPU.", advanced=True
     )
     device: Literal["auto", "cpu", "gpu"] = setting("auto", "Device", "auto: a GPU when there is one.")
+    devices: int = setting(
+        1,
+        "Devices",
+        "GPUs that share every batch, with a process for each. On the CPU: processes that share its cores.",
+        ge=1,
+        le=64,
+        advanced=True,
+    )
+    sync_batch_norm: bool = setting(
+        True,
+        "Batch norm over all devices",
+        "Statistics of the whole batch, as on one device. Off is quicker, and statistics are of each device's "
+        "share: another method where shares are small.",
+        advanced=True,
+    )
     compile: Literal["auto", "always", "never"] = setting(
         "auto",
         "Compile the network",
@@ -203,6 +218,15 @@ class TrainingConfig(Section, title="Training"):
         "End the run when the representation's std stays under a fifth of a healthy value.",
         advanced=True,
     )
+
+    @model_validator(mode="after")
+    def _devices_share_evenly(self) -> TrainingConfig:
+        if self.batch_size % self.devices or self.batch_size < 2 * self.devices:
+            raise ValueError(
+                f"training.devices: Devices is {self.devices}; Batch size, {self.batch_size}, must be a multiple "
+                "of it that leaves two images for each."
+            )
+        return self
 
 
 class KnnConfig(Section, title="kNN check"):

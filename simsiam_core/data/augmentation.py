@@ -43,7 +43,7 @@ class Parameters:
     grey: Tensor  # bool
     sigma: Tensor  # of the blur, in pixels
 
-    def __getitem__(self, part: slice) -> Parameters:
+    def __getitem__(self, part: slice | Tensor) -> Parameters:
         """Those of some of the views."""
         return Parameters(**{field.name: getattr(self, field.name)[part] for field in fields(self)})
 
@@ -60,12 +60,18 @@ class Augmentation:
     ) -> None:
         self.config, self.size, self.mean, self.std = config, image_size, mean, std
 
-    def views(self, images: Tensor, generator: torch.Generator, count: int = 2) -> tuple[Tensor, ...]:
+    def views(
+        self, images: Tensor, generator: torch.Generator, count: int = 2, share: tuple[int, int] = (0, 1)
+    ) -> tuple[Tensor, ...]:
         """`count` independent views of uint8 [B, 3, S, S], each float32 [B, 3, S, S] and normalised.
 
-        `generator` lives on the images' device; an equal state gives equal views.
+        `generator` lives on the images' device; an equal state gives equal views. `images` may be the share
+        `(i, n)` of a batch of n · B: they are then given the views that they would have within it.
         """
-        parameters = self.draw(count * len(images), generator)
+        index, shares = share
+        parameters = self.draw(count * shares * len(images), generator)
+        if shares > 1:
+            parameters = parameters[_rows_of_share(count, index, shares, len(images), images.device)]
         return self.apply(images.repeat(count, 1, 1, 1), parameters).chunk(count)
 
     def draw(self, n: int, generator: torch.Generator) -> Parameters:
@@ -189,6 +195,12 @@ def normalise(images: Tensor, mean: Triple, std: Triple) -> Tensor:
     """The evaluation transform: uint8 [N, 3, S, S] as float32 with mean 0 and std 1 in each channel."""
     centre, scale = _constants(mean, std, images.device)
     return (images.float() / 255 - centre) / scale
+
+
+def _rows_of_share(count: int, index: int, shares: int, length: int, device: torch.device) -> Tensor:
+    """Where the views of one share stand among the `count` views of the whole batch, view after view."""
+    rows = torch.arange(count * shares * length, device=device).view(count, shares, length)
+    return rows[:, index].flatten()
 
 
 def _between(uniform: Tensor, low: float, high: float) -> Tensor:

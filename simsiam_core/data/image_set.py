@@ -33,6 +33,11 @@ class ImageSet:
     def __len__(self) -> int:
         return len(self.ids)
 
+    def __getitem__(self, part: slice) -> ImageSet:
+        """Some that follow one another, not copied."""
+        labels = None if self.labels is None else self.labels[part]
+        return ImageSet(self.images[part], labels, self.classes, self.ids[part])
+
     def select(self, indices: Tensor | Sequence[int]) -> ImageSet:
         """The pictures at `indices`, in that order, copied into memory."""
         rows = torch.as_tensor(indices, dtype=torch.int64)

@@ -11,7 +11,7 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-from simsiam_core.jobs.slots import Slot, kind_for
+from simsiam_core.jobs.slots import Slot, named, needed
 from simsiam_core.runs import RunDirectory, RunError, RunStore, Status
 
 QUEUE_FILE = ".queue.sqlite"
@@ -25,7 +25,7 @@ MOVES = ("first", "up", "down", "last")
 
 @dataclass(frozen=True)
 class Row:
-    """A run's place: rows come in the order of the queue; `slot` is empty until it was started."""
+    """A run's place: rows come in the order of the queue; `slot` names where it was started, one or more."""
 
     run: str
     slot: str
@@ -154,13 +154,15 @@ def _reason(
     if not slots:
         return "Waits for a dashboard or 'queue run' to start it."
     try:
-        kind = kind_for(run.config().training, slots)
+        kind, count = needed(run.config().training, slots)
     except RunError as error:
         return str(error)
-    mine = {slot.name for slot in slots if slot.kind == kind}
-    busy = [row for row in rows.values() if row.slot in mine and statuses[row.run].state == "running"]
+    mine = [slot for slot in slots if slot.kind == kind]
+    at_work = (row for row in rows.values() if statuses[row.run].state == "running")
+    busy = {slot for row in at_work for slot in named(row.slot, mine)}
     ahead = sum(entry.status.state == "queued" for entry in before)
-    if len(busy) >= len(mine):
-        taken = f"Waits for a {kind} slot: {len(busy)} of {len(mine)} taken"
+    if len(mine) - len(busy) < count:
+        wanted = f"a {kind} slot" if count == 1 else f"{count} {kind} slots"
+        taken = f"Waits for {wanted}: {len(busy)} of {len(mine)} taken"
         return taken + (f", and {ahead} before it." if ahead else ".")
     return f"Starts after the {ahead} before it." if ahead else "Starts in a moment."

@@ -6,6 +6,7 @@ It keeps nothing that is not on disk, so one that was killed is simply started a
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import threading
@@ -14,7 +15,7 @@ from collections.abc import Callable
 
 from simsiam_core.jobs.process import launch
 from simsiam_core.jobs.queue import Queue
-from simsiam_core.jobs.slots import Slot, find_slots, kind_for
+from simsiam_core.jobs.slots import Slot, find_slots, named, names, needed, variables
 from simsiam_core.runs import RunDirectory, RunError, RunStore, Status
 from simsiam_core.runs.lock import Claim, LockedError
 
@@ -128,33 +129,41 @@ class Scheduler:
         free = list(self.slots)
         for row in rows:
             if statuses.get(row.run, Status()).state == "running":
-                slot = next((s for s in free if s.name == row.slot), None) or self._any_slot(
-                    runs[row.run], free
-                )
-                if slot is not None:
-                    free.remove(slot)
-                    if slot.name != row.slot:
-                        self.queue.take(row.run, slot.name)
+                taken = named(row.slot, free) or self._some_slots(runs[row.run], free)
+                free = [slot for slot in free if slot not in taken]
+                if taken and names(taken) != row.slot:
+                    self.queue.take(row.run, names(taken))
+        passed_over: set[str] = set()  # kinds that a job waits for: none behind it may take them away
         for row in rows:
             if self._closing or statuses.get(row.run, Status()).state != "queued" or row.run not in runs:
                 continue
-            slot = self._any_slot(runs[row.run], free)
-            if slot is None or _ending(runs[row.run]):
+            taken = self._some_slots(runs[row.run], [s for s in free if s.kind not in passed_over])
+            if not taken:
+                passed_over |= self._kind(runs[row.run])
                 continue
-            free.remove(slot)
-            self.queue.take(row.run, slot.name)
+            if _ending(runs[row.run]):
+                continue
+            free = [slot for slot in free if slot not in taken]
+            self.queue.take(row.run, names(taken))
             try:
-                launch(runs[row.run], slot.variables(self._cpu_slots))
+                launch(runs[row.run], variables(taken, self._cpu_slots))
             except RunError as error:
                 print(f"{row.run}: {error}", flush=True)
 
-    def _any_slot(self, run: RunDirectory, free: list[Slot]) -> Slot | None:
+    def _some_slots(self, run: RunDirectory, free: list[Slot]) -> list[Slot]:
+        """As many as it needs of those that are free, or none."""
         try:
-            kind = kind_for(run.config().training, self.slots)
+            kind, count = needed(run.config().training, self.slots)
         except RunError as error:  # a config that cannot be read can never run
             run.update_status(state="failed", error=str(error), ended=time.time())
-            return None
-        return next((slot for slot in free if slot.kind == kind), None)
+            return []
+        fitting = [slot for slot in free if slot.kind == kind][:count]
+        return fitting if len(fitting) == count else []
+
+    def _kind(self, run: RunDirectory) -> set[str]:
+        with contextlib.suppress(RunError):
+            return {needed(run.config().training, self.slots)[0]}
+        return set()
 
     def _take_moves(self) -> None:
         """What terminals asked for while this scheduler held the lock."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from simsiam_core.config import TrainingConfig
@@ -22,12 +23,24 @@ class Slot:
         """GPU or CPU."""
         return "CPU" if self.gpu is None else "GPU"
 
-    def variables(self, cpu_slots: int) -> dict[str, str]:
-        """Environment of a job in this slot: its GPU alone; CPU jobs share the cores evenly."""
-        chosen = {"CUDA_VISIBLE_DEVICES": self.gpu or ""}
-        if self.gpu is None and cpu_slots > 1:
-            chosen["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // cpu_slots))
-        return chosen
+
+def names(slots: Sequence[Slot]) -> str:
+    """Slots that one job takes, as they are noted in the queue and shown: "GPU 0, GPU 1"."""
+    return ", ".join(slot.name for slot in slots)
+
+
+def named(text: str, slots: Sequence[Slot]) -> list[Slot]:
+    """Those of `slots` that `names` wrote."""
+    return [slot for slot in slots if slot.name in text.split(", ")]
+
+
+def variables(slots: Sequence[Slot], cpu_slots: int) -> dict[str, str]:
+    """Environment of a job in these slots: its GPUs alone; CPU jobs share the cores evenly."""
+    gpus = [slot.gpu for slot in slots if slot.gpu is not None]
+    chosen = {"CUDA_VISIBLE_DEVICES": ",".join(gpus)}
+    if not gpus and cpu_slots > 1:
+        chosen["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // cpu_slots))
+    return chosen
 
 
 def find_slots(cpu_slots: int = 1) -> tuple[Slot, ...]:
@@ -50,7 +63,13 @@ def _gpus() -> list[str]:
     return [line.strip() for line in answer.stdout.splitlines() if line.strip().isdigit()]
 
 
-def kind_for(config: TrainingConfig, slots: tuple[Slot, ...]) -> str:
-    """The kind of slot a job needs. Without any GPU even `gpu` goes to the CPU, and says there what is wrong."""
-    gpus = any(slot.kind == "GPU" for slot in slots)
-    return "GPU" if gpus and config.device != "cpu" else "CPU"
+def needed(config: TrainingConfig, slots: Sequence[Slot]) -> tuple[str, int]:
+    """The kind of slot a job needs, and how many: one for each GPU; processes on the CPU share one.
+
+    Without any GPU even `gpu` goes to the CPU, and one that wants more than there are takes all: it says
+    there what is wrong.
+    """
+    gpus = sum(slot.kind == "GPU" for slot in slots)
+    if gpus and config.device != "cpu":
+        return "GPU", min(config.devices, gpus)
+    return "CPU", 1

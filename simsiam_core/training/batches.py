@@ -7,6 +7,7 @@ from torch import Tensor
 
 from simsiam_core.data import ImageSet
 from simsiam_core.training.prefetch import Prefetcher
+from simsiam_core.training.ranks import Ranks
 
 RESIDENT_SHARE = 0.5  # of a GPU's free memory that images may take; the rest is the network's
 
@@ -26,12 +27,14 @@ class Batches:
     """Shuffled batches of uint8 images, each epoch in an order of its own; the incomplete last one is dropped.
 
     The images lie on the training device if they fit there. Otherwise they stay where they are (in a memory
-    map), and each batch is fetched while the step before it runs: the same batches either way.
+    map), and each batch is fetched while the step before it runs: the same batches either way. Each of several
+    `ranks` is served its share of every batch.
     """
 
-    def __init__(self, images: ImageSet, batch_size: int, seed: int) -> None:
+    def __init__(self, images: ImageSet, batch_size: int, seed: int, ranks: Ranks | None = None) -> None:
         self._images = images.images
         self._batch_size = batch_size
+        self._share = (ranks or Ranks()).part(batch_size)
         self._seed = seed
         self._epoch = -1
         self._order = torch.empty(0, dtype=torch.int64)
@@ -58,7 +61,7 @@ class Batches:
             self._prefetcher = Prefetcher(self._images, device)
 
     def batch(self, epoch: int, index: int) -> Tensor:
-        """Batch `index` of epoch `epoch`: uint8 `[B, 3, S, S]`."""
+        """The share of this process of batch `index` of epoch `epoch`: uint8 `[B, 3, S, S]`."""
         if epoch != self._epoch:
             generator = torch.Generator().manual_seed(counter_seed(self._seed, epoch))
             order = torch.randperm(len(self._images), generator=generator)
@@ -70,7 +73,7 @@ class Batches:
         return self._prefetcher.fetch(rows, following)
 
     def _rows(self, index: int) -> Tensor:
-        return self._order[index * self._batch_size : (index + 1) * self._batch_size]
+        return self._order[index * self._batch_size : (index + 1) * self._batch_size][self._share]
 
 
 def _free(device: torch.device) -> int:

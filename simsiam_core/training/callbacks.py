@@ -20,6 +20,7 @@ from simsiam_core.runs.files import replacing
 from simsiam_core.training.collapse import CollapseWatch
 from simsiam_core.training.evaluation import Evaluation
 from simsiam_core.training.module import SimSiamModule
+from simsiam_core.training.ranks import Ranks
 from simsiam_core.training.status import StatusWriter
 from simsiam_core.training.wishes import Wish
 
@@ -64,7 +65,7 @@ class MetricsCallback(pl.Callback):
             "time": time.time(),
             **self._rates,
         }
-        self._pending.append((line, torch.stack([outputs["loss"].detach().float(), outputs["std"]])))
+        self._pending.append((line, torch.stack([outputs["mean_loss"].float(), outputs["std"]])))
         self._last_z = outputs["z"]
         if time.monotonic() - self._last_flush >= FLUSH_SECONDS:
             self.flush(trainer, pl_module)
@@ -107,17 +108,25 @@ class MetricsCallback(pl.Callback):
 class KnnCallback(pl.Callback):
     """Measures kNN accuracy before training and every `knn_every` epochs, and says so in the log."""
 
-    def __init__(self, evaluation: Evaluation, writer: MetricsWriter, status: StatusWriter) -> None:
+    def __init__(
+        self,
+        evaluation: Evaluation,
+        writer: MetricsWriter | None = None,  # None where this process only helps to encode
+        status: StatusWriter | None = None,
+    ) -> None:
         self._evaluation = evaluation
         self._writer = writer
         self._status = status
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """The untrained network and the raw pixels are what training has to beat."""
-        if trainer.global_step == 0:
-            baseline = self._evaluation.raw_pixel_accuracy()
+        if trainer.global_step:
+            return
+        extra = {}
+        if self._writer:
+            extra["val/knn_accuracy_raw_pixels"] = baseline = self._evaluation.raw_pixel_accuracy()
             print(f"kNN on raw pixels: {baseline:.1%}", flush=True)
-            self._measure(trainer, pl_module, {"val/knn_accuracy_raw_pixels": baseline})
+        self._measure(trainer, pl_module, extra)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """At the cadence, and at the end of training."""
@@ -128,8 +137,11 @@ class KnnCallback(pl.Callback):
             self._measure(trainer, pl_module, {})
 
     def _measure(self, trainer: pl.Trainer, module: SimSiamModule, extra: dict[str, float]) -> None:
-        self._status.beat(force=True, activity="Measuring kNN accuracy")
+        if self._status:
+            self._status.beat(force=True, activity="Measuring kNN accuracy")
         accuracy = self._evaluation.knn_accuracy(module.encoder())
+        if accuracy is None or self._writer is None:
+            return
         line = {"step": trainer.global_step, "epoch": module.epochs_done, "time": time.time()}
         self._writer.write([{**line, "val/knn_accuracy": accuracy, **extra}])
         epochs = module.config.training.epochs
@@ -208,10 +220,15 @@ class StopCallback(pl.Callback):
     """Ends training at the next step boundary, with a checkpoint, when the process is asked to stop."""
 
     def __init__(
-        self, checkpoints: CheckpointCallback, wish: Wish, collapse: CollapseWatch | None = None
+        self,
+        wish: Wish,
+        ranks: Ranks,
+        checkpoints: CheckpointCallback | None = None,  # where this process writes them
+        collapse: CollapseWatch | None = None,
     ) -> None:
-        self._checkpoints = checkpoints
         self._wish = wish
+        self._ranks = ranks
+        self._checkpoints = checkpoints
         self._collapse = collapse  # given where a collapse shall end the run
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
@@ -222,12 +239,17 @@ class StopCallback(pl.Callback):
         """A step is the smallest thing that can be resumed from."""
         if self._collapse and self._collapse.sentence:
             self._wish.state = self._wish.state or "stopped"
+        self._wish.state = self._ranks.heed(self._wish.state)
         if self._wish.state and not trainer.should_stop:
             trainer.should_stop = True
             if not pl_module.at_epoch_end:
-                self._checkpoints.write_last(trainer)
+                self._write(trainer)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """At the end of an epoch, with its evaluation done and counted as complete."""
         if trainer.should_stop and pl_module.at_epoch_end:
+            self._write(trainer)
+
+    def _write(self, trainer: pl.Trainer) -> None:
+        if self._checkpoints:
             self._checkpoints.write_last(trainer)

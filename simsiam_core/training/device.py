@@ -12,13 +12,18 @@ Precision = Literal["32-true", "16-mixed", "bf16-mixed"]
 
 
 def resolve_device(config: TrainingConfig) -> tuple[Literal["cpu", "gpu"], Precision]:
-    """Accelerator and precision where the config says "auto". Raises ConfigError for a GPU that is not there."""
+    """Accelerator and precision where the config says "auto". Raises ConfigError for GPUs that are not there."""
     gpu = torch.cuda.is_available()
     if config.device == "gpu" and not gpu:
         raise ConfigError.at(
             "training.device", "Device is gpu, but no CUDA GPU is usable here; choose auto or cpu."
         )
     accelerator: Literal["cpu", "gpu"] = "gpu" if gpu and config.device != "cpu" else "cpu"
+    if accelerator == "gpu" and config.devices > (there := torch.cuda.device_count()):
+        raise ConfigError.at(
+            "training.devices",
+            f"Devices is {config.devices}, but this job may use {there} GPU here; lower it.",
+        )
     if config.precision != "auto":
         return accelerator, config.precision
     if accelerator == "cpu":

@@ -6,16 +6,18 @@ import torch
 from torch import Tensor
 
 from simsiam_core.config import Config
-from simsiam_core.data import Dataset
+from simsiam_core.data import Dataset, ImageSet
 from simsiam_core.features.encode import encode
 from simsiam_core.features.knn import knn_accuracy, raw_pixel_features
 from simsiam_core.model import Encoder
+from simsiam_core.training.ranks import Ranks
 
 
 class Evaluation:
     """Weighted kNN (Wu et al., 2018) on l2-normalised backbone features, under evaluation transforms."""
 
-    def __init__(self, config: Config, dataset: Dataset) -> None:
+    def __init__(self, config: Config, dataset: Dataset, ranks: Ranks | None = None) -> None:
+        self._ranks = ranks or Ranks()
         self._knn = config.knn
         self._train, self._test = dataset.train, dataset.test
         self._mean, self._std = dataset.mean, dataset.std
@@ -25,17 +27,27 @@ class Evaluation:
         """Whether there are labels to vote with and test images to ask about."""
         return self._train.labels is not None and self._test is not None and self._test.labels is not None
 
-    def knn_accuracy(self, encoder: Encoder) -> float:
-        """Share of test images whose neighbours among the training images vote for the right class."""
+    def knn_accuracy(self, encoder: Encoder) -> float | None:
+        """Share of test images whose neighbours among the training images vote for the right class.
+
+        Every process encodes its part of the images; the first one counts votes, the others get None.
+        """
         assert self._test is not None
-        device = next(encoder.backbone.parameters()).device
+        self._ranks.agree_on_buffers(encoder.backbone)
         encoder.backbone.eval()
-        bank, queries = (
-            encode(encoder, images, str(device), out=torch.empty(len(images), encoder.dim, device=device))
-            for images in (self._train, self._test)
-        )
+        bank, queries = (self._features(encoder, images) for images in (self._train, self._test))
         encoder.backbone.train()
-        return self._accuracy(bank, queries)
+        return self._accuracy(bank, queries) if self._ranks.first else None
+
+    def _features(self, encoder: Encoder, images: ImageSet) -> Tensor:
+        device = next(encoder.backbone.parameters()).device
+        features, mine = (
+            torch.zeros(len(images), encoder.dim, device=device),
+            self._ranks.part(len(images)),
+        )
+        encode(encoder, images[mine], str(device), out=features[mine])
+        self._ranks.fill(features)
+        return features
 
     def raw_pixel_accuracy(self) -> float:
         """The same vote on raw pixels: what a representation has to beat."""

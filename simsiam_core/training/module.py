@@ -15,8 +15,11 @@ from simsiam_core.data import Augmentation, Dataset
 from simsiam_core.features.diagnostics import representation_std
 from simsiam_core.model import Encoder, SimSiam, recipe, symmetric_loss
 from simsiam_core.model.checkpoint import RECIPE
+from simsiam_core.model.sync_batch_norm import synchronise_batch_norms
 from simsiam_core.training import compilation
 from simsiam_core.training.batches import Batches, counter_seed
+from simsiam_core.training.device import resolve_device
+from simsiam_core.training.ranks import Ranks
 from simsiam_core.training.schedule import lr_factor
 
 Parameters = list[nn.Parameter]
@@ -27,12 +30,15 @@ class SimSiamModule(pl.LightningModule):
     continues the very same curve with nothing but weights, optimiser and counters in its checkpoint.
     """
 
-    def __init__(self, config: Config, dataset: Dataset) -> None:
+    def __init__(self, config: Config, dataset: Dataset, ranks: Ranks | None = None) -> None:
         super().__init__()
+        self.ranks = ranks or Ranks()
         self.config = config
         self.dataset = dataset
         self.network = SimSiam(config.model).to(memory_format=torch.channels_last)  # what convolutions like
-        self.batches = Batches(dataset.train, config.training.batch_size, config.training.seed)
+        if self.ranks.count > 1 and config.training.sync_batch_norm:
+            synchronise_batch_norms(self.network, cuda=resolve_device(config.training)[0] == "gpu")
+        self.batches = Batches(dataset.train, config.training.batch_size, config.training.seed, self.ranks)
         self.augmentation = Augmentation(
             config.augmentation, config.data.image_size, dataset.mean, dataset.std
         )
@@ -70,7 +76,8 @@ class SimSiamModule(pl.LightningModule):
         compiles, why = compilation.decide(self.config.training, self.device, self.total_steps)
         if compiles:
             self.network.compile()  # in place: the names in a checkpoint stay as they are
-        print(self.batches.placement, why, sep="\n", flush=True)
+        if self.ranks.first:
+            print(self.batches.placement, why, sep="\n", flush=True)
         self.generator = torch.Generator(self.device)
 
     def training_step(self, _number: int) -> dict[str, Tensor]:
@@ -80,11 +87,18 @@ class SimSiamModule(pl.LightningModule):
         self.generator.manual_seed(counter_seed(self.config.training.seed, 1, self.global_step))
         first, second = (
             self.network(view.contiguous(memory_format=torch.channels_last))
-            for view in self.augmentation.views(images, self.generator)
+            for view in self.augmentation.views(
+                images, self.generator, share=(self.ranks.index, self.ranks.count)
+            )
         )
         loss = symmetric_loss(first, second, stop_gradient=self.config.model.stop_gradient)
-        z = first.z.detach().float()
-        return {"loss": loss, "std": representation_std(z), "z": z}
+        z = self.ranks.joined(first.z.detach().float())
+        return {
+            "loss": loss,
+            "mean_loss": self.ranks.mean(loss.detach()),
+            "std": representation_std(z),
+            "z": z,
+        }
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """SGD or AdamW; each group follows `lr_factor` step by step."""

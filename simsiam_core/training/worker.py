@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import logging
 import shutil
 import sys
 import time
 import traceback
-import warnings
 
 import pytorch_lightning as pl
 import torch
@@ -33,8 +31,10 @@ from simsiam_core.training.device import resolve_device
 from simsiam_core.training.evaluation import Evaluation
 from simsiam_core.training.memory import memory_sentence
 from simsiam_core.training.module import SimSiamModule
-from simsiam_core.training.resume import WholeCheckpointIO, newest
+from simsiam_core.training.ranks import together
+from simsiam_core.training.resume import Found, newest
 from simsiam_core.training.status import StatusWriter
+from simsiam_core.training.trainer import build_trainer
 from simsiam_core.training.wishes import Wish
 
 
@@ -101,54 +101,39 @@ def _fit(
     for name in dataset.skipped:
         print(f"Skipped an unreadable picture: {name}")
     check_fit(config, len(dataset.train))
-    pl.seed_everything(config.training.seed, verbose=False)
-    module = SimSiamModule(config, dataset)
-    device = (
-        torch.cuda.get_device_name() if accelerator == "gpu" else f"CPU, {torch.get_num_threads()} threads"
-    )
-    status.beat(force=True, total_steps=module.total_steps, device=device, activity="Starting")
-    print(f"{len(dataset.train)} images, {module.total_steps} steps on {device}, precision {precision}")
     remove_leftovers(run.checkpoints_dir)
     found = newest(run)
     rewind(run.metrics_path, found.step if found else -1)
-    if found:
-        print(f"Going on from {found.name}, step {found.step} of {module.total_steps}", flush=True)
-        status.beat(force=True, step=found.step, epoch=found.epoch)
-    writer = MetricsWriter(run.metrics_path)
     collapse = CollapseWatch()
-    metrics = MetricsCallback(writer, status, collapse)
-    checkpoints = CheckpointCallback(run, config.checkpoints, metrics)
-    evaluation = Evaluation(config, dataset)
-    callbacks: list[pl.Callback] = [metrics, *extra_callbacks]
-    if evaluation.possible:
-        callbacks.append(KnnCallback(evaluation, writer, status))
-    watched = collapse if config.training.stop_on_collapse else None
-    callbacks += [checkpoints, StopCallback(checkpoints, wish, watched)]
-    quiet_lightning()
-    trainer = pl.Trainer(
-        accelerator=accelerator,
-        devices=1,
-        precision=precision,
-        max_epochs=config.training.epochs,
-        callbacks=callbacks,
-        logger=False,
-        enable_checkpointing=False,
-        enable_model_summary=False,
-        enable_progress_bar=False,
-        num_sanity_val_steps=0,
-        use_distributed_sampler=False,
-        benchmark=True,
-        plugins=[WholeCheckpointIO()],
-    )
-    wish.at_step_boundaries = True
+
+    def last_word(error: str) -> None:
+        error = f"{error} {_way_back(run)}"
+        status.beat(force=True, state="failed", error=error, exit_code=1, ended=time.time(), activity="")
+
     out_of_memory = False
-    try:
-        with kept_memory():
-            trainer.fit(module, ckpt_path=found.path if found else None, weights_only=True)
-    except torch.OutOfMemoryError:
-        out_of_memory = True  # left first: the exception keeps the tensors of its frames alive
-    finally:
-        writer.close()
+    status.beat(force=True, activity="Starting")
+    with (
+        contextlib.closing(MetricsWriter(run.metrics_path)) as writer,
+        together(run, config.training.devices, accelerator == "gpu", last_word) as ranks,
+    ):
+        pl.seed_everything(config.training.seed, verbose=False)
+        module = SimSiamModule(config, dataset, ranks)
+        _announce(module, status, found, accelerator, precision)
+        metrics = MetricsCallback(writer, status, collapse)
+        checkpoints = CheckpointCallback(run, config.checkpoints, metrics)
+        evaluation = Evaluation(config, dataset, ranks)
+        callbacks: list[pl.Callback] = [metrics, *extra_callbacks]
+        if evaluation.possible:
+            callbacks.append(KnnCallback(evaluation, writer, status))
+        watched = collapse if config.training.stop_on_collapse else None
+        callbacks += [checkpoints, StopCallback(wish, ranks, checkpoints, watched)]
+        trainer = build_trainer(config, callbacks, ranks)
+        wish.at_step_boundaries = True
+        try:
+            with kept_memory():
+                trainer.fit(module, ckpt_path=found.path if found else None, weights_only=True)
+        except torch.OutOfMemoryError:
+            out_of_memory = True  # left first: the exception keeps the tensors of its frames alive
     if out_of_memory:
         gc.collect()
         raise TrainingFailure(memory_sentence(module, precision))
@@ -157,7 +142,19 @@ def _fit(
     return wish.state if wish.state and trainer.global_step < module.total_steps else "finished"
 
 
-def quiet_lightning() -> None:
-    """Lightning's hints are about loaders and loggers that this program does not use."""
-    warnings.filterwarnings("ignore", module="pytorch_lightning")
-    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+def _announce(
+    module: SimSiamModule, status: StatusWriter, found: Found | None, accelerator: str, precision: str
+) -> None:
+    """Say in the log and the status what begins, and where."""
+    count, total = module.ranks.count, module.total_steps
+    if accelerator == "gpu":
+        device = (f"{count} × " if count > 1 else "") + torch.cuda.get_device_name()
+    else:
+        processes = f" in {count} processes" if count > 1 else ""
+        device = f"CPU, {count * torch.get_num_threads()} threads{processes}"
+    status.beat(force=True, total_steps=total, device=device)
+    images = len(module.dataset.train)
+    print(f"{images} images, {total} steps on {device}, precision {precision}")
+    if found:
+        print(f"Going on from {found.name}, step {found.step} of {total}", flush=True)
+        status.beat(force=True, step=found.step, epoch=found.epoch)

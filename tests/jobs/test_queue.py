@@ -105,6 +105,32 @@ def test_several_slots_share_the_cores(store: RunStore, three: list, launched: d
     assert all(int(v["OMP_NUM_THREADS"]) >= 1 for v in launched.values())
 
 
+def test_a_job_of_two_gpus_takes_both_and_nobody_overtakes_it(
+    store: RunStore, gpus: None, launched: dict
+) -> None:
+    gpu = {"device": "auto"}
+    one, two, three = enqueue(
+        store, [tiny(name="one", training=gpu), tiny(training={**gpu, "devices": 2}), tiny(training=gpu)]
+    )
+    with Scheduler(store) as queue:
+        queue.look()
+        assert list(launched) == [one.id]
+        assert [e.reason for e in read_queue(store)][1] == "Waits for 2 GPU slots: 1 of 2 taken."
+        end(one)
+        queue.look()
+        assert launched[two.id]["CUDA_VISIBLE_DEVICES"] == "0,3"
+        assert [e.reason for e in read_queue(store)] == [
+            "Runs on GPU 0, GPU 3.",
+            "Waits for a GPU slot: 2 of 2 taken.",
+        ]
+    with Scheduler(store) as queue:  # adopted in both
+        queue.look()
+        assert three.id not in launched
+        end(two)
+        queue.look()
+        assert launched[three.id]["CUDA_VISIBLE_DEVICES"] == "0"
+
+
 def test_moves_change_the_order(store: RunStore, three: list, launched: dict) -> None:
     begin(three[0])
     with Scheduler(store) as queue:
@@ -195,7 +221,7 @@ def test_a_fork_takes_curve_and_checkpoint_along(store: RunStore, three: list) -
     run.metrics_path.write_text("".join(f'{{"step":{s}}}\n' for s in range(1, 13)))
     end(run, step=12, total_steps=12, epoch=3)
     with pytest.raises(ConfigError, match="cannot change model"):
-        fork(store, run, "epoch=0002", {"model": {"width": 8}})
+        fork(store, run, "epoch=0002", {"model": {"width": 16}})
     with pytest.raises(RunError, match="no checkpoint"):
         fork(store, run, "../last", {})
     copy = fork(store, run, "epoch=0002", {"optimiser": {"base_lr": 0.5}})

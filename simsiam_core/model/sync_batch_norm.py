@@ -1,0 +1,81 @@
+"""Batch norm whose statistics come from the whole batch, where the batch is spread over several processes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+
+class CpuSyncBatchNorm(_BatchNorm):
+    """What PyTorch's SyncBatchNorm, which knows GPUs alone, does on the CPU; weights have the same names.
+
+    Every process must have equally many images.
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """`input` [B, C, …], a share of the batch: normalised by mean and variance of the whole one."""
+        if not (self.training and dist.is_available() and dist.is_initialized()):
+            return super().forward(input)
+        x, dims = input.float(), [0, *range(2, input.ndim)]
+        shape = [1, -1, *[1] * (input.ndim - 2)]
+        mean = _mean_over_processes(x.mean(dims))
+        centred = x - mean.view(shape)
+        variance = _mean_over_processes(centred.square().mean(dims))
+        self._remember(mean.detach(), variance.detach(), dist.get_world_size() * x.numel() // x.shape[1])
+        normed = centred * (variance + self.eps).rsqrt().view(shape)
+        if self.affine:
+            normed = normed * self.weight.view(shape) + self.bias.view(shape)
+        return normed.to(input.dtype)
+
+    def _check_input_dim(self, input: Tensor) -> None:
+        """As many dimensions as there are."""
+
+    @torch.no_grad()
+    def _remember(self, mean: Tensor, variance: Tensor, count: int) -> None:
+        """Move the running statistics, whose variance is the unbiased one."""
+        if not self.track_running_stats:
+            return
+        assert self.num_batches_tracked is not None and self.running_mean is not None
+        assert self.running_var is not None and self.momentum is not None
+        self.num_batches_tracked += 1
+        self.running_mean.lerp_(mean, self.momentum)
+        self.running_var.lerp_(variance * (count / (count - 1)), self.momentum)
+
+
+class _Mean(torch.autograd.Function):
+    """The mean over processes, with the gradient of what all of them make of it."""
+
+    @staticmethod
+    def forward(context: Any, local: Tensor) -> Tensor:
+        total = local.clone()
+        dist.all_reduce(total)
+        return total / dist.get_world_size()
+
+    @staticmethod
+    def backward(context: Any, *gradients: Tensor) -> Tensor:
+        total = gradients[0].clone()
+        dist.all_reduce(total)
+        return total / dist.get_world_size()
+
+
+def _mean_over_processes(local: Tensor) -> Tensor:
+    return _Mean.apply(local)
+
+
+def synchronise_batch_norms(network: nn.Module, *, cuda: bool) -> None:
+    """Replace every batch norm inside `network` by one that looks at the whole batch, weights included."""
+    kind = nn.SyncBatchNorm if cuda else CpuSyncBatchNorm
+    for name, child in network.named_children():
+        if isinstance(child, _BatchNorm):
+            assert child.momentum is not None
+            whole = kind(
+                child.num_features, child.eps, child.momentum, child.affine, child.track_running_stats
+            )
+            whole.load_state_dict(child.state_dict())
+            setattr(network, name, whole)
+        else:
+            synchronise_batch_norms(child, cuda=cuda)

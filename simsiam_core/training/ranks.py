@@ -1,0 +1,189 @@
+"""One process for each device: the first starts the others, keeps them in step, and sees them end.
+
+The first one is the job: it alone hears signals and writes the run. The others train along, each on its
+share of every batch, and have nothing to say but what goes wrong.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+from simsiam_core.runs import RunDirectory
+
+PATIENCE = timedelta(minutes=30)  # with a process that measures or writes while the others wait
+NOTICE_SECONDS = 10.0  # in which a process that waits for one that is gone usually notices
+END_SECONDS = 20.0  # for the others to end by themselves after training
+Word = Literal["stopped", "paused"] | None
+_WORDS: tuple[Word, ...] = (None, "stopped", "paused")
+
+
+class Ranks:
+    """Which of how many processes this is; alone unless said otherwise, and then every method is for free."""
+
+    def __init__(self, index: int = 0, count: int = 1) -> None:
+        self.index, self.count = index, count
+        self._hosts: Any = None  # for words between the processes, past their GPUs
+
+    @property
+    def first(self) -> bool:
+        """Whether this is the process that writes."""
+        return self.index == 0
+
+    def meet(self, place: Path, device: torch.device) -> None:
+        """Wait for the other processes, at a file that all of them know."""
+        if sys.platform == "linux":
+            os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")  # nothing of this is for other machines
+        cuda = device.type == "cuda"
+        if cuda:
+            torch.cuda.set_device(device)
+        dist.init_process_group(
+            "nccl" if cuda else "gloo",
+            init_method=place.as_uri(),
+            rank=self.index,
+            world_size=self.count,
+            timeout=PATIENCE,
+            device_id=device if cuda else None,
+        )
+        self._hosts = dist.new_group(backend="gloo", timeout=PATIENCE)
+
+    def leave(self) -> None:
+        """The end of what `meet` began."""
+        self._hosts = None
+        if dist.is_initialized():
+            dist.destroy_process_group()
+
+    def part(self, length: int) -> slice:
+        """The share of this process of so many things; the shares of all processes follow one another."""
+        return slice(length * self.index // self.count, length * (self.index + 1) // self.count)
+
+    def mean(self, value: Tensor) -> Tensor:
+        """The mean of a number over all processes; without a gradient, and no process waits for its device."""
+        if self.count == 1:
+            return value
+        total = value.detach().clone()
+        dist.all_reduce(total)
+        return total / self.count
+
+    def joined(self, rows: Tensor) -> Tensor:
+        """The rows `[b, …]` of all processes, one process after the other: `[count · b, …]`."""
+        if self.count == 1:
+            return rows
+        parts = [torch.empty_like(rows) for _ in range(self.count)]
+        dist.all_gather(parts, rows.contiguous())
+        return torch.cat(parts)
+
+    def fill(self, rows: Tensor) -> None:
+        """Complete a tensor of which each process has written its `part`, and zeros elsewhere."""
+        if self.count > 1:
+            dist.all_reduce(rows)
+
+    def agree_on_buffers(self, network: nn.Module) -> None:
+        """Running statistics that each process gathered for itself become those of the first."""
+        for buffer in network.buffers() if self.count > 1 else ():
+            dist.broadcast(buffer, 0)
+
+    def heed(self, word: Word) -> Word:
+        """What the first process was asked to do, for all to do after the same step."""
+        if self._hosts is None:
+            return word
+        said = torch.tensor(_WORDS.index(word))
+        dist.broadcast(said, 0, group=self._hosts)
+        return _WORDS[int(said)]
+
+
+@contextmanager
+def together(run: RunDirectory, count: int, cuda: bool, last_word: Callable[[str], None]) -> Iterator[Ranks]:
+    """In the first process: start the others on `run`, and be one of them.
+
+    If one of the others is lost, waiting for it usually raises; where it goes on for ever, `last_word` is given
+    the sentence for the user and this process ends too. Raises RuntimeError with that sentence.
+    """
+    if count == 1:
+        yield Ranks()
+        return
+    with tempfile.TemporaryDirectory(prefix="simsiam-") as folder:
+        place = Path(folder) / "meeting"
+        others = [_start(run, index, count, place, cuda) for index in range(1, count)]
+        watch = _Watch(others, last_word)
+        ranks = Ranks(0, count)
+        threads = torch.get_num_threads()
+        try:
+            if not cuda:
+                torch.set_num_threads(max(1, threads // count))
+            ranks.meet(place, torch.device("cuda", 0) if cuda else torch.device("cpu"))
+            yield ranks
+            watch.over.set()
+        except Exception as problem:
+            if watch.sentence and not watch.over.is_set():
+                raise RuntimeError(watch.sentence) from problem
+            raise
+        finally:
+            done = watch.over.is_set()
+            watch.over.set()
+            ranks.leave()
+            torch.set_num_threads(threads)
+            _end(others, END_SECONDS if done else 0)
+
+
+def _start(run: RunDirectory, index: int, count: int, place: Path, cuda: bool) -> subprocess.Popen[bytes]:
+    environment = dict(os.environ)
+    if not cuda:
+        environment["OMP_NUM_THREADS"] = str(max(1, torch.get_num_threads() // count))
+    words = [str(run.path), str(index), str(count), str(place), "cuda" if cuda else "cpu"]
+    return subprocess.Popen(
+        [sys.executable, "-m", "simsiam_core.training.follow", *words],
+        stdin=subprocess.PIPE,  # held open and never written to: its end tells that this process is gone
+        stdout=subprocess.DEVNULL,  # may be for a JSON object alone
+        env=environment,
+        process_group=0,  # signals for the job are for the first process
+    )
+
+
+def _end(others: list[subprocess.Popen[bytes]], patience: float) -> None:
+    for other in others:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            other.wait(patience)
+        other.kill()
+        other.wait()
+        if other.stdin:
+            other.stdin.close()
+
+
+class _Watch(threading.Thread):
+    """Notices when one of the others ends before its time."""
+
+    def __init__(self, others: list[subprocess.Popen[bytes]], last_word: Callable[[str], None]) -> None:
+        super().__init__(name="watch", daemon=True)
+        self.over, self.sentence = threading.Event(), ""
+        self._others, self._last_word = others, last_word
+        self.start()
+
+    def run(self) -> None:
+        """Look twice a second, until training is over."""
+        while not self.over.wait(0.5):
+            for index, other in enumerate(self._others, start=2):
+                if other.poll() is not None:
+                    self.sentence = (
+                        f"Process {index} of {len(self._others) + 1} ended with exit code {other.returncode} "
+                        "while the others needed it; the log says why."
+                    )
+            if self.sentence:
+                if not self.over.wait(NOTICE_SECONDS):
+                    self._last_word(self.sentence)
+                    _end(self._others, 0)
+                    os._exit(1)
+                return

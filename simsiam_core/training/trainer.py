@@ -1,0 +1,86 @@
+"""Lightning's trainer as this program uses it: it trains, and everything beside that is in our callbacks."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import pytorch_lightning as pl
+from lightning_fabric.plugins.environments.lightning import LightningEnvironment
+from pytorch_lightning.strategies import DDPStrategy
+
+from simsiam_core.config import Config
+from simsiam_core.training.device import resolve_device
+from simsiam_core.training.ranks import Ranks
+from simsiam_core.training.resume import WholeCheckpointIO
+
+
+def build_trainer(
+    config: Config, callbacks: Sequence[pl.Callback], ranks: Ranks | None = None, epochs: int | None = None
+) -> pl.Trainer:
+    """A trainer for the config's device, precision and epochs, for one of `ranks`. Raises ConfigError."""
+    ranks = ranks or Ranks()
+    accelerator, precision = resolve_device(config.training)
+    warnings.filterwarnings(
+        "ignore", module="pytorch_lightning"
+    )  # hints about loaders and loggers not used here
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    strategy = _Strategy(config, ranks) if ranks.count > 1 else "auto"
+    trainer = pl.Trainer(
+        accelerator=accelerator,
+        devices=ranks.count,
+        strategy=strategy,
+        precision=precision,
+        max_epochs=epochs or config.training.epochs,
+        callbacks=list(callbacks),
+        logger=False,
+        enable_checkpointing=False,
+        enable_model_summary=False,
+        enable_progress_bar=False,
+        num_sanity_val_steps=0,
+        use_distributed_sampler=False,
+        benchmark=True,
+        plugins=[WholeCheckpointIO()],
+    )
+    if ranks.count > 1:
+        # Lightning asks at every step whether a SIGTERM came to any process, and waits for the GPU to know.
+        # Wishes take another way here, past the GPUs (Ranks.heed).
+        loop: Any = trainer.fit_loop.epoch_loop
+        loop._broadcast_sigterm_tensor = lambda: None
+    return trainer
+
+
+class _Strategy(DDPStrategy):
+    """Gradients averaged over processes that have met already."""
+
+    def __init__(self, config: Config, ranks: Ranks) -> None:
+        super().__init__(
+            cluster_environment=_Met(ranks),
+            gradient_as_bucket_view=True,
+            broadcast_buffers=not config.training.sync_batch_norm,  # else they are equal as it is
+        )
+
+    def barrier(self, name: str | None = None, *args: Any, **kwargs: Any) -> None:
+        """Only the first process writes checkpoints, whenever it likes; the others neither know nor wait."""
+        if name != "Trainer.save_checkpoint":
+            super().barrier(name, *args, **kwargs)
+
+
+class _Met(LightningEnvironment):
+    """Tells Lightning that there is nobody left to start."""
+
+    def __init__(self, ranks: Ranks) -> None:
+        super().__init__()
+        self._ranks = ranks
+
+    @property
+    def creates_processes_externally(self) -> bool:
+        return True
+
+    def local_rank(self) -> int:
+        return self._ranks.index
+
+    def node_rank(self) -> int:
+        return 0

@@ -1,0 +1,104 @@
+"""Two processes on the CPU train what one trains, and end together."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+
+import psutil
+import pytest
+from tiny import tiny
+
+from simsiam_core.cli.train import announce
+from simsiam_core.config import ConfigError
+from simsiam_core.jobs import launch, stop
+from simsiam_core.runs import RunDirectory, RunStore
+from simsiam_core.training.ranks import Ranks
+from simsiam_core.training.worker import train
+
+TOLERANCE = 1e-5  # 12 steps apart by rounding alone: seen were 1.5e-7
+
+
+def trained(store: RunStore, **training: object) -> RunDirectory:
+    """Slowly, so that rounding does not grow from step to step."""
+    run = store.create(tiny(training=training, optimiser={"base_lr": 0.02}))
+    announce(run)
+    assert train(run) == 0, run.status().error
+    return run
+
+
+def column(run: RunDirectory, name: str) -> list[float]:
+    return [line[name] for line in run.metrics() if name in line]
+
+
+def until(condition: Callable[[], bool], seconds: float = 90) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_two_processes_have_the_losses_of_one_with_the_joined_batch(store: RunStore) -> None:
+    one, two = trained(store), trained(store, devices=2)
+    assert len(column(two, "train/loss")) == 12
+    for name in ("train/loss", "representation/std", "train/lr"):
+        assert column(two, name) == pytest.approx(column(one, name), abs=TOLERANCE), name
+    assert column(two, "representation/effective_rank")[-1] == pytest.approx(
+        column(one, "representation/effective_rank")[-1], abs=0.02
+    )
+    for name in ("val/knn_accuracy", "val/knn_accuracy_raw_pixels"):
+        assert column(two, name) == pytest.approx(column(one, name), abs=0.051), name  # one image of twenty
+    assert [c.name for c in two.checkpoints()] == [c.name for c in one.checkpoints()]
+    assert "in 2 processes" in two.status().device
+
+
+@pytest.fixture
+def job(store: RunStore) -> tuple[RunDirectory, list[psutil.Process]]:
+    """A long run in two processes, both at work."""
+    run = store.create(tiny(training={"devices": 2, "epochs": 5000}, knn={"knn_every": 5000}))
+    launch(run)
+    until(lambda: run.status().step > 2 or not run.status().active)
+    assert run.status().state == "running", run.status().error
+    first = psutil.Process(run.status().pid)
+    return run, [first, *first.children()]
+
+
+def test_a_stop_reaches_both_processes_at_the_same_step(job: tuple) -> None:
+    run, processes = job
+    assert len(processes) == 2
+    stop(run)
+    assert run.status().state == "stopped"
+    assert not any(process.is_running() for process in processes)
+    assert max(column(run, "step")) == run.status().step
+    assert run.checkpoint("last").path.exists()
+    assert "Traceback" not in run.log_path.read_text()
+
+
+def test_a_lost_process_ends_the_run_with_a_sentence(job: tuple) -> None:
+    run, processes = job
+    os.kill(processes[1].pid, signal.SIGKILL)
+    until(lambda: not run.status().active)
+    assert run.status().state == "failed"
+    assert "Process 2 of 2 ended with exit code -9" in (run.status().error or "")
+    psutil.wait_procs(processes, timeout=20)
+    assert not any(process.is_running() for process in processes)
+
+
+def test_the_others_end_with_a_killed_first_process(job: tuple) -> None:
+    run, processes = job
+    os.kill(processes[0].pid, signal.SIGKILL)
+    _, left = psutil.wait_procs(processes, timeout=20)
+    assert not left
+    assert run.status().state == "crashed"
+
+
+def test_shares_make_up_the_whole() -> None:
+    parts = [list(range(10))[Ranks(i, 3).part(10)] for i in range(3)]
+    assert [number for part in parts for number in part] == list(range(10))
+
+
+def test_devices_must_divide_the_batch() -> None:
+    with pytest.raises(ConfigError, match="Devices is 3; Batch size, 20, must be a multiple"):
+        tiny(training={"devices": 3})
