@@ -8,7 +8,8 @@ const note = make("span", "", heading);
 const empty = make("div", "chart-empty", root);
 const ids = (points) => (points || []).map((point) => point.customdata).filter((id) => id !== undefined);
 
-const plot = plotlyIn(make("div", "chart-plot", root), wanted, (node) => {
+const plotNode = make("div", "chart-plot", root);
+const plot = plotlyIn(plotNode, wanted, (node) => {
   node.on("plotly_click", (event) => trigger("click", { ids: ids(event.points) }));
   node.on("plotly_selected", (event) => event && trigger("select", { ids: ids(event.points) }));
 });
@@ -21,10 +22,22 @@ function wanted() {
   const layout = {
     margin: { l: 8, r: 12, t: 8, b: 8 }, hovermode: "x unified", uirevision: revision || "same",
     hoverlabel: { bgcolor: surface, bordercolor: line, font: { color: strong } },
-    ...own, xaxis: { ...axis, ...own.xaxis }, yaxis: { ...axis, ...own.yaxis },
+    ...own,
   };
+  for (const key of ["xaxis", "yaxis", ...Object.keys(own)])
+    if (/^[xy]axis\d*$/.test(key)) layout[key] = { ...axis, ...own[key] };
   // Plotly writes into what it is given; a copy keeps the component's value, and its change test, clean.
-  return { traces: structuredClone(data), layout, config: { modeBarButtons: [["zoom2d", "pan2d", "resetScale2d", "toImage"]] } };
+  return { traces: structuredClone(data), layout, config: { modeBarButtons: [["zoom2d", "pan2d", "resetScale2d",
+    { name: "save", title: "Save as SVG", icon: Plotly.Icons.camera, click: save }]] } };
+}
+
+// As it looks here, but on the page's own background: a transparent picture would be unreadable elsewhere.
+function save() {
+  const background = pageColours(root).surface;
+  const filename = (title.textContent || "chart").toLowerCase().replace(/[^a-z0-9]+/g, "-");
+  const layout = { ...plotNode.layout, paper_bgcolor: background, plot_bgcolor: background };
+  const { width, height } = plotNode.layout;
+  Plotly.downloadImage({ data: plotNode.data, layout }, { format: "svg", filename, width, height });
 }
 
 function show() {

@@ -1,4 +1,4 @@
-// Pictures beside two augmented views of each. `props.value` is {pairs: [{id, original, views: [a, b]}], note}.
+// Pictures beside the augmented views of each. `props.value` is {pictures: [{id, original, views: […]}], note}.
 const root = element.querySelector(".views");
 const note = root.appendChild(document.createElement("p"));
 note.className = "views-note";
@@ -13,21 +13,18 @@ function picture(src, alt) {
 }
 
 function draw() {
-  const { pairs = [], note: text = "" } = props.value || {};
+  const { pictures = [], note: text = "" } = props.value || {};
   note.textContent = text;
+  grid.style.setProperty("--views", pictures[0]?.views.length ?? 2);
   grid.replaceChildren(
-    ...pairs.map(({ id, original, views }) => {
-      const pair = document.createElement("div");
-      pair.className = "views-pair";
-      for (const name of ["picture", "view 1", "view 2"]) {
-        pair.appendChild(document.createElement("span")).textContent = name;
+    ...pictures.map(({ id, original, views }) => {
+      const shown = document.createElement("div");
+      shown.className = "views-of-one";
+      for (const name of ["picture", ...views.map((_, i) => `view ${i + 1}`)]) {
+        shown.appendChild(document.createElement("span")).textContent = name;
       }
-      pair.append(
-        picture(original, id),
-        picture(views[0], `First view of ${id}`),
-        picture(views[1], `Second view of ${id}`),
-      );
-      return pair;
+      shown.append(picture(original, id), ...views.map((view, i) => picture(view, `View ${i + 1} of ${id}`)));
+      return shown;
     }),
   );
 }

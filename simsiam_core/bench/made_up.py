@@ -12,27 +12,15 @@ import torch
 from PIL import Image
 from torch.nn import functional as F
 
-from simsiam_core.config import Config, parse
+from simsiam_core.bench.untrained import untrained
+from simsiam_core.config import parse
 from simsiam_core.data import cache_dir, load
 from simsiam_core.features.bank import bank_path
-from simsiam_core.model import SimSiam, recipe
-from simsiam_core.model.checkpoint import RECIPE
 from simsiam_core.runs import RunDirectory, RunStore
 
 CLASSES = 10
 SPREAD = 1.5  # of a class around its centre, against the distance of centres: classes that overlap a little
 SIDE = 8  # px
-
-
-def untrained(store: RunStore, config: Config) -> RunDirectory:
-    """A run with the checkpoint of its untrained network."""
-    dataset, run = load(config.data), store.create(config)
-    weights = {f"network.{name}": value for name, value in SimSiam(config.model).state_dict().items()}
-    carried = recipe(config, dataset.mean, dataset.std, dataset.train.classes, epochs_done=0)
-    content = {"state_dict": weights, "global_step": 0, RECIPE: carried}
-    torch.save(content, run.checkpoints_dir / "epoch=0000.ckpt")
-    run.update_status(state="finished")
-    return run
 
 
 def encoded(store: RunStore, pictures: Path, count: int) -> RunDirectory:

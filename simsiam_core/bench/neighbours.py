@@ -18,7 +18,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
-from simsiam_core.bench.made_up import untrained
+from simsiam_core.bench.untrained import untrained
 from simsiam_core.config import parse, preset
 from simsiam_core.features.inspection import neighbours, prepare
 from simsiam_core.features.neighbours import search

@@ -23,14 +23,14 @@ class PhaseClock:
         self.first, self.last = _First(self), _Last(self)
         self._steps: list[list[Mark]] = []
         self._cuda = False
-        views = module.augmentation.views
+        views = module.objective.views
 
         def marked(*args: Any, **kwargs: Any) -> Any:
             made = views(*args, **kwargs)
             self.mark()
             return made
 
-        module.augmentation.views = marked
+        module.objective.views = marked
 
     def start(self, device: torch.device) -> None:
         """A step begins, which also ends the one before it."""
@@ -71,7 +71,7 @@ class _First(pl.Callback):
         self._clock.start(pl_module.device)
 
     def on_before_zero_grad(self, *_: Any) -> None:
-        self._clock.mark()  # two views have gone forward
+        self._clock.mark()  # the views have gone forward
 
     def on_after_backward(self, *_: Any) -> None:
         self._clock.mark()

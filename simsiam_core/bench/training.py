@@ -163,7 +163,7 @@ def _figures(
     batch, epochs = config.training.batch_size, config.training.epochs
     images = turns.steps * batch
     speed = images / median(turns.ours)
-    flop = work(config.model, config.data.image_size).flop
+    flop = work(config).flop
     epoch = len(module.batches) * batch / speed
     knn = _knn_seconds(config, dataset, module, device)
     checkpoints = epochs // config.checkpoints.checkpoint_every + 2

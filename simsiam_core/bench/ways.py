@@ -26,7 +26,7 @@ from torch.utils.data import Dataset as TorchDataset
 from torchvision import transforms
 
 from simsiam_core.config import AugmentationConfig, Config
-from simsiam_core.model import SimSiam, symmetric_loss
+from simsiam_core.model import SimSiam, simsiam_loss
 from simsiam_core.training.device import Precision
 from simsiam_core.training.estimate import step_loop, synchronise
 
@@ -34,7 +34,7 @@ Way = Callable[[int], float]  # steps to seconds
 
 
 def bare(config: Config, device: torch.device, precision: Precision) -> Way:
-    """The same network, loss and optimiser on two views made once: all a training loop can hope for."""
+    """The same network, loss and optimiser on views made once: all a training loop can hope for."""
     step, _ = step_loop(config, device, precision, config.training.batch_size, augmented=False)
     return _timed(step, device)
 
@@ -61,7 +61,7 @@ def kornia(config: Config, device: torch.device, precision: Precision, images: T
         batch = resident[rows].float() / 255
         views = [augment(batch).contiguous(memory_format=torch.channels_last) for _ in range(2)]
         with torch.autocast(device.type, half) if half else nullcontext():
-            loss = symmetric_loss(*(network(view) for view in views))
+            loss = simsiam_loss([network(view) for view in views])
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -127,7 +127,7 @@ def _serve(connection: Connection, config: Config, device: torch.device, count: 
             batches = iter(loader)
             batch = next(batches)
         first, second = (view.to(device, non_blocking=True) for view in batch)
-        loss = symmetric_loss(network(first), network(second))
+        loss = simsiam_loss([network(first), network(second)])
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()

@@ -17,6 +17,7 @@ QUESTIONS = {
     "load": "what 40 people at once cost the server and the training (four minutes)",
     "page": "how soon the page is there",
     "training": "how fast training is, where its time goes, and what a run will take",
+    "evaluation": "how long kNN accuracy and the linear sweep take on 50,000 × 512 features, and if they are right",
     "server": "what many runs and many open pages cost the server",
 }
 
@@ -36,6 +37,10 @@ def add_to(commands: Any) -> None:
     neighbours.add_argument(
         "--large", action="store_true", help="also ask a bank of 1,000,000 × 512 on disk (writes 2 GB)"
     )
+    evaluation = parser.add_argument_group("evaluation")
+    evaluation.add_argument(
+        "--path", metavar="FOLDER", help="labelled pictures to take features of; without it they are made up"
+    )
     add_json(parser)
     parser.set_defaults(run_command=_bench)
 
@@ -50,6 +55,8 @@ def _bench(arguments: argparse.Namespace) -> int:
         }
     elif arguments.question == "neighbours" and arguments.large:
         options = {"large": 1_000_000}
+    if arguments.question == "evaluation":
+        options = {"path": arguments.path}
     figures = importlib.import_module(f"simsiam_core.bench.{arguments.question}").measure(**options)
     print_figures(figures, arguments.json)
     return 0

@@ -9,6 +9,7 @@ from typing import Any
 from simsiam_core.cli.options import add_json, add_run, chosen_run, print_json
 from simsiam_core.cli.train import announce
 from simsiam_core.config.evaluation import KINDS, parse_evaluation
+from simsiam_core.runs import RunError
 from simsiam_core.runs.evaluations import EvaluationDirectory, create_evaluation, find_evaluation
 from simsiam_core.training.wishes import Interrupted
 
@@ -39,12 +40,18 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     run = chosen_run(arguments)
     if arguments.job:
         job = find_evaluation(run, arguments.job)
-    else:
-        names = KINDS[arguments.kind].model_fields
-        given = {n: v for n in names if (v := getattr(arguments, n, None)) is not None}
-        settings = parse_evaluation({**given, "kind": arguments.kind})
-        run.checkpoint(settings.checkpoint)  # before anything is made
-        job = create_evaluation(run, settings.model_dump(mode="json"))
+        with job.claim():  # the queue and a person may start it in the same moment
+            if (state := job.status().state) != "queued":
+                raise RunError(f"The evaluation {job.id} does not wait; it is {state}.")
+            return _work(job, arguments)
+    names = KINDS[arguments.kind].model_fields
+    given = {n: v for n in names if (v := getattr(arguments, n, None)) is not None}
+    settings = parse_evaluation({**given, "kind": arguments.kind})
+    run.checkpoint(settings.checkpoint)  # before anything is made
+    return _work(create_evaluation(run, settings.model_dump(mode="json")), arguments)
+
+
+def _work(job: EvaluationDirectory, arguments: argparse.Namespace) -> int:
     wish = announce(job)
     try:
         from simsiam_core.evaluation.worker import evaluate

@@ -107,6 +107,6 @@ def work(store: RunStore, cpu_slots: int, notifier: Notifier, *, forever: bool =
                     print(f"{event.run} {event.text}", flush=True)
                     told = event.number
             left = [e for e in read_queue(store) if e.status.active]
-            if not left and not forever:
+            if not (left or scheduler.evaluations or forever):
                 return
             ended.wait(0.5)

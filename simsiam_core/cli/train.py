@@ -25,6 +25,7 @@ from simsiam_core.config import (
     read_sweeps,
     read_yaml,
 )
+from simsiam_core.config.ablations import ABLATIONS, members
 from simsiam_core.jobs import InUseError, Notifier, enqueue
 from simsiam_core.runs import RunDirectory, RunError, RunStore, Status
 from simsiam_core.runs.status import process_identity
@@ -51,6 +52,11 @@ def add_to(commands: Any) -> None:
         help="queue a run for each value, such as 'lr=0.03,0.06' or 'base-lr=0.01:1:3:log'; may be repeated",
     )
     parser.add_argument(
+        "--ablation",
+        choices=ABLATIONS,
+        help="queue a ready group: " + "; ".join(f"{name}: {a.question}" for name, a in ABLATIONS.items()),
+    )
+    parser.add_argument(
         "--tensorboard", action="store_true", help="also write event files (needs the package tensorboard)"
     )
     add_save_dir(parser)
@@ -66,8 +72,8 @@ def _train(arguments: argparse.Namespace, flags: SchemaFlags) -> int:
             if run.status().state not in ("queued", "running"):  # "running": by the process that died with it
                 raise RunError(f"Run {run.id} is not queued; it is {run.status().state}.")
             return _work(run, announce(run))
-    if arguments.sweep:
-        return _sweep(arguments, flags)
+    if arguments.sweep or arguments.ablation:
+        return _group(arguments, flags)
     if arguments.tensorboard and find_spec("tensorboard") is None:
         raise ConfigError.at(
             "tensorboard", "--tensorboard needs the package tensorboard: pip install tensorboard."
@@ -101,16 +107,21 @@ def _train(arguments: argparse.Namespace, flags: SchemaFlags) -> int:
     return code
 
 
-def _sweep(arguments: argparse.Namespace, flags: SchemaFlags) -> int:
+def _group(arguments: argparse.Namespace, flags: SchemaFlags) -> int:
     """Queue the runs. Who works the folder's queue starts them; if nobody does, this very command does."""
     from simsiam_core.cli.queue import work
 
-    sweeps = read_sweeps(arguments.sweep)
-    configs = expand(_values(arguments, flags), sweeps)
+    values = _values(arguments, flags)
+    if arguments.sweep and arguments.ablation:
+        raise ConfigError.at("ablation", "--ablation and --sweep are two kinds of group; give one of them.")
+    if arguments.ablation:
+        group, configs = arguments.ablation, members(arguments.ablation, values)
+    else:
+        sweeps = read_sweeps(arguments.sweep)
+        group, configs = "; ".join(str(sweep) for sweep in sweeps), expand(values, sweeps)
     for config in configs:
         check_data(config)
     store = RunStore(arguments.save_dir)
-    group = "; ".join(str(sweep) for sweep in sweeps)
     runs = enqueue(store, configs, group)
     if not arguments.json:
         print("\n".join(run.id for run in runs), flush=True)

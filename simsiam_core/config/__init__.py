@@ -10,6 +10,7 @@ from simsiam_core.config.schema import (
     DataConfig,
     KnnConfig,
     ModelConfig,
+    ObjectiveConfig,
     OptimiserConfig,
     TrainingConfig,
 )
@@ -25,6 +26,7 @@ __all__ = [
     "FieldSpec",
     "KnnConfig",
     "ModelConfig",
+    "ObjectiveConfig",
     "OptimiserConfig",
     "Preset",
     "Problem",

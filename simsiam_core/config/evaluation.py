@@ -48,7 +48,15 @@ class FinetuneEvaluation(Section, title="Fine-tuning"):
     )
     epochs: int = setting(100, "Epochs", "Passes over the labelled images.", ge=1, le=1000)
     batch_size: int = setting(64, "Batch size", "Images a step.", unit="images", ge=2, le=65_536)
-    lr: float = setting(0.05, "Learning rate", "Peak rate of SGD, then half a cosine to 0.", gt=0, le=10)
+    lr: float = setting(
+        0.03, "Backbone learning rate", "Peak for the trained backbone, then half a cosine to 0.", gt=0, le=10
+    )
+    head_lr: float = setting(
+        0.1, "Classifier learning rate", "Peak for the new classifier, which has all to learn.", gt=0, le=10
+    )
+    scratch_lr: float = setting(
+        0.1, "Learning rate from scratch", "Peak for the whole network from random weights.", gt=0, le=10
+    )
     weight_decay: float = setting(5e-4, "Weight decay", "L2 penalty.", ge=0, le=1)
     seed: int = setting(
         0, "Seed", "Of the labelled subset, the classifier, order and crops.", ge=0, le=2**31 - 1

@@ -146,6 +146,28 @@ class ModelConfig(Section, title="Network"):
     )
 
 
+class ObjectiveConfig(Section, title="Objective"):
+    views: int = setting(
+        2,
+        "Views",
+        "Random views of each image. 2 is SimSiam; with more, each view predicts the mean of the others "
+        "(FastSiam has 4). Time grows with it.",
+        ge=2,
+        le=8,
+    )
+    rotation_weight: float = setting(
+        0.0,
+        "Rotation weight",
+        "Weight of a second task, by how many quarter turns a small crop was turned (E-SimSiam: 0.4); 0: none.",
+        ge=0,
+        le=10,
+        advanced=True,
+    )
+    rotation_crop: int = setting(
+        16, "Rotation crop", "Side of the crop that is turned.", unit="px", ge=8, le=256, advanced=True
+    )
+
+
 class OptimiserConfig(Section, title="Optimiser"):
     algorithm: Literal["sgd", "adamw"] = setting(
         "sgd", "Algorithm", "SGD with momentum is the published recipe.", advanced=True
@@ -183,9 +205,7 @@ class OptimiserConfig(Section, title="Optimiser"):
 
 class TrainingConfig(Section, title="Training"):
     epochs: int = setting(100, "Epochs", "Passes over the training images.", ge=1, le=10_000)
-    batch_size: int = setting(
-        256, "Batch size", "Images a step; each gives two views.", unit="images", ge=2, le=65_536
-    )
+    batch_size: int = setting(256, "Batch size", "Images a step.", unit="images", ge=2, le=65_536)
     precision: Literal["auto", "32-true", "16-mixed", "bf16-mixed"] = setting(
         "auto", "Precision", "auto: bf16 on GPUs that have it, fp32 on the CPU.", advanced=True
     )
@@ -271,6 +291,7 @@ class Config(Section):
     data: DataConfig = DataConfig()
     augmentation: AugmentationConfig = AugmentationConfig()
     model: ModelConfig = ModelConfig()
+    objective: ObjectiveConfig = ObjectiveConfig()
     optimiser: OptimiserConfig = OptimiserConfig()
     training: TrainingConfig = TrainingConfig()
     knn: KnnConfig = KnnConfig()
@@ -288,6 +309,16 @@ class Config(Section):
             raise ValueError(
                 f"optimiser.restart_epoch: Restart the cosine is {restart} epochs; it must be 0, or lie between "
                 f"Warm-up, {warmup}, and Epochs, {epochs}."
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _rotation_crop_fits(self) -> Config:
+        crop, size = self.objective.rotation_crop, self.data.image_size
+        if self.objective.rotation_weight > 0 and not size / 2 <= crop <= size:
+            raise ValueError(
+                f"objective.rotation_crop: Rotation crop is {crop} px; it must lie between half of Image size "
+                f"and Image size, {size / 2:g} and {size} px."
             )
         return self
 

@@ -49,7 +49,11 @@ class Parameters:
 
 
 class Augmentation:
-    """SimSiam's augmentation of square pictures of `image_size`, normalised with `mean` and `std`."""
+    """SimSiam's augmentation of square pictures of `image_size`, normalised with `mean` and `std`.
+
+    Views are as large as the pictures, or of side `view_size`, which is at least half of theirs: sampling
+    reads two pixels in each direction, and would skip some where a picture shrinks further.
+    """
 
     def __init__(
         self,
@@ -57,13 +61,15 @@ class Augmentation:
         image_size: int,
         mean: Triple,
         std: Triple,
+        view_size: int | None = None,
     ) -> None:
         self.config, self.size, self.mean, self.std = config, image_size, mean, std
+        self.view_size = view_size or image_size
 
     def views(
         self, images: Tensor, generator: torch.Generator, count: int = 2, share: tuple[int, int] = (0, 1)
     ) -> tuple[Tensor, ...]:
-        """`count` independent views of uint8 [B, 3, S, S], each float32 [B, 3, S, S] and normalised.
+        """`count` independent views of uint8 [B, 3, S, S], each float32 [B, 3, V, V] and normalised.
 
         `generator` lives on the images' device; an equal state gives equal views. `images` may be the share
         `(i, n)` of a batch of n · B: they are then given the views that they would have within it.
@@ -112,7 +118,7 @@ class Augmentation:
         at_once = max(1, CPU_PIXELS_AT_ONCE // self.size**2) if images.device.type == "cpu" else len(images)
         if len(images) <= at_once:
             return (self.pictures(images, parameters) - mean) / std
-        views = torch.empty(images.shape, dtype=torch.float32)
+        views = torch.empty((*images.shape[:2], self.view_size, self.view_size))
         for start in range(0, len(images), at_once):
             part = slice(start, start + at_once)
             torch.sub(self.pictures(images[part], parameters[part]), mean, out=views[part]).div_(std)
@@ -149,15 +155,15 @@ class Augmentation:
         return (down * (size - height + 1)).floor(), (across * (size - width + 1)).floor(), height, width
 
     def _crop_and_flip(self, images: Tensor, p: Parameters) -> Tensor:
-        """Bilinear, from one grid. No crop is larger than the view, so antialiasing would change nothing."""
-        size = self.size
-        steps = (torch.arange(size, device=images.device) + 0.5) / size
+        """Bilinear, from one grid: antialiasing changes nothing in views as large as the pictures."""
+        size, view = self.size, self.view_size
+        steps = (torch.arange(view, device=images.device) + 0.5) / view
         x_steps = torch.where(p.flip[:, None], 1 - steps, steps)
         y = _pixels(p.top, p.height, steps.expand_as(x_steps))
         x = _pixels(p.left, p.width, x_steps)
         # grid_sample's scale: the outer edges of the picture are at -1 and 1.
         x, y = ((2 * t + 1) / size - 1 for t in (x, y))
-        grid = torch.stack((x[:, None, :].expand(-1, size, -1), y[:, :, None].expand(-1, -1, size)), -1)
+        grid = torch.stack((x[:, None, :].expand(-1, view, -1), y[:, :, None].expand(-1, -1, view)), -1)
         return F.grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)
 
     def _jitter(self, views: Tensor, p: Parameters) -> Tensor:
@@ -179,14 +185,14 @@ class Augmentation:
 
     def _blur(self, views: Tensor, sigma: Tensor) -> Tensor:
         """Separable Gaussian, out to three times the strongest sigma, reflected at the edges."""
-        radius = min(math.ceil(3 * self.config.blur_sigma_max), self.size - 1)
+        radius = min(math.ceil(3 * self.config.blur_sigma_max), self.view_size - 1)
         offsets = torch.arange(-radius, radius + 1, device=views.device)
         kernel = torch.exp(-0.5 * (offsets / sigma.clamp(min=1e-3)[:, None]).square())
         kernel = (kernel / kernel.sum(1, keepdim=True)).view(len(views), -1, 1, 1, 1)
         for dim, padding in ((-1, (radius, radius, 0, 0)), (-2, (0, 0, radius, radius))):
             padded, blurred = F.pad(views, padding, mode="reflect"), torch.zeros_like(views)
             for tap in range(2 * radius + 1):
-                blurred.addcmul_(padded.narrow(dim, tap, self.size), kernel[:, tap])
+                blurred.addcmul_(padded.narrow(dim, tap, self.view_size), kernel[:, tap])
             views = blurred
         return views
 

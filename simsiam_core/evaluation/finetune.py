@@ -1,4 +1,9 @@
-"""Fine-tuning on few labels: from the checkpoint, and from random weights under the very same budget."""
+"""Fine-tuning on few labels: from the checkpoint, and from random weights under the very same budget.
+
+From the checkpoint the backbone takes small steps and the new classifier large ones, as in published fine-tuning
+on 1 % and 10 % of ImageNet (SwAV, section 4.2; Barlow Twins, appendix A). From random weights that would be too
+slow, so the whole network has a rate of its own there. Labels, their order, crops and the count of steps are equal.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +17,7 @@ from torch.nn import functional as F
 
 from simsiam_core.config.evaluation import FinetuneEvaluation
 from simsiam_core.data import Augmentation, ImageSet, normalise
+from simsiam_core.evaluation.by_class import by_class
 from simsiam_core.evaluation.heads import cosine
 from simsiam_core.evaluation.job import Reporter, Subject
 from simsiam_core.evaluation.linear_augmented import CROP_AND_FLIP
@@ -34,9 +40,12 @@ class Network:
         """Normalised images [B, 3, S, S] to logits [B, classes]."""
         return self.head(self.backbone(views))
 
-    def parameters(self) -> list[nn.Parameter]:
-        """All of them: nothing is frozen."""
-        return [*self.backbone.parameters(), *self.head.parameters()]
+    def groups(self, backbone_lr: float, head_lr: float) -> list[dict[str, Any]]:
+        """All parameters, for an optimiser: nothing is frozen. `peak` is what the cosine starts from."""
+        return [
+            {"params": list(self.backbone.parameters()), "peak": backbone_lr},
+            {"params": list(self.head.parameters()), "peak": head_lr},
+        ]
 
 
 def run_finetune(subject: Subject, settings: FinetuneEvaluation, reporter: Reporter) -> dict[str, Any]:
@@ -46,13 +55,11 @@ def run_finetune(subject: Subject, settings: FinetuneEvaluation, reporter: Repor
     assert images.labels is not None
     per_class = torch.bincount(images.labels, minlength=len(subject.classes)).tolist()
     figures: dict[str, float] = {}
-    predicted: list[int] = []
+    answers: dict[str, Tensor] = {}
     for part, name in enumerate(STARTS):
         network = _network(subject, name, settings.seed)
-        found = _fit(subject, network, images, settings, reporter, name, part)
+        found = answers[name] = _fit(subject, network, images, settings, reporter, name, part)
         figures[f"{name}/accuracy"] = int((found == subject.test_labels).sum()) / len(found)
-        if name == "finetune":
-            predicted = found.tolist()
     figures["finetune/gain"] = figures["finetune/accuracy"] - figures["scratch/accuracy"]
     batch = min(settings.batch_size, len(images))
     return {
@@ -64,13 +71,14 @@ def run_finetune(subject: Subject, settings: FinetuneEvaluation, reporter: Repor
             "steps": settings.epochs * (len(images) // batch),
             "batch_size": batch,
             "lr": settings.lr,
+            "head_lr": settings.head_lr,
+            "scratch_lr": settings.scratch_lr,
             "weight_decay": settings.weight_decay,
             "seed": settings.seed,
         },
         "details": {
             "labels_per_class": dict(zip(subject.classes, per_class, strict=True)),
-            "classes": subject.classes,
-            "predicted": predicted,
+            **by_class(subject.test_labels, answers["finetune"], subject.classes),
         },
     }
 
@@ -102,8 +110,9 @@ def _fit(
     augmentation = Augmentation(CROP_AND_FLIP, size, encoder.mean, encoder.std)
     batch = min(settings.batch_size, len(images))
     steps, total = len(images) // batch, settings.epochs * (len(images) // batch)
+    rates = (settings.lr, settings.head_lr) if name == "finetune" else (settings.scratch_lr,) * 2
     optimiser = torch.optim.SGD(
-        network.parameters(), lr=settings.lr, momentum=0.9, weight_decay=settings.weight_decay
+        network.groups(*rates), lr=0.0, momentum=0.9, weight_decay=settings.weight_decay
     )
     shuffle, draws = (torch.Generator(d).manual_seed(settings.seed) for d in ("cpu", device))
     every = max(1, settings.epochs // MEASURED_TIMES)
@@ -115,7 +124,7 @@ def _fit(
             rows = order[index * batch : (index + 1) * batch]
             (views,) = augmentation.views(pixels[rows], draws, count=1)
             for group in optimiser.param_groups:
-                group["lr"] = settings.lr * cosine(step, total)
+                group["lr"] = group["peak"] * cosine(step, total)
             loss = F.cross_entropy(network.scores(views), labels[rows])
             optimiser.zero_grad()
             loss.backward()

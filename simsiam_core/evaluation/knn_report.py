@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from simsiam_core.config.evaluation import KnnEvaluation
+from simsiam_core.evaluation.by_class import by_class
 from simsiam_core.evaluation.job import Reporter, Subject
 from simsiam_core.features.knn import knn_accuracy, raw_pixel_features
 from simsiam_core.features.neighbours import QUERIES_AT_ONCE, search, vote
@@ -71,11 +72,6 @@ def centroid_accuracy(bank: Tensor, bank_labels: Tensor, queries: Tensor, query_
     return int((found == query_labels).sum()) / len(queries)
 
 
-def confusion(truth: Tensor, predicted: Tensor, classes: int) -> Tensor:
-    """Counts [true class, found class]."""
-    return torch.bincount(truth * classes + predicted, minlength=classes**2).view(classes, classes)
-
-
 def report(subject: Subject, settings: KnnEvaluation, reporter: Reporter) -> dict[str, Any]:
     """The whole report of one checkpoint; k and T of the headline figure are those of the run's config."""
     knn = subject.run.config().knn
@@ -96,9 +92,7 @@ def report(subject: Subject, settings: KnnEvaluation, reporter: Reporter) -> dic
         raw_pixel_features(s.images, subject.dataset.mean, subject.dataset.std) for s in _splits(subject)
     ]
     raw = knn_accuracy(pixels[0], bank.labels, pixels[1], queries.labels, knn.k, knn.temperature)
-    counts = confusion(queries.labels, found.predicted, len(subject.classes))
-    accuracy = int(counts.diagonal().sum()) / len(queries)
-    present = counts.sum(dim=1)
+    accuracy = int((found.predicted == queries.labels).sum()) / len(queries)
     return {
         "figures": {
             "knn/accuracy": accuracy,
@@ -112,10 +106,7 @@ def report(subject: Subject, settings: KnnEvaluation, reporter: Reporter) -> dic
             "ks": found.ks,
             "temperatures": found.temperatures,
             "grid": found.accuracy,
-            "classes": subject.classes,
-            "per_class": (counts.diagonal() / present.clamp(min=1)).tolist(),
-            "confusion": counts.tolist(),
-            "predicted": found.predicted.tolist(),
+            **by_class(queries.labels, found.predicted, subject.classes),
         },
     }
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from simsiam_core.config.evaluation import LinearEvaluation
+from simsiam_core.evaluation.by_class import by_class
 from simsiam_core.evaluation.heads import Heads, Setting, Standardise, best, cosine
 from simsiam_core.evaluation.job import Reporter, Subject
 from simsiam_core.evaluation.splits import validation_split
@@ -90,6 +91,11 @@ def _epoch(
     return losses.tolist()
 
 
+def batch_size_for(images: int, settings: LinearEvaluation) -> int:
+    """What was asked for, or a hundredth of many images: matrices that fill the cores."""
+    return max(settings.batch_size, images // 100)
+
+
 def run_cached(subject: Subject, settings: LinearEvaluation, reporter: Reporter) -> dict[str, Any]:
     """The sweep on the features of one checkpoint, with curves of the best setting and of every one."""
     bank, queries = subject.bank("train", reporter), subject.bank("test", reporter)
@@ -107,7 +113,7 @@ def run_cached(subject: Subject, settings: LinearEvaluation, reporter: Reporter)
         (torch.as_tensor(bank.features).to(device), bank.labels.to(device)),
         (torch.as_tensor(queries.features).to(device), queries.labels.to(device)),
         epochs=settings.epochs,
-        batch_size=max(settings.batch_size, len(bank) // 100),  # matrices that fill the cores
+        batch_size=batch_size_for(len(bank), settings),
         validation_share=settings.validation_share,
         seed=settings.seed,
         watch=watch,
@@ -132,7 +138,6 @@ def linear_result(fit: Fit, settings: LinearEvaluation, subject: Subject) -> dic
         },
         "details": {
             "validation_by_setting": fit.validation_by_setting,
-            "classes": subject.classes,
-            "predicted": fit.predicted.tolist(),
+            **by_class(subject.test_labels, fit.predicted, subject.classes),
         },
     }

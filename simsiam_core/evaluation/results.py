@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,24 +14,34 @@ from simsiam_core.evaluation.published import CIFAR10, Published
 from simsiam_core.runs import RunDirectory, RunError
 from simsiam_core.runs.evaluations import results
 
-# Column: its title, the kind of evaluation, its figure, and the parts of the stamp that tell two figures apart.
+FINE_TUNING = ("labels", "epochs", "lr", "head_lr", "scratch_lr")
+# Column: its title, the kind of evaluation, its figure, and the parts of the stamp that, beside the seed, tell two
+# figures apart.
 COLUMNS = {
     "knn": ("kNN", "knn", "knn/accuracy", ("k", "temperature")),
-    "linear": ("Linear", "linear", "linear/accuracy", ("protocol", "epochs", "seed")),
-    "finetune": ("Fine-tuned", "finetune", "finetune/accuracy", ("labels", "epochs", "seed")),
-    "scratch": ("From scratch", "finetune", "scratch/accuracy", ("labels", "epochs", "seed")),
+    "linear": ("Linear", "linear", "linear/accuracy", ("protocol", "epochs")),
+    "finetune": ("Fine-tuned", "finetune", "finetune/accuracy", FINE_TUNING),
+    "scratch": ("From scratch", "finetune", "scratch/accuracy", FINE_TUNING),
 }
 NOT_HERE = "not measured here"
 
 
 @dataclass(frozen=True)
 class Figure:
-    """An accuracy, 0 to 1, with what it stands for; `spread` is the std over `count` seeds."""
+    """An accuracy, 0 to 1, with what it stands for; `spread` is the std over `count` measurements."""
 
     value: float
     stamp: str
+    seed: int | None = None  # of the evaluation; that of the training stands in the run's config
     spread: float | None = None
     count: int = 1
+
+    @property
+    def settings(self) -> str:
+        """The whole stamp, with what decides chance."""
+        if self.spread is not None:
+            return f"{self.stamp}, n = {self.count}"
+        return self.stamp if self.seed is None else f"{self.stamp}, seed {self.seed}"
 
     def __str__(self) -> str:
         plain = f"{self.value:.1%}".replace("%", " %")
@@ -71,28 +81,37 @@ def _rows_of(run: RunDirectory) -> list[Row]:
             columns = by_epoch.setdefault(epoch, {})
             for key, (_, kind, figure, parts) in COLUMNS.items():
                 if kind == result["kind"] and figure in figures:
-                    text = ", ".join(f"{_short(part)} {stamp[part]}" for part in parts)
-                    columns.setdefault(key, {}).pop(text, None)  # the newest one of equal settings counts
-                    columns[key][text] = Figure(figures[figure], text)
+                    text = ", ".join(f"{_short(part)} {stamp[part]}" for part in parts if part in stamp)
+                    made = Figure(figures[figure], text, stamp.get("seed"))
+                    columns.setdefault(key, {}).pop(made.settings, None)  # the newest of equal ones counts
+                    columns[key][made.settings] = made
         except (KeyError, TypeError):
             continue  # a result of another version
-    made = []
+    table = []
     for epoch, columns in sorted(by_epoch.items(), reverse=True):
         lists = {key: list(figures.values()) for key, figures in columns.items()}
-        for index in range(max(map(len, lists.values()))):
-            here = {key: figures[index] for key, figures in lists.items() if index < len(figures)}
-            made.append(Row(run.id, (run.id,), epoch, data, here))
-    return made
+        table += [Row(run.id, (run.id,), epoch, data, figures) for figures in _side_by_side(lists)]
+    return table
+
+
+def _side_by_side(lists: Mapping[str, Sequence[Figure]]) -> list[dict[str, Figure]]:
+    """Columns of unequal length as rows: the first of each, the second of each, …"""
+    longest = max(map(len, lists.values()), default=0)
+    return [
+        {key: figures[index] for key, figures in lists.items() if index < len(figures)}
+        for index in range(longest)
+    ]
 
 
 def _short(part: str) -> str:
-    return {"temperature": "T", "protocol": "features"}.get(part, part)
+    return {"temperature": "T", "protocol": "features"}.get(part, part.replace("_", " "))
 
 
 def over_seeds(table: Sequence[Row], runs: Iterable[RunDirectory]) -> list[Row]:
-    """Mean ± std for configs that ran with several seeds: one more row each, beside those of the runs.
+    """Mean ± std over seeds: one more row for each config and epoch, beside the rows that it stands for.
 
-    Two configs are the same if they differ in name and seed alone; the std is that of the sample.
+    The seeds are those of the training (configs that differ in name and seed alone are the same) and those of the
+    evaluation (of one checkpoint under equal settings). The std is that of the sample.
     """
     same: dict[str, list[RunDirectory]] = {}
     for run in runs:
@@ -109,24 +128,27 @@ def over_seeds(table: Sequence[Row], runs: Iterable[RunDirectory]) -> list[Row]:
         epochs = {row.epoch for row in table if row.name in ids}
         for epoch in sorted(epochs, reverse=True):
             members = [row for row in table if row.name in ids and row.epoch == epoch]
-            figures = {key: figure for key in COLUMNS if (figure := _mean(members, key))}
-            if figures:
-                seeds = max(figure.count for figure in figures.values())
-                name = f"mean of {seeds} seeds: {group[0].config().name or group[0].id}"
-                made.append(Row(name, tuple(sorted(ids)), epoch, members[0].data, figures))
+            several = "" if len(group) == 1 else f" of {len(group)} runs"
+            name = f"mean over seeds{several}: {group[0].config().name or group[0].id}"
+            means = {key: _means(members, key) for key in COLUMNS}
+            made += [
+                Row(name, tuple(sorted(ids)), epoch, members[0].data, figures)
+                for figures in _side_by_side(means)
+            ]
     return made
 
 
-def _mean(members: Sequence[Row], key: str) -> Figure | None:
-    by_stamp: dict[str, dict[str, float]] = {}
+def _means(members: Sequence[Row], key: str) -> list[Figure]:
+    """One for each stamp that was measured at least twice."""
+    by_stamp: dict[str, list[float]] = {}
     for row in members:
         if key in row.figures:
-            by_stamp.setdefault(row.figures[key].stamp, {})[row.name] = row.figures[key].value
-    stamp, values = max(by_stamp.items(), key=lambda item: len(item[1]), default=("", {}))
-    if len(values) < 2:
-        return None
-    found = list(values.values())
-    return Figure(statistics.mean(found), f"{stamp}, n = {len(found)}", statistics.stdev(found), len(found))
+            by_stamp.setdefault(row.figures[key].stamp, []).append(row.figures[key].value)
+    return [
+        Figure(statistics.mean(values), stamp, None, statistics.stdev(values), len(values))
+        for stamp, values in by_stamp.items()
+        if len(values) > 1
+    ]
 
 
 def table(runs: Sequence[RunDirectory]) -> list[Row]:
@@ -142,9 +164,7 @@ HEADINGS = ("Network", "Epochs", "Images", *(title for title, *_ in COLUMNS.valu
 
 def _cells(row: Row) -> list[str]:
     figures = [str(row.figures[key]) if key in row.figures else "" for key in COLUMNS]
-    stamps = dict.fromkeys(
-        f"{COLUMNS[key][0]}: {f.stamp}" for key, f in row.figures.items() if key != "scratch"
-    )
+    stamps = [f"{COLUMNS[k][0]}: {figure.settings}" for k, figure in row.figures.items() if k != "scratch"]
     return [
         row.name,
         str(row.epoch),

@@ -14,18 +14,18 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class ViewPair:
-    """A picture and two augmented views of it, as training would show them to the network."""
+class Previewed:
+    """A picture and its augmented views, as training would show them to the network."""
 
     id: str
     original: Pixels
-    views: tuple[Pixels, Pixels]
+    views: tuple[Pixels, ...]
 
 
 def preview(
     values: Mapping[str, Any], count: int, seed: int = 0, progress: Progress | None = None
-) -> tuple[ViewPair, ...]:
-    """Augmented pairs of `count` training images under a config as nested values; a seed gives them again."""
+) -> tuple[Previewed, ...]:
+    """Augmented views of `count` training images under a config as nested values; a seed gives them again."""
     import torch
 
     from simsiam_core.data import Augmentation
@@ -36,10 +36,11 @@ def preview(
     generator = torch.Generator().manual_seed(seed)
     images = dataset.train.select(torch.randperm(len(dataset.train), generator=generator)[: max(1, count)])
     augmentation = Augmentation(config.augmentation, config.data.image_size, dataset.mean, dataset.std)
-    parameters = augmentation.draw(2 * len(images), generator)
-    views = augmentation.pictures(images.images.repeat(2, 1, 1, 1), parameters)
-    first, second = (views * 255).round().clamp(0, 255).byte().chunk(2)
+    number = config.objective.views
+    parameters = augmentation.draw(number * len(images), generator)
+    views = augmentation.pictures(images.images.repeat(number, 1, 1, 1), parameters)
+    shown = (views * 255).round().clamp(0, 255).byte().unflatten(0, (number, -1))
     return tuple(
-        ViewPair(images.ids[i], pixels(images.images[i]), (pixels(first[i]), pixels(second[i])))
+        Previewed(images.ids[i], pixels(images.images[i]), tuple(pixels(view[i]) for view in shown))
         for i in range(len(images))
     )

@@ -50,7 +50,7 @@ def launch(
     deadline = time.monotonic() + START_SECONDS
     while run.status().state == "queued":
         if process.poll() is not None or time.monotonic() > deadline:
-            sentence = "The training process ended before it could start; the log says why."
+            sentence = "The process ended before it could start; the log says why."
             run.update_status(state="failed", error=sentence, ended=time.time())
             raise RunError(sentence)
         time.sleep(0.02)

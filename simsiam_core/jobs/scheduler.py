@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from simsiam_core.jobs.evaluations import EvaluationQueue
 from simsiam_core.jobs.process import launch
 from simsiam_core.jobs.queue import Queue
 from simsiam_core.jobs.slots import Slot, find_slots, named, names, needed, variables
@@ -47,6 +48,7 @@ class Scheduler:
         self.slots = find_slots(cpu_slots)
         self.queue = Queue(store.path)
         self.queue.set_slots(self.slots)
+        self.evaluations = EvaluationQueue(store)
         self._known: dict[str, tuple[tuple[int, int], Status]] = {}
         self._looked = False
         self._wake, self._closing = threading.Event(), False
@@ -133,6 +135,7 @@ class Scheduler:
                 free = [slot for slot in free if slot not in taken]
                 if taken and names(taken) != row.slot:
                     self.queue.take(row.run, names(taken))
+        self.evaluations.start(self.evaluations.settle(free), free, self.slots)
         passed_over: set[str] = set()  # kinds that a job waits for: none behind it may take them away
         for row in rows:
             if self._closing or statuses.get(row.run, Status()).state != "queued" or row.run not in runs:

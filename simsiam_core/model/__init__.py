@@ -2,7 +2,7 @@
 
 from simsiam_core.model.backbone import ResNet, build_backbone
 from simsiam_core.model.checkpoint import CheckpointError, Encoder, fingerprint, load_encoder, recipe
-from simsiam_core.model.simsiam import Output, SimSiam, negative_cosine, symmetric_loss
+from simsiam_core.model.simsiam import Output, SimSiam, negative_cosine, rotation_task, simsiam_loss
 
 __all__ = [
     "CheckpointError",
@@ -15,5 +15,6 @@ __all__ = [
     "load_encoder",
     "negative_cosine",
     "recipe",
-    "symmetric_loss",
+    "rotation_task",
+    "simsiam_loss",
 ]

@@ -1,9 +1,15 @@
-"""SimSiam (Chen & He, 2020): backbone f, projector, predictor h, and the symmetric loss of equation 2."""
+"""SimSiam (Chen & He, 2020): backbone f, projector, predictor h, and the loss of equations 2 and 4.
+
+Two published extensions are settings of the same network: more than two views (FastSiam: Pototzky et al.,
+2022), and telling how a crop was turned (E-SimSiam: Dangovski et al., 2022).
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -21,11 +27,13 @@ class Output(NamedTuple):
 class SimSiam(nn.Module):
     """Backbone, projector and predictor (section 3; batch norms as in section 4.4, appendix D for CIFAR)."""
 
-    def __init__(self, config: ModelConfig) -> None:
+    def __init__(self, config: ModelConfig, *, rotation: bool = False) -> None:
         super().__init__()
         self.backbone = build_backbone(config)
         self.projector = projector(self.backbone.dim, config)
         self.predictor = predictor(config) if config.predictor else nn.Identity()
+        # Made last, so that the other weights are those of a network without it.
+        self.rotation = rotation_head(self.backbone.dim, config.projector_dim) if rotation else None
 
     def forward(self, view: Tensor) -> Output:
         """One normalised view `[B, 3, S, S]`.
@@ -35,6 +43,11 @@ class SimSiam(nn.Module):
         """
         z = self.projector(self.backbone(view))
         return Output(z=z, p=self.predictor(z))
+
+    def tell_rotation(self, turned: Tensor) -> Tensor:
+        """Normalised crops `[N, 3, C, C]` to the logits `[N, 4]` of their quarter turns."""
+        assert self.rotation is not None, "made without rotation=True"
+        return self.rotation(self.backbone(turned))
 
 
 def projector(dim: int, config: ModelConfig) -> nn.Sequential:
@@ -60,12 +73,40 @@ def predictor(config: ModelConfig) -> nn.Sequential:
     )
 
 
+def rotation_head(dim: int, hidden: int) -> nn.Sequential:
+    """Features to the logits of four quarter turns, as wide as the projector, with the layers of E-SimSiam's code."""
+    return nn.Sequential(
+        nn.Linear(dim, hidden),
+        nn.LayerNorm(hidden),
+        nn.ReLU(inplace=True),
+        nn.Linear(hidden, hidden),
+        nn.LayerNorm(hidden),
+        nn.Linear(hidden, 4),
+    )
+
+
 def negative_cosine(p: Tensor, z: Tensor) -> Tensor:
     """D(p, z) of equation 1, averaged over the batch: −1 when every pair points the same way."""
     return -F.cosine_similarity(p.float(), z.float(), dim=1).mean()
 
 
-def symmetric_loss(first: Output, second: Output, *, stop_gradient: bool = True) -> Tensor:
-    """Equation 4: ½ D(p₁, sg z₂) + ½ D(p₂, sg z₁), between −1 and 1."""
-    z1, z2 = (first.z.detach(), second.z.detach()) if stop_gradient else (first.z, second.z)
-    return 0.5 * negative_cosine(first.p, z2) + 0.5 * negative_cosine(second.p, z1)
+def simsiam_loss(outputs: Sequence[Output], *, stop_gradient: bool = True) -> Tensor:
+    """Each view predicts the mean projection of the others, between −1 and 1.
+
+    With two views this is equation 4 of SimSiam, ½ D(p₁, sg z₂) + ½ D(p₂, sg z₁); with more, the target of
+    FastSiam. Raises ValueError for fewer than two views.
+    """
+    if len(outputs) < 2:
+        raise ValueError(f"The loss compares views; {len(outputs)} is too few.")
+    targets = [output.z.detach() if stop_gradient else output.z for output in outputs]
+    losses = [
+        negative_cosine(output.p, torch.stack(targets[:i] + targets[i + 1 :]).mean(0))
+        for i, output in enumerate(outputs)
+    ]
+    return torch.stack(losses).mean()
+
+
+def rotation_task(crops: Tensor) -> tuple[Tensor, Tensor]:
+    """Square crops `[B, 3, S, S]` in all four quarter turns `[4B, 3, S, S]`, and which turn each is `[4B]`."""
+    turned = torch.cat([crops.rot90(turns, (2, 3)) for turns in range(4)])
+    return turned, torch.arange(4, device=crops.device).repeat_interleave(len(crops))

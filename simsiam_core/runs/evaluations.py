@@ -27,6 +27,14 @@ class EvaluationDirectory(RunDirectory):
         """The run that is evaluated."""
         return RunDirectory(self.path.parent.parent)
 
+    def status(self) -> Status:
+        """As of a run, but one that died is not resumed: it left no figure, and is measured again."""
+        status = super().status()
+        if status.state != "crashed":
+            return status
+        error = "The evaluation's process was killed from outside, or the machine went down; measure again."
+        return status.model_copy(update={"error": error})
+
     @property
     def kind(self) -> str:
         """`knn`, `linear` or `finetune`."""

@@ -26,6 +26,11 @@ from simsiam_core.training.wishes import Wish
 
 FLUSH_SECONDS = 0.5  # how long a metric may wait on the device before it is written
 RANK_EVERY_STEPS = 50
+WATCHED = {  # what a step returns, and the metric that it is written as; the last where rotation is a task
+    "mean_loss": "train/loss",
+    "std": "representation/std",
+    "rotation_accuracy": "train/rotation_accuracy",
+}
 
 
 class TrainingFailure(RuntimeError):
@@ -65,7 +70,8 @@ class MetricsCallback(pl.Callback):
             "time": time.time(),
             **self._rates,
         }
-        self._pending.append((line, torch.stack([outputs["mean_loss"].float(), outputs["std"]])))
+        watched = [outputs[key].detach().float() for key in WATCHED if key in outputs]
+        self._pending.append((line, torch.stack(watched)))
         self._last_z = outputs["z"]
         if time.monotonic() - self._last_flush >= FLUSH_SECONDS:
             self.flush(trainer, pl_module)
@@ -79,16 +85,17 @@ class MetricsCallback(pl.Callback):
         if not self._pending:
             return
         lines: list[dict[str, Any]] = []
-        for (line, _), (loss, std) in zip(
+        for (line, _), values in zip(
             self._pending, torch.stack([values for _, values in self._pending]).tolist(), strict=True
         ):
+            loss = values[0]
             if not math.isfinite(loss):
                 self._pending.clear()
                 self._writer.write(lines)
                 raise TrainingFailure(
                     f"The loss became {loss} at step {line['step']}; lower the learning rate or use precision 32-true."
                 )
-            lines.append({**line, "train/loss": loss, "representation/std": std})
+            lines.append({**line, **dict(zip(WATCHED.values(), values, strict=False))})
         now = time.monotonic()
         images = len(lines) * module.config.training.batch_size
         lines[-1]["train/images_per_second"] = round(images / max(now - self._last_flush, 1e-9), 1)

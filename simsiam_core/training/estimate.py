@@ -1,6 +1,6 @@
 """How long a config will take on this machine and what memory it needs: a few real steps, and arithmetic.
 
-The steps are those of training (augmentation, two views, loss, backward, optimiser) on random pictures; only
+The steps are those of training (views, losses, backward, optimiser) on random pictures; only
 the images a step are fewer on a CPU, where the time grows in proportion. What was measured is kept for as
 long as the process lives, so another number of epochs costs nothing.
 """
@@ -19,21 +19,22 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from simsiam_core.config import AugmentationConfig, Config, ModelConfig, OptimiserConfig, parse
-from simsiam_core.data import Augmentation, Progress, count_train
-from simsiam_core.model import SimSiam, symmetric_loss
+from simsiam_core.config import Config, OptimiserConfig, parse
+from simsiam_core.data import Progress, count_train
 from simsiam_core.training.allocator import kept_memory
 from simsiam_core.training.device import Precision, resolve_device
+from simsiam_core.training.objective import Objective, Views
 
 CPU_STEP_FLOP = 1e10  # of a calibration step: a fraction of a second on any CPU
 PROCESS_BYTES = {"cpu": 0.6e9, "gpu": 0.6e9}  # the interpreter with torch; on a GPU its context
-PASSES = 6  # an image is encoded once; a step takes it forward and backward (twice the work) in two views
+FORWARD_SHARE = 1 / 3  # of a step: the backward pass is twice the work
+GREY = (0.5,) * 3, (0.25,) * 3  # mean and std of the random pictures, near enough
 STARTING_SECONDS = 8.0  # imports, and reading images that are decoded already
 
 
 @dataclass(frozen=True)
 class Work:
-    """What one image costs in a training step, both views: from the network's definition, not from a run."""
+    """What one image costs in a training step, all its views: from the network's definition, not from a run."""
 
     flop: float  # forward and backward
     activation_bytes: float  # what autograd keeps for the backward pass, in fp32
@@ -51,12 +52,22 @@ class Estimate:
     share_knn: float  # of the seconds
 
 
-@lru_cache(maxsize=64)
-def work(model: ModelConfig, image_size: int) -> Work:
+def work(config: Config) -> Work:
     """Counted on torch's meta device, where shapes flow through the network and nothing is computed."""
+    return _work(_shape(config))
+
+
+@lru_cache(maxsize=64)
+def _work(config: Config) -> Work:
     images, saved = 4, dict[int, int]()
+    side, objective = config.data.image_size, Objective(config, *GREY)
+    crop = config.objective.rotation_crop
     with torch.device("meta"):
-        network, views = SimSiam(model), [torch.empty(images, 3, image_size, image_size) for _ in range(2)]
+        network = objective.network()
+        views = Views(
+            tuple(torch.empty(images, 3, side, side) for _ in range(config.objective.views)),
+            torch.empty(images, 3, crop, crop) if objective.rotates else None,
+        )
     weights = {id(p) for p in network.parameters()}
 
     def keep(tensor: Tensor) -> Tensor:
@@ -70,11 +81,20 @@ def work(model: ModelConfig, image_size: int) -> Work:
     kept: list[Tensor] = []
     with FlopCounterMode(display=False) as counter:
         with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-            first, second = (network(view) for view in views)
-            loss = symmetric_loss(first, second, stop_gradient=model.stop_gradient)
+            loss = objective.losses(network, views).total
         loss.backward()
     parameters = sum(p.numel() for p in network.parameters())
     return Work(counter.get_total_flops() / images, sum(saved.values()) / images, parameters)
+
+
+def _shape(config: Config) -> Config:
+    """The config without what a step's cost does not depend on, so that one measurement serves many."""
+    return Config(
+        model=config.model,
+        objective=config.objective,
+        augmentation=config.augmentation,
+        data=Config().data.model_copy(update={"image_size": config.data.image_size}),
+    )
 
 
 def step_loop(
@@ -82,29 +102,24 @@ def step_loop(
 ) -> tuple[Any, nn.Module]:
     """A function that makes one training step without Lightning, on random data; and its network.
 
-    With `augmented` off, the two views are made once: all that is left is the network.
+    With `augmented` off, the views are made once: all that is left is the network.
     """
     generator = torch.Generator(device).manual_seed(0)
     side = config.data.image_size
     pictures = torch.randint(
         0, 256, (images, 3, side, side), dtype=torch.uint8, device=device, generator=generator
     )
-    augmentation = Augmentation(config.augmentation, side, (0.5,) * 3, (0.25,) * 3)
-    network = SimSiam(config.model).to(device).to(memory_format=torch.channels_last)
+    objective = Objective(config, *GREY)
+    network = objective.network().to(device)
     optimiser = torch.optim.SGD(network.parameters(), lr=0.01, momentum=0.9, weight_decay=5e-4, fused=True)
     half = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}.get(precision)
-    fixed = augmentation.views(pictures, generator)
-    fixed = tuple(view.contiguous(memory_format=torch.channels_last) for view in fixed)
+    fixed = objective.views(pictures, generator)
 
     def step() -> None:
-        views = fixed
-        if augmented:
-            views = augmentation.views(pictures, generator)
-            views = tuple(view.contiguous(memory_format=torch.channels_last) for view in views)
+        views = objective.views(pictures, generator) if augmented else fixed
         optimiser.zero_grad()
         with torch.autocast(device.type, half) if half else nullcontext():
-            first, second = (network(view) for view in views)
-            loss = symmetric_loss(first, second, stop_gradient=config.model.stop_gradient)
+            loss = objective.losses(network, views).total
         loss.backward()
         optimiser.step()
 
@@ -126,24 +141,12 @@ class Pace:
 
 
 @lru_cache(maxsize=64)
-def calibrate(
-    model: ModelConfig,
-    augmentation: AugmentationConfig,
-    image_size: int,
-    batch: int,
-    device: str,
-    precision: Precision,
-) -> Pace:
+def calibrate(config: Config, batch: int, device: str, precision: Precision) -> Pace:
     """Three timed steps after one that warms up. Raises torch.OutOfMemoryError on a GPU that is too small."""
     place = torch.device(device)
-    config = Config(
-        model=model,
-        augmentation=augmentation,
-        data=Config().data.model_copy(update={"image_size": image_size}),
-    )
     images = batch
     if place.type == "cpu":
-        images = max(4, min(batch, int(CPU_STEP_FLOP / work(model, image_size).flop)))
+        images = max(4, min(batch, int(CPU_STEP_FLOP / work(config).flop)))
     else:
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats(place)
@@ -163,15 +166,10 @@ def predict(values: Mapping[str, Any], progress: Progress | None = None) -> Esti
     """The estimate of a config given as nested values. Raises ConfigError."""
     config = parse(values)
     accelerator, precision = resolve_device(config.training)
-    batch, size = config.training.batch_size, config.data.image_size
+    batch = config.training.batch_size
     count = count_train(config.data)
     pace = calibrate(
-        config.model,
-        config.augmentation,
-        size,
-        min(batch, count or batch),
-        "cuda" if accelerator == "gpu" else "cpu",
-        precision,
+        _shape(config), min(batch, count or batch), "cuda" if accelerator == "gpu" else "cpu", precision
     )
     seconds, share = None, 0.0
     if count:
@@ -200,9 +198,10 @@ def knn_seconds(config: Config, count: int, pace: Pace) -> float:
     The search adds 2 × images × queries × dimension operations at the pace of training.
     """
     tests = min(count // 5, config.data.test_limit or count)
-    encoding = (count + tests) * pace.seconds_per_image / PASSES
+    passes = Objective(config, *GREY).passes
+    encoding = (count + tests) * pace.seconds_per_image * FORWARD_SHARE / passes
     width = config.model.width * 8 * (4 if config.model.backbone == "resnet50" else 1)
-    flop_per_second = work(config.model, config.data.image_size).flop / pace.seconds_per_image
+    flop_per_second = work(config).flop / pace.seconds_per_image
     return encoding + 2 * count * tests * width / flop_per_second
 
 
@@ -212,7 +211,7 @@ def memory_bytes(config: Config, count: int | None, accelerator: str, pace: Pace
     images = 1.2 * (count or 0) * 3 * side**2  # train and test, uint8
     if pace.peak_bytes is not None:
         return PROCESS_BYTES["gpu"] + images + pace.peak_bytes
-    cost = work(config.model, side)
+    cost = work(config)
     copies = 3 + _second_moment(config.optimiser)  # weights, gradients, momentum
     return PROCESS_BYTES["cpu"] + images + 4 * copies * cost.parameters + batch * cost.activation_bytes
 

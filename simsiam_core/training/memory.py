@@ -6,7 +6,6 @@ import contextlib
 
 import torch
 
-from simsiam_core.model import symmetric_loss
 from simsiam_core.training.module import SimSiamModule
 
 SMALL_BATCHES = (8, 24)
@@ -53,8 +52,8 @@ def _peak(module: SimSiamModule, batch_size: int, precision: str) -> int:
     low_precision = torch.autocast("cuda", kind) if kind else contextlib.nullcontext()
     images = module.dataset.train.images[:batch_size].to("cuda")
     with low_precision:
-        views = module.augmentation.views(images, torch.Generator("cuda"))
-        loss = symmetric_loss(*(module.network(view) for view in views))
+        views = module.objective.views(images, torch.Generator("cuda"))
+        loss = module.objective.losses(module.network, views).total
     loss.backward()
     peak = torch.cuda.max_memory_allocated()
     module.zero_grad(set_to_none=True)

@@ -1,4 +1,4 @@
-"""SimSiam as a LightningModule: batch, two views, loss, optimiser, schedule."""
+"""SimSiam as a LightningModule: batch, objective, optimiser, schedule."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 
 from simsiam_core.config import Config
-from simsiam_core.data import Augmentation, Dataset
+from simsiam_core.data import Dataset
 from simsiam_core.features.diagnostics import representation_std
-from simsiam_core.model import Encoder, SimSiam, recipe, symmetric_loss
+from simsiam_core.model import Encoder, recipe
 from simsiam_core.model.checkpoint import RECIPE
 from simsiam_core.model.sync_batch_norm import synchronise_batch_norms
 from simsiam_core.training import compilation
 from simsiam_core.training.batches import Batches, counter_seed
 from simsiam_core.training.device import resolve_device
+from simsiam_core.training.objective import Objective
 from simsiam_core.training.ranks import Ranks
 from simsiam_core.training.schedule import lr_factor
 
@@ -35,13 +36,11 @@ class SimSiamModule(pl.LightningModule):
         self.ranks = ranks or Ranks()
         self.config = config
         self.dataset = dataset
-        self.network = SimSiam(config.model).to(memory_format=torch.channels_last)  # what convolutions like
+        self.objective = Objective(config, dataset.mean, dataset.std, self.ranks)
+        self.network = self.objective.network()
         if self.ranks.count > 1 and config.training.sync_batch_norm:
             synchronise_batch_norms(self.network, cuda=resolve_device(config.training)[0] == "gpu")
         self.batches = Batches(dataset.train, config.training.batch_size, config.training.seed, self.ranks)
-        self.augmentation = Augmentation(
-            config.augmentation, config.data.image_size, dataset.mean, dataset.std
-        )
 
     @property
     def total_steps(self) -> int:
@@ -81,24 +80,21 @@ class SimSiamModule(pl.LightningModule):
         self.generator = torch.Generator(self.device)
 
     def training_step(self, _number: int) -> dict[str, Tensor]:
-        """One step on two views; batch-norm statistics are per view, as in every published recipe."""
+        """One step; batch-norm statistics are per view, as in every published recipe."""
         # Not by `batch_idx`: the step alone says where a resumed run is.
         images = self.batches.batch(*divmod(self.global_step, len(self.batches)))
         self.generator.manual_seed(counter_seed(self.config.training.seed, 1, self.global_step))
-        first, second = (
-            self.network(view.contiguous(memory_format=torch.channels_last))
-            for view in self.augmentation.views(
-                images, self.generator, share=(self.ranks.index, self.ranks.count)
-            )
-        )
-        loss = symmetric_loss(first, second, stop_gradient=self.config.model.stop_gradient)
-        z = self.ranks.joined(first.z.detach().float())
-        return {
-            "loss": loss,
-            "mean_loss": self.ranks.mean(loss.detach()),
+        losses = self.objective.losses(self.network, self.objective.views(images, self.generator))
+        z = self.ranks.joined(losses.z)
+        outputs = {
+            "loss": losses.total,
+            "mean_loss": self.ranks.mean(losses.total.detach()),
             "std": representation_std(z),
             "z": z,
         }
+        if losses.rotation_accuracy is not None:
+            outputs["rotation_accuracy"] = self.ranks.mean(losses.rotation_accuracy)
+        return outputs
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """SGD or AdamW; each group follows `lr_factor` step by step."""

@@ -24,6 +24,7 @@ NAMES = {
     "train/images_per_second": "Images per second",
 }
 RESULTS = {"knn": "val/knn_accuracy", "std": "representation/std", "loss": "train/loss"}
+PANELS = ("train/loss", "representation/std", "val/knn_accuracy")
 EMPTY = "Tick runs in the table to compare them."
 Values = dict[str, Any]  # leaf path of a config to its value
 
@@ -42,6 +43,51 @@ def overlay(
     runs: Sequence[RunDirectory], curves: CurveCache, metric: str, axis: str, strength: float
 ) -> dict[str, Any]:
     """One metric of every run; x is any of `AXES`."""
+    layout = {
+        "xaxis": {"title": {"text": AXES[axis]}, "rangemode": "tozero"},
+        "yaxis": _scale(metric),
+        "showlegend": True,
+        "legend": {"orientation": "h", "y": 1.12},
+    }
+    traces = _traces(runs, curves, metric, axis, strength)
+    empty = f"None of these runs has measured {NAMES.get(metric, metric)} yet." if runs else EMPTY
+    return figure(traces, layout, revision=f"{axis} {metric}", empty=empty)
+
+
+def side_by_side(
+    runs: Sequence[RunDirectory], curves: CurveCache, axis: str, strength: float
+) -> dict[str, Any]:
+    """Loss, std and kNN accuracy of every run, as in the paper's figure 2: collapse shows in the last two alone."""
+    traces: list[dict[str, Any]] = []
+    layout: dict[str, Any] = {
+        "grid": {"rows": 1, "columns": len(PANELS), "pattern": "independent"},
+        "showlegend": True,
+        "legend": {"orientation": "h", "x": 0, "y": 1.16, "yanchor": "bottom"},
+        "annotations": [],
+        "margin": {"l": 8, "r": 12, "t": 56, "b": 8},
+    }
+    for number, metric in enumerate(PANELS, start=1):
+        suffix = str(number) if number > 1 else ""
+        layout[f"xaxis{suffix}"] = {"title": {"text": AXES[axis], "standoff": 6}, "rangemode": "tozero"}
+        layout[f"yaxis{suffix}"] = _scale(metric)
+        heading = {
+            "text": f"<b>{NAMES[metric]}</b>",
+            "showarrow": False,
+            "xanchor": "left",
+            "yanchor": "bottom",
+        }
+        place = {"x": 0, "xref": f"x{suffix} domain", "y": 1, "yref": f"y{suffix} domain"}
+        layout["annotations"].append(heading | place)
+        for trace in _traces(runs, curves, metric, axis, strength):
+            own = {"xaxis": f"x{suffix}", "yaxis": f"y{suffix}", "legendgroup": trace["uid"]}
+            traces.append(trace | own | {"uid": f"{trace['uid']}-{number}", "showlegend": number == 1})
+    empty = "None of these runs has measured anything yet." if runs else EMPTY
+    return figure(traces, layout, revision=axis, empty=empty)
+
+
+def _traces(
+    runs: Sequence[RunDirectory], curves: CurveCache, metric: str, axis: str, strength: float
+) -> list[dict[str, Any]]:
     traces = []
     for index, run in enumerate(runs):
         found = curves.read(run)
@@ -62,14 +108,14 @@ def overlay(
                 "marker": {"size": 4},
             }
         )
-    layout = {
-        "xaxis": {"title": {"text": AXES[axis]}, "rangemode": "tozero"},
-        "yaxis": {"tickformat": ".0%"} if metric.endswith("accuracy") else {},
-        "showlegend": True,
-        "legend": {"orientation": "h", "y": 1.12},
-    }
-    empty = f"None of these runs has measured {NAMES.get(metric, metric)} yet." if runs else EMPTY
-    return figure(traces, layout, revision=f"{axis} {metric}", empty=empty)
+    return traces
+
+
+def _scale(metric: str) -> dict[str, Any]:
+    """Accuracies in per cent; the std from 0, so that collapsed looks collapsed."""
+    if metric == "representation/std":
+        return {"rangemode": "tozero"}
+    return {"tickformat": ".0%"} if metric.endswith("accuracy") else {}
 
 
 def _x(run: RunDirectory, steps: np.ndarray, times: np.ndarray, started: float, axis: str) -> np.ndarray:
@@ -137,7 +183,7 @@ def parallel(runs: Sequence[RunDirectory], curves: CurveCache, result: str) -> d
         "labelfont": {"size": 12},
         "domain": {"x": [0.04, 0.96], "y": [0, 0.86]},
     }
-    return figure([trace], {"margin": {"l": 40, "r": 40, "t": 36, "b": 16}}, revision=result)
+    return figure([trace], {"margin": {"l": 40, "r": 40, "t": 36, "b": 32}}, revision=result)
 
 
 def _axis(path: str, found: list[Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What an evaluation shows: its headline figures, its curves, and for kNN the grid and the confusion matrix."""
+"""What an evaluation shows: a line in the list, its headline figures, curves, grid, classes and confusions."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import Any
 
 from simsiam_core.runs.evaluations import EvaluationDirectory
 from simsiam_core.ui.chart import figure
+from simsiam_core.ui.table import rows
 from simsiam_core.ui.theme import SERIES_COLOURS
-from simsiam_core.ui.words import bar, duration, problem
+from simsiam_core.ui.words import bar, duration, moment, problem
 
 TITLES = {
     "knn/accuracy": "kNN, on test",
@@ -21,7 +22,38 @@ TITLES = {
     "finetune/gain": "gain",
 }
 KINDS = {"knn": "kNN report", "linear": "Linear classifier", "finetune": "Fine-tuning"}
+COLUMNS = {"what": "What", "figure": "Accuracy", "state": "State"}
+NOTHING = "A measurement fills this."
 SCALE = [[0, "#e9f3f3"], [1, "#0f8b8d"]]  # opaque: plotly chooses the colour of a cell's text by it
+
+
+def line(job: EvaluationDirectory, current: bool) -> dict[str, Any]:
+    """One evaluation in the list of its run; those not shown on the right are grey."""
+    status, result = job.status(), job.result()
+    value = next(iter(result["figures"].values())) if result else None
+    detail = ""
+    if result and job.kind == "linear":
+        detail = f", {result['stamp']['protocol']}"
+    elif result and job.kind == "finetune":
+        detail = f", {result['stamp']['labels']} labels"
+    epoch = f", epoch {result['epoch']}" if result else ""
+    took = f" · {duration(result['seconds'])}" if result else ""
+    return {
+        "id": job.id,
+        "muted": not current,
+        "cells": {
+            "what": KINDS[job.kind] + detail + epoch,
+            "figure": f"{value:.1%}" if value is not None else "",
+            "state": status.state + took,
+        },
+        "title": moment(status.created),
+        "sort": {"figure": value},
+    }
+
+
+def listed(lines: list[dict[str, Any]]) -> dict[str, Any]:
+    """The value of the table of these lines."""
+    return rows(COLUMNS, lines, numbers=("figure",), empty="Nothing measured yet.")
 
 
 def heading(job: EvaluationDirectory) -> str:
@@ -105,8 +137,8 @@ def knn_grid(result: dict[str, Any] | None) -> dict[str, Any]:
 
 def per_class(result: dict[str, Any] | None) -> dict[str, Any]:
     """Share of each class's test images that were found right."""
-    if not result or result["kind"] != "knn":
-        return figure([], empty="A kNN report fills this.")
+    if not result or "per_class" not in result["details"]:
+        return figure([], empty=NOTHING)
     details = result["details"]
     trace = {
         "type": "bar",
@@ -125,8 +157,8 @@ def per_class(result: dict[str, Any] | None) -> dict[str, Any]:
 
 def confusion(result: dict[str, Any] | None) -> dict[str, Any]:
     """Counts by true and found class; a click on a cell carries "true|found"."""
-    if not result or result["kind"] != "knn":
-        return figure([], empty="A kNN report fills this.")
+    if not result or "confusion" not in result["details"]:
+        return figure([], empty=NOTHING)
     details = result["details"]
     names, counts = details["classes"], details["confusion"]
     trace = {

@@ -1,4 +1,4 @@
-"""What the network will be shown: pictures beside two augmented views of each, made by the worker."""
+"""What the network will be shown: pictures beside the augmented views of each, made by the worker."""
 
 from __future__ import annotations
 
@@ -9,31 +9,31 @@ from simsiam_core.config import Config
 from simsiam_core.features.worker import InspectionWorker, WorkError
 from simsiam_core.ui.cards import data_uri
 
-PAIRS = 6
+PICTURES = 6
 NOT_HERE = "Press Draw other views to see these images; they may have to be fetched or decoded first."
 
 
-def view_pairs(worker: InspectionWorker, config: Config, seed: int) -> Iterator[dict[str, Any]]:
-    """Values for the widget `views`: what is being done, then the pairs or the sentence that says why not."""
+def previews(worker: InspectionWorker, config: Config, seed: int) -> Iterator[dict[str, Any]]:
+    """Values for the widget `views`: what is being done, then the pictures or the sentence that says why not."""
     from simsiam_core.features import views  # brings torch, which the page must not wait for
 
-    task = worker.submit(views.preview, config.model_dump(), PAIRS, seed)
+    task = worker.submit(views.preview, config.model_dump(), PICTURES, seed)
     for fraction, text in task.watch(every=0.5):
         if fraction > 0:
-            yield {"pairs": [], "note": f"{text} … {fraction:.0%}"}
+            yield {"pictures": [], "note": f"{text} … {fraction:.0%}"}
     try:
-        pairs = task.result()
+        previewed = task.result()
     except WorkError as error:
-        yield {"pairs": [], "note": str(error)}
+        yield {"pictures": [], "note": str(error)}
         return
     yield {
-        "pairs": [
+        "pictures": [
             {
-                "id": pair.id,
-                "original": data_uri(pair.original),
-                "views": [data_uri(view) for view in pair.views],
+                "id": one.id,
+                "original": data_uri(one.original),
+                "views": [data_uri(view) for view in one.views],
             }
-            for pair in pairs
+            for one in previewed
         ],
         "note": "",
     }

@@ -67,11 +67,17 @@ def build(context: Context, page: Page, tab: gr.Tab, fill: Fill) -> None:
             start = gr.Button("Start the group over the form's settings", elem_id="runs-ablate")
             trouble = gr.HTML(elem_id="runs-trouble", padding=False)
     with gr.Column(elem_classes="sheet"), gr.Row(elem_classes="form-grid"):
-        metric = gr.Dropdown(METRICS, value="val/knn_accuracy", label="Metric", elem_id="runs-metric")
+        metric = gr.Dropdown(
+            METRICS, value="representation/effective_rank", label="Metric", elem_id="runs-metric"
+        )
         axis = gr.Dropdown(AXES, value="epoch", label="Against", elem_id="runs-axis")
         strength = gr.Slider(0, 0.99, 0.0, step=0.01, label="Smoothing", elem_id="runs-smoothing", buttons=[])
         outcome = gr.Dropdown(OUTCOMES, value="knn", label="Result", elem_id="runs-outcome")
         setting = gr.Dropdown(SETTINGS, value="training.batch_size", label="Setting", elem_id="runs-setting")
+    with gr.Column(elem_classes="sheet chart-panel"):
+        panels = plotly_chart(
+            "runs-panels", "Loss, std and kNN accuracy", "of the ticked runs; the camera saves the figure"
+        )
     with gr.Row(elem_classes="chart-row"):
         with gr.Column(elem_classes="sheet chart-panel"):
             overlay = plotly_chart("runs-overlay", "Metric", "of the ticked runs")
@@ -85,7 +91,7 @@ def build(context: Context, page: Page, tab: gr.Tab, fill: Fill) -> None:
         with gr.Column(elem_classes="sheet"):
             gr.HTML("<h3>What differs in their settings</h3>", padding=False)
             difference = table_widget("runs-difference")
-    charts = [overlay, scatter, parallel, difference]
+    charts = [panels, overlay, scatter, parallel, difference]
     controls = [ticked, metric, axis, strength, outcome, setting]
 
     def chosen(ids: list[str]) -> list[RunDirectory]:
@@ -102,11 +108,17 @@ def build(context: Context, page: Page, tab: gr.Tab, fill: Fill) -> None:
         outcome_now = outcome_now if outcome_now in compare.RESULTS else "knn"
         strength_now = min(max(strength_now or 0.0, 0.0), 0.99)
         return [
+            compare.side_by_side(runs, context.curves, x, strength_now),
             compare.overlay(runs, context.curves, m, x, strength_now),
             compare.scatter(runs, context.curves, path, outcome_now),
             compare.parallel(runs, context.curves, outcome_now),
             _differences(runs),
         ]
+
+    def suggest(ids: list[str], path: str) -> Any:
+        """A setting in which the ticked runs differ, where the chosen one is the same in all of them."""
+        differing = list(compare.differences(chosen(ids)))
+        return gr.skip() if path in differing or not differing else gr.update(value=differing[0])
 
     def open_tab(ids: list[str], shared: list[str]) -> tuple[list[str], dict[str, Any]]:
         ids = ids or shared or [run.id for run in context.store.runs()[:4]]
@@ -160,17 +172,15 @@ def build(context: Context, page: Page, tab: gr.Tab, fill: Fill) -> None:
         found = [run.id for run in runs]
         return [found, show(found), f'<p class="stamp">Queued, one after another: {names}.</p>']
 
-    tab.select(open_tab, [ticked, page.chosen], [ticked, listed], **QUIET).then(
-        draw, controls, charts, **QUIET
-    )
-    listed.input(tick, ticked, [ticked, listed], **QUIET).then(draw, controls, charts, **QUIET)
+    opened = tab.select(open_tab, [ticked, page.chosen], [ticked, listed], **QUIET)
+    changed = listed.input(tick, ticked, [ticked, listed], **QUIET)
     listed.select(use, None, [current, current_head, tags, text, message], **QUIET)
     keep.click(write, [current, ticked, tags, text], [message, listed], **QUIET)
     clone.click(into_form, current, [*fill.outputs, page.tabs, page.link, message], **QUIET)
     ablation.input(_question, ablation, question, **QUIET)
-    start.click(ablate, [ablation, ticked, *fill.inputs], [ticked, listed, trouble], **QUIET).then(
-        draw, controls, charts, **QUIET
-    )
+    started = start.click(ablate, [ablation, ticked, *fill.inputs], [ticked, listed, trouble], **QUIET)
+    for event in (opened, changed, started):
+        event.then(suggest, [ticked, setting], setting, **QUIET).then(draw, controls, charts, **QUIET)
     gr.on(
         [metric.input, axis.input, strength.release, outcome.input, setting.input],
         draw,

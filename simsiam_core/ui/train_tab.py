@@ -15,7 +15,7 @@ from simsiam_core.ui.actions import READ_ONLY
 from simsiam_core.ui.context import QUIET, Context, Page
 from simsiam_core.ui.estimate import expectation
 from simsiam_core.ui.form import Form, Problems
-from simsiam_core.ui.preview import NOT_HERE, view_pairs
+from simsiam_core.ui.preview import NOT_HERE, previews
 from simsiam_core.ui.summary import summary
 from simsiam_core.ui.widgets import widget
 from simsiam_core.ui.words import problem
@@ -91,7 +91,7 @@ def build(context: Context, page: Page) -> Fill:
         if config.data.source != "textures" and config.data not in context.seen_data:
             yield {"pairs": [], "note": NOT_HERE}
         else:
-            yield from view_pairs(context.worker, config, seed=draw_now)
+            yield from previews(context.worker, config, seed=draw_now)
 
     def expect(*given: Any) -> Iterator[Any]:
         values = form.values(given)

@@ -5,8 +5,8 @@ import json
 import pytest
 import torch
 
+from simsiam_core.bench import evaluation, monitoring, neighbours
 from simsiam_core.bench import map as map_bench
-from simsiam_core.bench import monitoring, neighbours
 from simsiam_core.cli import main
 
 
@@ -42,6 +42,14 @@ def test_monitoring_is_a_share_of_training(capsys: pytest.CaptureFixture) -> Non
     figures = monitoring.measure(epochs=1)
     assert figures["steps"] == 62
     assert 0 < figures["monitoring, % of training"] < 100
+
+
+def test_knn_and_the_linear_sweep_agree_with_their_references() -> None:
+    figures = evaluation.measure(rows=2000, queries=500, dim=32)
+    assert figures["queries answered otherwise in float64"] == 0
+    assert figures["kNN accuracy, k 200, T 0.1, %"] == figures["kNN accuracy in float64, %"] > 20
+    assert abs(figures["points above scikit-learn"]) < 3  # one image is 0.2 points
+    assert all(figures[f"{what}, s"] > 0 for what in ("linear sweep, 12 settings", "scikit-learn, 5 C"))
 
 
 def test_an_unknown_question_lists_the_known_ones(capsys: pytest.CaptureFixture) -> None:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from tiny import tiny
 
+from simsiam_core.bench.untrained import untrained
 from simsiam_core.config import ConfigError
 from simsiam_core.evaluation.export import description, export_backbone, export_features
 from simsiam_core.features.bank import load_bank
 from simsiam_core.model import Encoder, ResNet, load_encoder
-from simsiam_core.runs import RunDirectory
+from simsiam_core.runs import RunDirectory, RunStore
 
 IMAGES = torch.rand(3, 3, 16, 16, generator=torch.Generator().manual_seed(0))
 
@@ -54,19 +57,27 @@ def test_onnx(trained: RunDirectory, expected: torch.Tensor, tmp_path: Path) -> 
     np.testing.assert_allclose(found, expected.numpy(), atol=1e-4)
 
 
-def test_a_standard_resnet18_takes_the_weights() -> None:
-    """The three lines of the README: torchvision's network with the CIFAR stem, without its classifier."""
-    from torchvision.models import resnet18
+def test_a_standard_resnet18_takes_the_weights(
+    store: RunStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The three lines of the README, read from there: torchvision's network with the CIFAR stem."""
+    pytest.importorskip("safetensors.torch")
+    import torchvision
 
-    ours = ResNet("resnet18", "cifar", 64).eval()
-    theirs = resnet18()
-    theirs.conv1, theirs.maxpool, theirs.fc = (
-        ours.conv1.__class__(3, 64, 3, 1, 1, bias=False),
-        *[torch.nn.Identity()] * 2,
-    )
-    theirs.load_state_dict(ours.state_dict())
+    run = untrained(store, tiny(model={"backbone": "resnet18", "stem": "cifar", "width": 64}))
+    checkpoint = run.checkpoint("epoch=0000")
+    export_backbone(checkpoint, "safetensors", tmp_path / "backbone.safetensors")
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    (snippet,) = re.findall(r"```python\n(net = torchvision.*?)```", readme, re.DOTALL)
+    assert len(snippet.splitlines()) == 3
+    monkeypatch.chdir(tmp_path)
+    import safetensors.torch
+
+    names = {"nn": torch.nn, "torchvision": torchvision, "safetensors": safetensors}
+    exec(snippet, names)
     with torch.no_grad():
-        torch.testing.assert_close(theirs.eval()(IMAGES), ours(IMAGES), rtol=0, atol=1e-4)
+        ours = load_encoder(checkpoint.path).backbone(IMAGES)
+        torch.testing.assert_close(names["net"].eval()(IMAGES), ours, rtol=0, atol=1e-4)
 
 
 @pytest.mark.parametrize("format", ["npz", "parquet"])

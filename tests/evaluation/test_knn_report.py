@@ -3,7 +3,8 @@ from __future__ import annotations
 import torch
 from torch.nn import functional as F
 
-from simsiam_core.evaluation.knn_report import centroid_accuracy, confusion, grid
+from simsiam_core.evaluation.by_class import confusion
+from simsiam_core.evaluation.knn_report import centroid_accuracy, grid
 from simsiam_core.features.knn import knn_accuracy
 
 

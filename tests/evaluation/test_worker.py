@@ -73,7 +73,7 @@ def test_fine_tuning_uses_exactly_its_labels_twice(results: list[dict]) -> None:
 def test_the_table_stamps_and_exports_every_figure(trained: RunDirectory, results: list[dict]) -> None:
     found = rows([trained])
     assert found[0].figures["knn"].stamp == "k 5, T 0.1"
-    stamps = {row.figures["linear"].stamp for row in found if "linear" in row.figures}
+    stamps = {row.figures["linear"].settings for row in found if "linear" in row.figures}
     assert stamps == {"features cached, epochs 3, seed 0", "features augmented, epochs 2, seed 0"}
     lines = list(csv.reader(io.StringIO(as_csv(found))))
     assert len({len(line) for line in lines}) == 1
@@ -92,7 +92,24 @@ def test_seeds_make_a_mean_and_a_std(store: RunStore) -> None:
     (mean,) = over_seeds(rows(runs), runs)
     assert str(mean.figures["knn"]) == "55.0 ± 7.1 %"
     assert mean.figures["knn"].count == 2
+    assert mean.figures["knn"].settings == "k 5, T 0.1, n = 2"
     assert len(table(runs)) == 4
+
+
+def test_seeds_of_an_evaluation_make_one_too_and_other_settings_stay_apart(store: RunStore) -> None:
+    run = store.create(tiny())
+    for labels, seed, accuracy in ((20, 0, 0.5), (20, 1, 0.6), (80, 0, 0.8), (80, 1, 0.8), (8, 0, 0.1)):
+        stamp = {"labels": labels, "epochs": 9, "seed": seed, "data": "textures", "train_images": 80}
+        figures = {"finetune/accuracy": accuracy, "scratch/accuracy": accuracy / 2}
+        result = {"kind": "finetune", "epoch": 3, "figures": figures, "stamp": stamp | {"test_images": 20}}
+        create_evaluation(run, {"kind": "finetune"}).write_result(result)
+    means = over_seeds(rows([run]), [run])
+    found = {mean.figures["finetune"].settings: str(mean.figures["scratch"]) for mean in means}
+    assert found == {
+        "labels 20, epochs 9, n = 2": "27.5 ± 3.5 %",
+        "labels 80, epochs 9, n = 2": "40.0 ± 0.0 %",
+    }
+    assert len(rows([run])) == 5
 
 
 def test_another_architecture_is_a_sentence(trained: RunDirectory, store: RunStore) -> None:

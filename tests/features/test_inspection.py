@@ -133,19 +133,21 @@ def test_browsing_pages_shuffles_and_filters(run: RunDirectory, dataset: Dataset
         browse(run.path, "train", count=1, label="unicorn")
 
 
-def test_preview_shows_two_views_that_follow_the_settings(dataset: Dataset) -> None:
-    pairs = preview(TINY.model_dump(), count=3, seed=4)
-    assert len(pairs) == 3
-    for pair in pairs:
-        original = dataset.train.picture(pair.id).permute(1, 2, 0).numpy()
-        assert np.array_equal(pair.original, original)
-        assert all(view.shape == (16, 16, 3) and view.dtype == np.uint8 for view in pair.views)
-        assert not np.array_equal(*pair.views)
+def test_preview_shows_views_that_follow_the_settings(dataset: Dataset) -> None:
+    pictures = preview(TINY.model_dump(), count=3, seed=4)
+    assert len(pictures) == 3
+    for one in pictures:
+        original = dataset.train.picture(one.id).permute(1, 2, 0).numpy()
+        assert np.array_equal(one.original, original)
+        assert all(view.shape == (16, 16, 3) and view.dtype == np.uint8 for view in one.views)
+        assert not np.array_equal(*one.views)
     again = preview(TINY.model_dump(), count=3, seed=4)
-    assert all(np.array_equal(a.views[0], b.views[0]) for a, b in zip(pairs, again, strict=True))
+    assert all(np.array_equal(a.views[0], b.views[0]) for a, b in zip(pictures, again, strict=True))
     nothing = {"crop_scale_min": 1, "flip_probability": 0, "jitter_probability": 0, "grey_probability": 0}
     (plain,) = preview(TINY.model_dump() | {"augmentation": nothing}, count=1)
     assert torch.equal(torch.from_numpy(plain.views[0]), torch.from_numpy(plain.original))
+    (several,) = preview(TINY.model_dump() | {"objective": {"views": 4}}, count=1)
+    assert len({view.tobytes() for view in several.views}) == 4
 
 
 def test_the_server_can_name_these_functions_without_torch() -> None:

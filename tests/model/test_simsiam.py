@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torchvision.models import resnet18
 
 from simsiam_core.config import ModelConfig
-from simsiam_core.model import Output, SimSiam, build_backbone, negative_cosine, symmetric_loss
+from simsiam_core.model import Output, SimSiam, build_backbone, negative_cosine, rotation_task, simsiam_loss
 
 SMALL = ModelConfig(backbone="resnet10", stem="stride2", width=8, projector_dim=16, predictor_hidden=8)
 
@@ -20,18 +20,47 @@ def test_loss_equals_a_hand_computed_case() -> None:
     first = Output(p=leaf([1.0, 0.0], [0.0, 2.0]), z=leaf([0.0, 3.0], [1.0, 1.0]))
     second = Output(p=leaf([0.0, 5.0], [-1.0, 0.0]), z=leaf([3.0, 4.0], [7.0, 0.0]))
     expected = -0.5 * (0.6 + 0.0) / 2 - 0.5 * (1.0 - 2**-0.5) / 2
-    assert symmetric_loss(first, second).item() == pytest.approx(expected, abs=1e-7)
+    assert simsiam_loss([first, second]).item() == pytest.approx(expected, abs=1e-7)
+
+
+def test_more_views_predict_the_mean_of_the_others() -> None:
+    """FastSiam's target, by hand: cos(p1, (z2 + z3) / 2), and so on around."""
+    z = [torch.tensor([row]) for row in ([3.0, 0.0], [0.0, 1.0], [1.0, 1.0])]
+    p = [torch.tensor([row]) for row in ([1.0, 0.0], [0.0, 1.0], [2.0, 0.0])]
+    others = [[0.5, 1.0], [2.0, 0.5], [1.5, 0.5]]
+    cosines = [
+        a @ torch.tensor(b) / (a.norm() * torch.tensor(b).norm()) for (a,), b in zip(p, others, strict=True)
+    ]
+    loss = simsiam_loss([Output(*pair) for pair in zip(z, p, strict=True)])
+    torch.testing.assert_close(loss, -torch.stack(cosines).mean())
+
+
+def test_two_views_give_the_symmetric_loss_to_the_last_bit() -> None:
+    first, second = (Output(z=torch.randn(64, 32), p=torch.randn(64, 32)) for _ in range(2))
+    symmetric = 0.5 * negative_cosine(first.p, second.z) + 0.5 * negative_cosine(second.p, first.z)
+    assert torch.equal(simsiam_loss([first, second]), symmetric)
+    with pytest.raises(ValueError, match="too few"):
+        simsiam_loss([first])
+
+
+def test_crops_are_turned_by_quarters_and_labelled() -> None:
+    crops = torch.arange(12.0).view(1, 3, 2, 2).repeat(2, 1, 1, 1)
+    turned, turns = rotation_task(crops)
+    assert turns.tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
+    assert turned[0, 0].tolist() == [[0, 1], [2, 3]]
+    assert turned[2, 0].tolist() == [[1, 3], [0, 2]]  # counter-clockwise
+    assert turned[4, 0].tolist() == [[3, 2], [1, 0]]
 
 
 def test_no_gradient_flows_through_z_unless_the_ablation_asks_for_it() -> None:
     first = Output(p=leaf([1.0, 0.5]), z=leaf([0.2, 3.0]))
     second = Output(p=leaf([0.3, 5.0]), z=leaf([3.0, 4.0]))
-    symmetric_loss(first, second).backward()
+    simsiam_loss([first, second]).backward()
     assert first.z.grad is None
     assert second.z.grad is None
     assert first.p.grad is not None
     assert first.p.grad.abs().sum() > 0
-    symmetric_loss(first, second, stop_gradient=False).backward()
+    simsiam_loss([first, second], stop_gradient=False).backward()
     assert first.z.grad is not None
     assert first.z.grad.abs().sum() > 0
 
@@ -50,7 +79,7 @@ def test_the_encoder_learns_through_p_alone() -> None:
     assert isinstance(network.predictor, nn.Sequential)
     nn.init.zeros_(network.predictor[3].weight)
     views = torch.randn(2, 4, 3, 16, 16)
-    symmetric_loss(network(views[0]), network(views[1])).backward()
+    simsiam_loss([network(views[0]), network(views[1])]).backward()
     assert all(p.grad is None or not p.grad.any() for p in network.backbone.parameters())
 
 

@@ -11,16 +11,27 @@ def test_work_is_counted_from_the_network() -> None:
     """0.556 GMAC an image and pass, three passes' work forward and backward, two views, two FLOP a MAC."""
     config = parse({"model": {"projector_dim": 1024}})
     flop = 0.556e9 * 2 * 3 * 2
-    assert work(config.model, 32).flop == pytest.approx(flop, rel=0.02)
-    assert 13e6 < work(config.model, 32).parameters < 14.5e6
+    assert work(config).flop == pytest.approx(flop, rel=0.02)
+    assert 13e6 < work(config).parameters < 14.5e6
+
+
+def test_views_and_turned_crops_cost_what_they_are() -> None:
+    two, four, turned = (
+        work(parse({"objective": o})).flop
+        for o in ({}, {"views": 4}, {"rotation_weight": 0.4, "rotation_crop": 16})
+    )
+    assert four == pytest.approx(2 * two)
+    assert turned == pytest.approx(1.5 * two, rel=0.02)  # four quarters of an image beside two views
 
 
 def test_activations_grow_with_the_area_and_weights_are_none() -> None:
-    model = parse({"model": {"projector_dim": 8, "predictor_hidden": 4}}).model
-    small, large = work(model, 32).activation_bytes, work(model, 64).activation_bytes
+    def activations(size: int, **model: int) -> float:
+        return work(parse({"data": {"image_size": size}, "model": model})).activation_bytes
+
+    small, large = (activations(size, projector_dim=8, predictor_hidden=4) for size in (32, 64))
     assert large == pytest.approx(4 * small, rel=0.01)
-    wide = parse({"model": {"projector_dim": 4096}}).model  # 18 million weights more, 0.1 MB of activations
-    assert work(wide, 32).activation_bytes < small + 1e6
+    wide = activations(32, projector_dim=4096)  # 18 million weights more, 0.1 MB of activations
+    assert wide < small + 1e6
 
 
 def test_time_follows_the_epochs_and_memory_the_batch() -> None:

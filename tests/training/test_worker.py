@@ -107,15 +107,15 @@ def test_what_does_not_fit_the_data_fails_in_one_sentence(
 def test_a_loss_that_is_no_number_ends_the_run_with_its_step(store: RunStore) -> None:
     run = store.create(tiny(optimiser={"base_lr": 10.0, "warmup_epochs": 0}, training={"epochs": 60}))
     announce(run)
-    import simsiam_core.training.module as module
+    from simsiam_core.training import objective
 
-    original = module.symmetric_loss
+    original = objective.simsiam_loss
     calls = iter(range(10**6))
-    module.symmetric_loss = lambda *a, **k: original(*a, **k) * (math.nan if next(calls) == 5 else 1.0)
+    objective.simsiam_loss = lambda *a, **k: original(*a, **k) * (math.nan if next(calls) == 5 else 1.0)
     try:
         assert train(run) == 1
     finally:
-        module.symmetric_loss = original
+        objective.simsiam_loss = original
     assert "became nan at step 6" in (run.status().error or "")
 
 

@@ -58,7 +58,7 @@ def test_the_summary_says_what_a_config_comes_to() -> None:
     text = summary(tiny(training={"batch_size": 128}), 1000)
     assert "0.1 = 0.2 × 128 / 256" in text
     assert "7 an epoch, 21 in all (1,000 training images)" in text
-    assert "32 numbers an image" in text
+    assert "64 numbers an image" in text
     assert "collapse" not in text
     assert "collapse" in summary(tiny(model={"stop_gradient": False}), 1000)
     assert "an epoch" not in summary(tiny(), None)

@@ -1,0 +1,22 @@
+"""Runs that can be looked into without training: the checkpoint of an untrained network."""
+
+from __future__ import annotations
+
+import torch
+
+from simsiam_core.config import Config
+from simsiam_core.data import load
+from simsiam_core.model import SimSiam, recipe
+from simsiam_core.model.checkpoint import RECIPE
+from simsiam_core.runs import RunDirectory, RunStore
+
+
+def untrained(store: RunStore, config: Config) -> RunDirectory:
+    """A run with `epoch=0000` alone; weights by the config's seed."""
+    torch.manual_seed(config.training.seed)
+    dataset, run = load(config.data), store.create(config)
+    weights = {f"network.{name}": value for name, value in SimSiam(config.model).state_dict().items()}
+    carried = recipe(config, dataset.mean, dataset.std, dataset.train.classes, epochs_done=0)
+    content = {"state_dict": weights, "global_step": 0, RECIPE: carried}
+    torch.save(content, run.checkpoints_dir / "epoch=0000.ckpt")
+    return run

@@ -1,0 +1,26 @@
+"""What a classifier took for what: the confusion matrix and the accuracy of each class."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+def confusion(truth: Tensor, predicted: Tensor, classes: int) -> Tensor:
+    """Counts [true class, found class]; `truth` and `predicted` are int64 [Q]."""
+    return torch.bincount(truth * classes + predicted, minlength=classes**2).view(classes, classes)
+
+
+def by_class(truth: Tensor, predicted: Tensor, classes: Sequence[str]) -> dict[str, Any]:
+    """The details of a result that every kind of evaluation writes, as plain values; int64 [Q] both."""
+    truth, predicted = truth.cpu(), predicted.cpu()
+    counts = confusion(truth, predicted, len(classes))
+    return {
+        "classes": tuple(classes),
+        "per_class": (counts.diagonal() / counts.sum(dim=1).clamp(min=1)).tolist(),
+        "confusion": counts.tolist(),
+        "predicted": predicted.tolist(),
+    }

@@ -1,0 +1,87 @@
+"""What one step of training computes: random views of a batch, and the loss of a network on them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from simsiam_core.config import Config
+from simsiam_core.data import Augmentation
+from simsiam_core.model import SimSiam, rotation_task, simsiam_loss
+from simsiam_core.training.ranks import Ranks
+
+Triple = tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Views:
+    """Views `[B, 3, S, S]` of every picture, and where rotation is a task, a small crop `[B, 3, C, C]`."""
+
+    views: tuple[Tensor, ...]
+    crops: Tensor | None
+
+
+@dataclass(frozen=True)
+class Losses:
+    """The loss of a step, with what is worth watching beside it."""
+
+    total: Tensor
+    z: Tensor  # [B, projector_dim], of the first view
+    rotation_accuracy: Tensor | None  # share of the crops whose turn was told
+
+
+class Objective:
+    """The objective of a config. The same for training, its benchmark, and its estimates of time and memory."""
+
+    def __init__(self, config: Config, mean: Triple, std: Triple, ranks: Ranks | None = None) -> None:
+        self.config = config
+        self._share = (ranks.index, ranks.count) if ranks else (0, 1)
+        size, augmentation = config.data.image_size, config.augmentation
+        self._augmentation = Augmentation(augmentation, size, mean, std)
+        self._crops = Augmentation(augmentation, size, mean, std, config.objective.rotation_crop)
+
+    @property
+    def rotates(self) -> bool:
+        """Whether telling rotations is part of it."""
+        return self.config.objective.rotation_weight > 0
+
+    def network(self) -> SimSiam:
+        """A new network with the heads that it takes, in channels_last, which convolutions like."""
+        network = SimSiam(self.config.model, rotation=self.rotates)
+        return network.to(memory_format=torch.channels_last)
+
+    def views(self, images: Tensor, generator: torch.Generator) -> Views:
+        """Views of uint8 pictures `[B, 3, S, S]`; an equal state of the generator gives equal views."""
+        views = self._augmentation.views(images, generator, self.config.objective.views, self._share)
+        crops = self._crops.views(images, generator, 1, self._share)[0] if self.rotates else None
+        return Views(
+            tuple(view.contiguous(memory_format=torch.channels_last) for view in views),
+            crops.contiguous(memory_format=torch.channels_last) if crops is not None else None,
+        )
+
+    def losses(self, network: SimSiam, views: Views) -> Losses:
+        """SimSiam's loss, plus that of telling the turns of the crops (E-SimSiam).
+
+        Views go through the network one at a time, and the turned crops before them: so the running
+        statistics of the batch norms, with which the network is used later, end on whole views.
+        """
+        rotation = accuracy = None
+        if views.crops is not None:
+            turned, turns = rotation_task(views.crops)
+            logits = network.tell_rotation(turned).float()
+            rotation = F.cross_entropy(logits, turns)
+            accuracy = (logits.detach().argmax(1) == turns).float().mean()
+        outputs = [network(view) for view in views.views]
+        loss = simsiam_loss(outputs, stop_gradient=self.config.model.stop_gradient)
+        if rotation is not None:
+            loss = loss + self.config.objective.rotation_weight * rotation
+        return Losses(loss, outputs[0].z.detach().float(), accuracy)
+
+    @property
+    def passes(self) -> float:
+        """Images of full size that go forward through the network for each picture of a batch."""
+        o, size = self.config.objective, self.config.data.image_size
+        return o.views + (4 * (o.rotation_crop / size) ** 2 if self.rotates else 0.0)

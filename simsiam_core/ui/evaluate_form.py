@@ -1,0 +1,106 @@
+"""What shall be measured: the network, the kind of evaluation, its settings, and putting it into the queue."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import gradio as gr
+
+from simsiam_core.config import ConfigError
+from simsiam_core.config.evaluation import KINDS, parse_evaluation
+from simsiam_core.jobs import enqueue_evaluation
+from simsiam_core.runs import RunDirectory, RunError
+from simsiam_core.ui.actions import READ_ONLY
+from simsiam_core.ui.context import Context
+from simsiam_core.ui.words import problem, run_name
+
+KIND_CHOICES = [("kNN report", "knn"), ("Linear classifier", "linear"), ("Fine-tuning", "finetune")]
+PROTOCOLS = [("cached features, 12 settings at once", "cached"), ("crops and flips (published)", "augmented")]
+SHARES = [("1 %", 0.01), ("10 %", 0.1), ("100 %", 1.0)]
+ABOUT = {
+    "knn": "Accuracy over k and T, per class and as a confusion matrix, beside nearest centroids and raw pixels.",
+    "linear": "A linear classifier on the frozen backbone. A validation split chooses, the test split reports.",
+    "finetune": "The whole network on few labels, and the same budget from random weights beside it.",
+}
+
+
+class Form:
+    """The controls, made where they stand in the layout."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        with gr.Column(elem_classes="sheet"):
+            gr.HTML("<h3>Network</h3>", padding=False)
+            self.run = gr.Dropdown(label="Run", allow_custom_value=True, elem_id="evaluate-run")
+            self.checkpoint = gr.Dropdown(
+                label="Checkpoint", allow_custom_value=True, elem_id="evaluate-checkpoint"
+            )
+        with gr.Column(elem_classes="sheet"):
+            gr.HTML("<h3>Measure</h3>", padding=False)
+            self.kind = gr.Radio(KIND_CHOICES, value="knn", show_label=False, elem_id="evaluate-kind")
+            self._about = gr.HTML(_about("knn"), padding=False)
+            self._protocol = gr.Radio(
+                PROTOCOLS, value="cached", label="Protocol", visible=False, elem_id="evaluate-protocol"
+            )
+            self._share = gr.Radio(
+                SHARES, value=0.1, label="Share of the labels", visible=False, elem_id="evaluate-share"
+            )
+            with gr.Row(visible=False) as self._numbers:
+                self._epochs = gr.Number(100, label="Epochs", step=1, min_width=90, elem_id="evaluate-epochs")
+                self._seed = gr.Number(0, label="Seed", step=1, min_width=90, elem_id="evaluate-seed")
+            self.start = gr.Button("Measure", variant="primary", elem_id="evaluate-start")
+            self.message = gr.HTML(elem_id="evaluate-message", padding=False)
+        self.settings = [
+            self.run, self.checkpoint, self.kind, self._protocol, self._share, self._epochs, self._seed
+        ]  # fmt: skip
+        self.by_kind = [self._about, self._protocol, self._share, self._numbers]
+
+    def refresh(self, chosen: list[str], name: str | None) -> list[Any]:
+        """Runs and checkpoints as they are now: for `run` and `checkpoint`."""
+        runs = [run for run in self._context.store.runs() if run.checkpoints()]
+        if not runs:
+            return [gr.update(choices=[], value=None)] * 2
+        run = next((r for r in runs if chosen and r.id == chosen[0]), runs[0])
+        names = [(run_name(r.id), r.id) for r in runs]
+        return [gr.update(choices=names, value=run.id), checkpoints(run, name)]
+
+    def use_kind(self, kind: str) -> list[Any]:
+        """Show what this kind can be told: for `by_kind`."""
+        trains = kind in ("linear", "finetune")
+        looks = [kind == "linear", kind == "finetune", trains]
+        return [_about(kind), *(gr.update(visible=visible) for visible in looks)]
+
+    def begin(self, *given: Any) -> list[Any]:
+        """Queue what `settings` say: for `message`, and the id of the evaluation to show."""
+        try:
+            if self._context.scheduler is None:
+                raise RunError(READ_ONLY)
+            run_id, values = given[0], _values(given[1:])
+            settings = parse_evaluation(values)
+            run = self._context.store.get(run_id or "")
+            run.checkpoint(settings.checkpoint)
+            job = enqueue_evaluation(self._context.store, run, settings.model_dump(mode="json"))
+            self._context.scheduler.wake()
+        except (ConfigError, RunError) as error:
+            return [problem(str(error)), gr.skip()]
+        return ["", job.id]
+
+
+def checkpoints(run: RunDirectory, name: str | None) -> Any:
+    """Those of a run, the newest first; `name` stays chosen where there is one."""
+    names = [checkpoint.name for checkpoint in reversed(run.checkpoints())]
+    choices = [(n if n == "last" else f"epoch {int(n.removeprefix('epoch='))}", n) for n in names]
+    return gr.update(choices=choices, value=name if name in names else (names[0] if names else None))
+
+
+def _values(given: Sequence[Any]) -> dict[str, Any]:
+    """What the chosen kind knows, out of all that the controls say."""
+    names = ("checkpoint", "kind", "protocol", "labels_share", "epochs", "seed")
+    values = dict(zip(names, given, strict=True))
+    known = KINDS[values["kind"]].model_fields if values["kind"] in KINDS else values
+    return {name: value for name, value in values.items() if name in known}
+
+
+def _about(kind: str) -> str:
+    return f'<p class="stamp">{ABOUT.get(kind, "")}</p>'

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from fitting import trained
+from tiny import tiny
+
+from simsiam_core.config import ConfigError
+from simsiam_core.model import simsiam_loss
+from simsiam_core.training.objective import Objective
+
+GREY = (0.5,) * 3, (0.25,) * 3
+ROTATION = {"rotation_weight": 0.4, "rotation_crop": 8}
+
+
+def pictures() -> torch.Tensor:
+    return torch.randint(
+        0, 256, (20, 3, 16, 16), dtype=torch.uint8, generator=torch.Generator().manual_seed(1)
+    )
+
+
+def test_views_are_as_many_as_asked_and_the_first_two_do_not_change() -> None:
+    two, four = (
+        Objective(tiny(objective={"views": n}), *GREY).views(pictures(), torch.Generator().manual_seed(2))
+        for n in (2, 4)
+    )
+    assert [len(two.views), len(four.views)] == [2, 4]
+    assert torch.equal(two.views[0], four.views[0])
+    assert two.crops is None
+
+
+@pytest.mark.parametrize("views", [3, 4])
+def test_several_views_train_and_their_batch_statistics_are_apart(views: int) -> None:
+    module, record = trained(tiny(objective={"views": views}), steps=4)
+    assert int(module.network.backbone.bn1.num_batches_tracked) == 4 * views
+    assert all(-1 <= loss <= 1 for loss in record.losses)
+
+
+def test_rotation_adds_its_weighted_loss_and_leaves_the_rest_as_it_was() -> None:
+    torch.manual_seed(0)
+    plain = Objective(tiny(), *GREY)
+    network = plain.network()
+    torch.manual_seed(0)
+    objective = Objective(tiny(objective=ROTATION), *GREY)
+    turning = objective.network()
+    assert all(torch.equal(value, turning.state_dict()[name]) for name, value in network.state_dict().items())
+    views = objective.views(pictures(), torch.Generator().manual_seed(2))
+    assert views.crops is not None
+    assert views.crops.shape == (20, 3, 8, 8)
+    losses = objective.losses(turning, views)
+    both = simsiam_loss([network(view) for view in views.views])
+    untrained = 0.4 * torch.tensor(4.0).log()  # of a head that knows nothing
+    assert (losses.total - both).item() == pytest.approx(untrained.item(), rel=0.5)
+    assert losses.rotation_accuracy is not None
+    assert 0 <= losses.rotation_accuracy <= 1
+
+
+def test_rotations_are_learnt() -> None:
+    """Twelve steps are enough to beat one in four on pictures whose upper half is bright."""
+    config = tiny(objective=ROTATION, augmentation={"crop_scale_min": 1.0, "jitter_probability": 0})
+    objective = Objective(config, *GREY)
+    torch.manual_seed(0)
+    network = objective.network()
+    sky = pictures() // 4
+    sky[:, :, :8] += 180
+    sgd = torch.optim.SGD(network.parameters(), lr=0.05, momentum=0.9)
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(12):
+        losses = objective.losses(network, objective.views(sky, generator))
+        sgd.zero_grad()
+        losses.total.backward()
+        sgd.step()
+    assert losses.rotation_accuracy is not None
+    assert losses.rotation_accuracy > 0.6
+
+
+def test_a_crop_that_does_not_fit_the_image_is_refused_only_where_it_is_used() -> None:
+    assert tiny(objective={"rotation_crop": 64})
+    with pytest.raises(ConfigError, match="between half of Image size and Image size, 8 and 16 px"):
+        tiny(objective={"rotation_weight": 0.4, "rotation_crop": 64})
