@@ -1,14 +1,7 @@
+// include: shared/dom
 // The neighbours that several networks give one query, beside each other. `props.value` is {columns: [{title, summary,
-// rows: [{id, src, label, change, text}]}], note}; a click on a row triggers `click` with its id.
+// rows: [{id, src, label, change, text}]}]}; a click on a row triggers `click` with its id.
 const root = element.querySelector(".answers");
-
-function make(tag, className, parent, text) {
-  const node = document.createElement(tag);
-  node.className = className;
-  if (text !== undefined) node.textContent = text;
-  parent.appendChild(node);
-  return node;
-}
 
 function draw() {
   root.replaceChildren();
@@ -22,9 +15,7 @@ function draw() {
       line.dataset.id = row.id;
       line.dataset.change = row.change;
       line.title = row.id;
-      const image = make("img", "", line);
-      image.src = row.src;
-      image.alt = row.label || row.id;
+      makePicture(row, "", line);
       make("span", "", line, row.label || row.id);
       make("span", "answers-change", line, row.text);
       line.addEventListener("click", () => trigger("click", { id: row.id }));

@@ -1,31 +1,18 @@
+// include: shared/dom
 // A gallery of pictures. `props.value` is {cards: [{id, src, label, similarity, agrees, title}], note, empty};
 // a click on a card triggers `click` with its id.
 const root = element.querySelector(".cards");
-const note = root.appendChild(document.createElement("p"));
-note.className = "cards-note";
-const grid = root.appendChild(document.createElement("div"));
-grid.className = "cards-grid";
-
-function make(tag, className, parent, text) {
-  const node = document.createElement(tag);
-  node.className = className;
-  if (text !== undefined) node.textContent = text;
-  parent.appendChild(node);
-  return node;
-}
+const note = make("p", "cards-note", root);
+const grid = make("div", "cards-grid", root);
 
 function card(entry) {
-  const node = document.createElement("button");
+  const node = make("button", "card");
   node.type = "button";
-  node.className = "card";
   node.dataset.id = entry.id;
   if (entry.agrees !== undefined && entry.agrees !== null) node.classList.add(entry.agrees ? "agrees" : "differs");
   if (entry.selected) node.classList.add("selected");
   node.title = entry.title || entry.id;
-  const image = make("img", "card-image", node);
-  image.src = entry.src;
-  image.alt = entry.label || entry.id;
-  image.draggable = false;
+  makePicture(entry, "card-image", node);
   if (entry.label) make("span", "card-label", node, entry.label);
   if (typeof entry.similarity === "number") {
     const bar = make("span", "card-bar", node);

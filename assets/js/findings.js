@@ -1,20 +1,14 @@
+// include: shared/dom
 // Findings, each a picture beside its evidence. `props.value` is {rows: [{picture, title, note, evidence: [picture]}],
 // note, empty} with pictures as {id, src, label}; a click on any picture triggers `click` with its id.
 const root = element.querySelector(".findings");
 
-function make(tag, className, parent, text) {
-  const node = document.createElement(tag);
-  node.className = className;
-  if (text !== undefined) node.textContent = text;
-  parent.appendChild(node);
-  return node;
-}
-
-function picture({ id, src, label }, parent) {
-  const image = make("img", "", parent);
-  image.src = src;
-  image.alt = image.title = label ? `${label}: ${id}` : id;
-  image.addEventListener("click", () => trigger("click", { id }));
+function clickable(shown, parent) {
+  const button = make("button", "finding-picture", parent);
+  button.type = "button";
+  button.title = shown.label ? `${shown.label}: ${shown.id}` : shown.id;
+  makePicture(shown, "", button);
+  button.addEventListener("click", () => trigger("click", { id: shown.id }));
 }
 
 function draw() {
@@ -24,14 +18,14 @@ function draw() {
   for (const row of rows) {
     const box = make("div", "finding", root);
     box.dataset.id = row.picture.id;
-    picture(row.picture, make("div", "finding-main", box));
+    clickable(row.picture, make("div", "finding-main", box));
     const facts = make("div", "finding-facts", box);
     make("div", "finding-title", facts, row.title);
     make("div", "finding-note", facts, row.note);
     const evidence = make("div", "finding-evidence", facts);
     for (const other of row.evidence) {
       const figure = make("figure", "", evidence);
-      picture(other, figure);
+      clickable(other, figure);
       make("figcaption", "", figure, other.label || other.id).title = other.id;
     }
   }

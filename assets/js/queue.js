@@ -1,3 +1,4 @@
+// include: shared/dom
 // The queue. `props.value` is {rows: [{id, name, state, reason, group, movable}], empty}. Dragging a row or its
 // buttons trigger `input` with {id, to}, its cross `click` with the id, a click on it `select`.
 const root = element.querySelector(".queue");
@@ -6,14 +7,6 @@ list.className = "queue-list";
 const note = root.appendChild(document.createElement("p"));
 note.className = "runs-note";
 let dragged = null;
-
-function make(tag, className, parent, text) {
-  const node = document.createElement(tag);
-  node.className = className;
-  if (text !== undefined) node.textContent = text;
-  parent.appendChild(node);
-  return node;
-}
 
 function button(parent, sign, label, act) {
   const node = make("button", "queue-button", parent, sign);

@@ -1,3 +1,4 @@
+// include: shared/dom
 // The list of runs. `props.value` is {rows: [...], note, empty}. A click on a row triggers `select` with its id,
 // its tick box `input` with the id and whether it is on the charts. Rows are updated in place, never
 // replaced, so that focus and hover survive the tick of the clock.
@@ -7,13 +8,6 @@ list.className = "runs-list";
 const note = root.appendChild(document.createElement("p"));
 note.className = "runs-note";
 const rows = new Map();
-
-function make(tag, className, parent) {
-  const node = document.createElement(tag);
-  node.className = className;
-  parent.appendChild(node);
-  return node;
-}
 
 function set(node, text) {
   if (node.textContent !== text) node.textContent = text;

@@ -1,18 +1,21 @@
-"""How long does a neighbour query take, in the search alone and from upload to answer?"""
+"""How long does a neighbour query take, in the search alone and from upload to answer, and is it exact?"""
 
 from __future__ import annotations
 
 import io
+import resource
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+import numpy as np
 import torch
 from PIL import Image
+from torch import Tensor
 from torch.nn import functional as F
 
 from simsiam_core.bench.untrained import untrained
@@ -22,12 +25,17 @@ from simsiam_core.features.neighbours import search
 from simsiam_core.features.worker import InspectionWorker
 from simsiam_core.runs import RunStore
 
+TIE = 1e-6  # similarities this near to each other may change places
+PIECE = 20_000  # rows of a bank that are made, or compared in float64, at a time
 
-def measure(rows: int = 50_000, dim: int = 512, k: int = 200, repeats: int = 100) -> dict[str, Any]:
-    """Times in milliseconds: exact search in random features, and a whole question to the worker process."""
-    generator = torch.Generator().manual_seed(0)
-    bank = F.normalize(torch.randn(rows, dim, generator=generator), dim=1)
-    queries = F.normalize(torch.randn(256, dim, generator=generator), dim=1)
+
+def measure(
+    rows: int = 50_000, dim: int = 512, k: int = 200, repeats: int = 100, large: int | None = None
+) -> dict[str, Any]:
+    """Exact search in random features, a whole question to the worker process, and a bank of `large` rows on disk."""
+    on_disk = _on_disk(large, dim, k) if large else {}  # first, for its peak of memory to be its own
+    bank = torch.cat(list(_random_rows(rows, dim)))
+    queries = next(_random_rows(256, dim, seed=1))
     search(queries[:1], bank, k)  # the first call starts threads and sets memory aside
     single = [_milliseconds(partial(search, queries[i : i + 1], bank, k)) for i in range(repeats)]
     return {
@@ -37,8 +45,42 @@ def measure(rows: int = 50_000, dim: int = 512, k: int = 200, repeats: int = 100
         "one query, median ms": median(single),
         "one query, p95 ms": sorted(single)[int(0.95 * repeats)],
         "256 queries, ms": min(_milliseconds(lambda: search(queries, bank, k)) for _ in range(3)),
+        "recall against float64": recall(queries, bank, k),
         **_upload(),
+        **on_disk,
     }
+
+
+def recall(queries: Tensor, bank: Tensor, k: int) -> float:
+    """Share of the rows found [Q, k] that are, in float64, among the k nearest, ties within 1e-6 aside."""
+    found = search(queries, bank, k)[1]
+    exact, best = queries.double(), torch.empty(len(queries), 0, dtype=torch.float64)
+    for piece in bank.split(PIECE):
+        best = torch.cat([best, exact @ piece.double().T], dim=1)
+        best = best.topk(min(k, best.shape[1]), dim=1).values
+    true = torch.stack([bank[rows].double() @ query for rows, query in zip(found, exact, strict=True)])
+    distinct = sum(len(rows.unique()) for rows in found)
+    return float((true >= best[:, -1:] - TIE).sum()) / best.numel() * distinct / found.numel()
+
+
+def _on_disk(rows: int, dim: int, k: int) -> dict[str, Any]:
+    """One query in a memory-mapped bank, larger than one would keep in memory."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "bank.float32"
+        with path.open("wb") as file:
+            for piece in _random_rows(rows, dim):
+                file.write(piece.numpy().tobytes())
+        bank = torch.from_numpy(np.memmap(path, np.float32, mode="c", shape=(rows, dim)))
+        queries = next(_random_rows(10, dim, seed=1))
+        times = [_milliseconds(partial(search, queries[i : i + 1], bank, k)) for i in range(10)]
+        name = f"one query in {rows:,} × {dim} on disk"
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9  # KiB on Linux
+        return {
+            f"{name}, first ms": times[0],
+            f"{name}, median ms": median(times[1:]),
+            f"{name}, slowest ms": max(times[1:]),
+            "peak memory, the mapped bank included, GB": peak,
+        }
 
 
 def _upload(repeats: int = 20) -> dict[str, float]:
@@ -54,6 +96,13 @@ def _upload(repeats: int = 20) -> dict[str, float]:
 
         times = sorted(_milliseconds(ask) for _ in range(repeats))
     return {f"upload to answer, {images:,} images, p95 ms": times[int(0.95 * repeats)]}
+
+
+def _random_rows(rows: int, dim: int, seed: int = 0) -> Iterator[Tensor]:
+    """Random unit vectors, in pieces."""
+    generator = torch.Generator().manual_seed(seed)
+    for start in range(0, rows, PIECE):
+        yield F.normalize(torch.randn(min(PIECE, rows - start), dim, generator=generator), dim=1)
 
 
 def _milliseconds(action: Callable[[], object]) -> float:

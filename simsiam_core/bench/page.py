@@ -32,7 +32,7 @@ class Dashboard:
 @contextmanager
 def dashboard(runs_dir: Path, limit: float = 60.0) -> Iterator[Dashboard]:
     """`python dashboard.py` over a folder of runs, ended on leaving."""
-    command = [sys.executable, str(DASHBOARD), "--no-browser", "--runs-dir", str(runs_dir)]
+    command = [sys.executable, str(DASHBOARD), "--no-browser", "--no-bundled", "--runs-dir", str(runs_dir)]
     started = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:

@@ -6,11 +6,13 @@ import argparse
 import importlib
 from typing import Any
 
-from simsiam_core.cli.options import add_json, print_json
+from simsiam_core.cli.options import add_json, print_figures
 from simsiam_core.config import presets
 
 QUESTIONS = {
-    "neighbours": "how long a neighbour query takes",
+    "neighbours": "how long a neighbour query takes, and whether it is exact",
+    "map": "how soon a map of 10,000 points is there",
+    "canvas": "how smoothly a map of 50,000 points moves in Chromium (wants playwright)",
     "monitoring": "what watching a run costs the run",
     "load": "what 40 people at once cost the server and the training (four minutes)",
     "page": "how soon the page is there",
@@ -32,6 +34,10 @@ def add_to(commands: Any) -> None:
     )
     training.add_argument("--rounds", type=int, default=15, help="turns of each way (%(default)s)")
     training.add_argument("--batch-size", type=int, help="images a step, instead of the preset's")
+    neighbours = parser.add_argument_group("neighbours")
+    neighbours.add_argument(
+        "--large", action="store_true", help="also ask a bank of 1,000,000 × 512 on disk (writes 2 GB)"
+    )
     evaluation = parser.add_argument_group("evaluation")
     evaluation.add_argument(
         "--path", metavar="FOLDER", help="labelled pictures to take features of; without it they are made up"
@@ -49,12 +55,10 @@ def _bench(arguments: argparse.Namespace) -> int:
             "rounds": max(2, arguments.rounds),
             "changes": {"training": {"batch_size": arguments.batch_size}} if arguments.batch_size else {},
         }
-    if arguments.question == "evaluation":
+    elif arguments.question == "neighbours" and arguments.large:
+        options = {"large": 1_000_000}
+    elif arguments.question == "evaluation":
         options = {"path": arguments.path}
     figures = importlib.import_module(f"simsiam_core.bench.{arguments.question}").measure(**options)
-    if arguments.json:
-        print_json(figures)
-    width = max(map(len, figures)) + 2
-    for name, value in figures.items() if not arguments.json else []:
-        print(f"{name:<{width}} {value:,.4g}" if isinstance(value, float) else f"{name:<{width}} {value}")
+    print_figures(figures, arguments.json)
     return 0

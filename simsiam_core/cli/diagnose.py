@@ -7,9 +7,17 @@ import csv
 from pathlib import Path
 from typing import Any
 
-from simsiam_core.cli.neighbours import report
-from simsiam_core.cli.options import add_json, add_run, chosen_run, print_json
+from simsiam_core.cli.options import (
+    add_network,
+    checkpoint_in_words,
+    chosen_run,
+    print_figures,
+    print_json,
+    report,
+)
 from simsiam_core.config import ConfigError
+from simsiam_core.features.diagnosis import Thresholds
+from simsiam_core.runs import RunDirectory
 
 KINDS = ("duplicates", "labels", "outliers")
 
@@ -17,39 +25,39 @@ KINDS = ("duplicates", "labels", "outliers")
 def add_to(commands: Any) -> None:
     """Add the command's parser."""
     parser = commands.add_parser("diagnose", help="find what is wrong with the data", description=__doc__)
-    add_run(parser)
-    add_json(parser)
-    parser.add_argument(
-        "--checkpoint", default="last", metavar="NAME", help="'last' (default) or 'epoch=0010'"
-    )
-    parser.add_argument("--split", default="train", choices=("train", "test"), help="which pictures")
+    add_network(parser, "which pictures")
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="folder for duplicates.csv, labels.csv, outliers.csv"
     )
-    parser.add_argument(
-        "--duplicate", type=float, default=0.95, help="least agreement of a pair (%(default)s)"
-    )
-    parser.add_argument("--label", type=float, default=0.5, help="least vote against a label (%(default)s)")
-    parser.add_argument(
-        "--outlier", type=float, default=0.1, help="least distance of an outlier (%(default)s)"
-    )
-    parser.add_argument("-k", type=int, default=10, help="neighbours looked at (default: 10)")
+    standard = Thresholds()
+    for name, kind, what in (
+        ("--duplicate", float, "least agreement of a pair"),
+        ("--label", float, "least doubt about a label"),
+        ("--outlier", float, "least distance of an outlier"),
+        ("-k", int, "neighbours looked at"),
+    ):
+        default = getattr(standard, name.lstrip("-"))
+        parser.add_argument(name, type=kind, default=default, help=f"{what} (default: %(default)s)")
     parser.add_argument("--limit", type=int, default=200, help="findings of each kind (default: 200)")
+    parser.add_argument(
+        "--planted",
+        action="store_true",
+        help="try it: plant 50 near-duplicates and 100 wrong labels in a copy, and say how many are found",
+    )
     parser.set_defaults(run_command=_diagnose)
 
 
 def _diagnose(arguments: argparse.Namespace) -> int:
-    from simsiam_core.features.diagnosis import Thresholds, diagnose
-    from simsiam_core.model import CheckpointError
+    from simsiam_core.features.diagnosis import diagnose
 
     run = chosen_run(arguments)
+    if arguments.planted:
+        return _planted(run, arguments)
     thresholds = Thresholds(arguments.duplicate, arguments.outlier, arguments.label, arguments.k)
-    try:
+    with checkpoint_in_words():
         found = diagnose(
             run.path, arguments.checkpoint, arguments.split, thresholds, max(0, arguments.limit), 0, report
         )
-    except CheckpointError as error:
-        raise ConfigError.at("checkpoint", str(error)) from None
     lists = {kind: [_row(finding) for finding in getattr(found, kind)] for kind in KINDS}
     if arguments.out:
         try:
@@ -70,6 +78,15 @@ def _diagnose(arguments: argparse.Namespace) -> int:
         for row in rows[:10]:
             suggested = f" → {row['suggested']}" if row["suggested"] else ""
             print(f"  {row['score']:.3f}  {row['id']}{suggested}  {row['evidence'][0]}  ({row['note']})")
+    return 0
+
+
+def _planted(run: RunDirectory, arguments: argparse.Namespace) -> int:
+    from simsiam_core.bench import planted
+
+    with checkpoint_in_words():
+        figures = planted.measure(run, arguments.checkpoint, k=arguments.k, progress=report)
+    print_figures(figures, arguments.json)
     return 0
 
 

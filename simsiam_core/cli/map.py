@@ -6,20 +6,14 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from simsiam_core.cli.neighbours import report
-from simsiam_core.cli.options import add_json, add_run, chosen_run, print_json
+from simsiam_core.cli.options import add_network, checkpoint_in_words, chosen_run, print_json, report
 from simsiam_core.config import ConfigError
 
 
 def add_to(commands: Any) -> None:
     """Add the command's parser."""
     parser = commands.add_parser("map", help="draw a map of the pictures", description=__doc__)
-    add_run(parser)
-    add_json(parser)
-    parser.add_argument(
-        "--checkpoint", default="last", metavar="NAME", help="'last' (default) or 'epoch=0010'"
-    )
-    parser.add_argument("--split", default="train", choices=("train", "test"), help="which pictures")
+    add_network(parser, "which pictures")
     parser.add_argument("--out", type=Path, metavar="FILE", help="table to write: .parquet or .csv")
     parser.add_argument(
         "--html", type=Path, metavar="FILE", help="page to write, with thumbnails and plotly inside"
@@ -41,7 +35,6 @@ def add_to(commands: Any) -> None:
 
 def _map(arguments: argparse.Namespace) -> int:
     from simsiam_core.features import maps
-    from simsiam_core.model import CheckpointError
 
     if not (arguments.out or arguments.html):
         raise ConfigError.at("out", "Say what to write: --out FILE.parquet, --html FILE.html, or both.")
@@ -59,11 +52,9 @@ def _map(arguments: argparse.Namespace) -> int:
         arguments.reproducible,
         arguments.dense,
     )
-    try:
+    with checkpoint_in_words():
         drawn = maps.draw_map(run.path, arguments.checkpoint, settings, report)
         facts = maps.facts(run.path, arguments.checkpoint, settings, report)
-    except CheckpointError as error:
-        raise ConfigError.at("checkpoint", str(error)) from None
     try:
         if arguments.out:
             _write_table(arguments.out, drawn, facts)

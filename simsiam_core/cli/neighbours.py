@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
-from simsiam_core.cli.options import add_json, add_run, chosen_run, print_json
+from simsiam_core.cli.options import add_network, checkpoint_in_words, chosen_run, print_json, report
 from simsiam_core.config import ConfigError
 
 
@@ -16,12 +15,7 @@ def add_to(commands: Any) -> None:
     parser = commands.add_parser(
         "neighbours", help="find the images most alike to a picture", description=__doc__
     )
-    add_run(parser)
-    add_json(parser)
-    parser.add_argument(
-        "--checkpoint", default="last", metavar="NAME", help="'last' (default) or 'epoch=0010'"
-    )
-    parser.add_argument("--split", default="train", choices=("train", "test"), help="where to look")
+    add_network(parser, "where to look")
     parser.add_argument(
         "--bank", type=Path, metavar="DIR", help="look among the pictures of this folder instead"
     )
@@ -46,7 +40,6 @@ def _neighbours(arguments: argparse.Namespace) -> int:
     from simsiam_core.data import PictureError
     from simsiam_core.features import loaded
     from simsiam_core.features.compare import ask_all, changes
-    from simsiam_core.model import CheckpointError
 
     run = chosen_run(arguments)
     temperature = arguments.temperature or run.config().knn.temperature
@@ -54,19 +47,20 @@ def _neighbours(arguments: argparse.Namespace) -> int:
         query = arguments.id or arguments.image.read_bytes()
         names = [arguments.checkpoint, *arguments.beside]
         split = loaded.own_split(str(arguments.bank.resolve())) if arguments.bank else arguments.split
-        answer, *others = ask_all(
-            [(run.path, name) for name in names],
-            split,
-            query,
-            arguments.k,
-            temperature,
-            _region(arguments.region),
-            arguments.hide_same,
-            report,
-        )
+        with checkpoint_in_words():
+            answer, *others = ask_all(
+                [(run.path, name) for name in names],
+                split,
+                query,
+                arguments.k,
+                temperature,
+                _region(arguments.region),
+                arguments.hide_same,
+                report,
+            )
     except OSError as error:
         raise ConfigError.at("image", f"Cannot read {arguments.image}: {error.strerror}.") from None
-    except (PictureError, CheckpointError) as error:
+    except PictureError as error:
         raise ConfigError.at("image", str(error)) from None
     ids = [n.id for n in answer.neighbours]
     beside = {
@@ -108,9 +102,3 @@ def _region(text: str | None) -> tuple[float, float, float] | None:
             "region", f"The region is {text!r}; give LEFT,TOP,SIDE such as 0.25,0,0.5."
         ) from None
     return left, top, side
-
-
-def report(share: float, activity: str) -> None:
-    """Progress on one line of a terminal; a file or a pipe is spared it."""
-    if sys.stderr.isatty():
-        print(f"\r{activity} ({share:.0%})\033[K", end="" if share < 1 else "\n", file=sys.stderr, flush=True)

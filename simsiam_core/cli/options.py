@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from simsiam_core.config import ConfigError
 from simsiam_core.runs import RunDirectory, RunStore
 
 
@@ -28,6 +32,33 @@ def add_run(parser: argparse.ArgumentParser) -> None:
     add_save_dir(parser)
 
 
+def add_network(parser: argparse.ArgumentParser, looked_at: str) -> None:
+    """A run, one of its checkpoints and a split: what the commands that look inside a network ask for."""
+    add_run(parser)
+    add_json(parser)
+    parser.add_argument(
+        "--checkpoint", default="last", metavar="NAME", help="'last' (default) or 'epoch=0010'"
+    )
+    parser.add_argument("--split", default="train", choices=("train", "test"), help=looked_at)
+
+
+@contextmanager
+def checkpoint_in_words() -> Iterator[None]:
+    """A checkpoint that cannot be read is bad input, told in a sentence."""
+    from simsiam_core.model import CheckpointError
+
+    try:
+        yield
+    except CheckpointError as error:
+        raise ConfigError.at("checkpoint", str(error)) from None
+
+
+def report(share: float, activity: str) -> None:
+    """Progress on one line of a terminal; a file or a pipe is spared it."""
+    if sys.stderr.isatty():
+        print(f"\r{activity} ({share:.0%})\033[K", end="" if share < 1 else "\n", file=sys.stderr, flush=True)
+
+
 def chosen_run(arguments: argparse.Namespace) -> RunDirectory:
     """The run that `add_run` asked for. Raises RunError."""
     return RunStore(arguments.save_dir).find(arguments.run)
@@ -36,3 +67,13 @@ def chosen_run(arguments: argparse.Namespace) -> RunDirectory:
 def print_json(value: dict[str, Any]) -> None:
     """One object on stdout."""
     print(json.dumps(value, indent=2))
+
+
+def print_figures(figures: dict[str, Any], as_json: bool) -> None:
+    """What was measured: one JSON object, or a line each."""
+    if as_json:
+        return print_json(figures)
+    width = max(map(len, figures)) + 2
+    for name, value in figures.items():
+        print(f"{name:<{width}} {value:,.4g}" if isinstance(value, float) else f"{name:<{width}} {value}")
+    return None

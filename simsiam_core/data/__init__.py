@@ -3,7 +3,7 @@
 from simsiam_core.data.augmentation import Augmentation, Parameters, normalise
 from simsiam_core.data.cache import Progress, cache_dir
 from simsiam_core.data.fit import check_fit
-from simsiam_core.data.image_set import Dataset, ImageSet
+from simsiam_core.data.image_set import Dataset, ImageSet, Triple
 from simsiam_core.data.pictures import PictureError, read_picture
 from simsiam_core.data.sources import count_train, load
 
@@ -14,6 +14,7 @@ __all__ = [
     "Parameters",
     "PictureError",
     "Progress",
+    "Triple",
     "cache_dir",
     "check_fit",
     "count_train",

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from simsiam_core.config import AugmentationConfig
 from simsiam_core.data.colour import blend, luma, shift_hue
+from simsiam_core.data.image_set import Triple
 
 CROP_RATIO = (3 / 4, 4 / 3)  # width : height, as in torchvision and every SimSiam recipe
 CPU_PIXELS_AT_ONCE = 2**17  # 128 views of 32 px: what passes from one step to the next stays in the cache
@@ -58,8 +59,8 @@ class Augmentation:
         self,
         config: AugmentationConfig,
         image_size: int,
-        mean: tuple[float, float, float],
-        std: tuple[float, float, float],
+        mean: Triple,
+        std: Triple,
         view_size: int | None = None,
     ) -> None:
         self.config, self.size, self.mean, self.std = config, image_size, mean, std
@@ -137,7 +138,7 @@ class Augmentation:
         return self._blur(views, p.sigma) if c.blur_probability > 0 else views
 
     @property
-    def _strengths(self) -> tuple[float, float, float]:
+    def _strengths(self) -> Triple:
         return self.config.brightness, self.config.contrast, self.config.saturation
 
     def _crop(self, tries: Tensor, down: Tensor, across: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -196,7 +197,7 @@ class Augmentation:
         return views
 
 
-def normalise(images: Tensor, mean: tuple[float, float, float], std: tuple[float, float, float]) -> Tensor:
+def normalise(images: Tensor, mean: Triple, std: Triple) -> Tensor:
     """The evaluation transform: uint8 [N, 3, S, S] as float32 with mean 0 and std 1 in each channel."""
     centre, scale = _constants(mean, std, images.device)
     return (images.float() / 255 - centre) / scale

@@ -9,6 +9,8 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+Triple = tuple[float, float, float]  # a figure a channel
+
 
 @dataclass(frozen=True, eq=False)
 class ImageSet:
@@ -82,8 +84,8 @@ class Dataset(Splits):
     equal for equal pictures in equal order; `skipped` holds "path: reason" for every picture left out.
     """
 
-    mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
-    std: tuple[float, float, float] = (0.25, 0.25, 0.25)
+    mean: Triple = (0.5, 0.5, 0.5)
+    std: Triple = (0.25, 0.25, 0.25)
     fingerprint: str = ""
 
     def split(self, name: str) -> ImageSet:

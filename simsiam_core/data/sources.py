@@ -10,11 +10,10 @@ import torch
 from simsiam_core.config import DataConfig
 from simsiam_core.data.cache import Progress
 from simsiam_core.data.folder import list_folder, load_folder
-from simsiam_core.data.image_set import Dataset, ImageSet
+from simsiam_core.data.image_set import Dataset, ImageSet, Triple
 from simsiam_core.data.textures import TRAIN_COUNT, generate_textures
 from simsiam_core.data.torchvision_sources import SOURCES, load_published
 
-Triple = tuple[float, float, float]
 _STATISTICS_FROM = 20_000  # pictures; more would not move the mean
 
 

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from simsiam_core.config import ConfigError
 from simsiam_core.features import inspection
 from simsiam_core.features.inspection import Answer, Picture, Region
+from simsiam_core.features.maps import Map, MapSettings
 from simsiam_core.runs import RunDirectory
 
 if TYPE_CHECKING:
     from simsiam_core.data import Progress
+    from simsiam_core.features.sample import Sample
 
 Network = tuple[Path, str]  # a run's folder and the name of one of its checkpoints
 
@@ -87,15 +91,9 @@ def movers(
     """
     import torch
 
-    from simsiam_core.features import loaded, sample
+    from simsiam_core.features import loaded
 
-    samples = [
-        sample.sampled(RunDirectory(path), name, split, size, progress) for path, name in (first, second)
-    ]
-    if samples[0].ids != samples[1].ids:
-        raise ConfigError.at(
-            "second", "The two runs do not have the same pictures, so none of them has moved."
-        )
+    samples = _same_pictures(first, second, split, size, progress)
     one, two = (points.neighbours(k, progress)[1] for points in samples)
     shared = (one[:, :, None] == two[:, None, :]).any(dim=2)
     kept = shared.float().mean(dim=1)
@@ -108,3 +106,46 @@ def movers(
         pick = [tuple(inspection.picture(images, int(rows[j])) for j in part) for part in (left, came)]
         found.append(Mover(inspection.picture(images, int(rows[i])), float(kept[i]), pick[0], pick[1]))
     return tuple(found)
+
+
+def predictions(
+    first: Network, second: Network, split: str, size: int, progress: Progress | None = None
+) -> np.ndarray:
+    """What the second network's vote says of the points of the first one's map: classes, int16 [N].
+
+    Raises ConfigError where the pictures are others, or have no labels to vote with.
+    """
+    from simsiam_core.features import maps
+
+    _same_pictures(first, second, split, size, progress)
+    found = maps.facts(*second, MapSettings(split=split, sample=size), progress).predictions
+    if found is None:
+        raise ConfigError.at("second", "These pictures have no labels, so no network predicts any.")
+    return found
+
+
+def second_map(
+    first: Network, second: Network, settings: MapSettings, progress: Progress | None = None
+) -> Map:
+    """The second network's map of the same pictures, turned and scaled to lie over the first one's."""
+    from simsiam_core.features import maps, projection
+
+    _same_pictures(first, second, settings.split, settings.sample, progress)
+    fixed = maps.draw_map(*first, settings, progress)
+    moving = maps.draw_map(*second, settings, progress)
+    return replace(moving, coordinates=projection.procrustes(moving.coordinates, fixed.coordinates))
+
+
+def _same_pictures(
+    first: Network, second: Network, split: str, size: int, progress: Progress | None
+) -> tuple[Sample, Sample]:
+    from simsiam_core.features import sample
+
+    one, two = (
+        sample.sampled(RunDirectory(path), name, split, size, progress) for path, name in (first, second)
+    )
+    if one.ids != two.ids:
+        raise ConfigError.at(
+            "second", "The two runs do not have the same pictures, so they cannot be laid beside each other."
+        )
+    return one, two

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 EVERYTHING = 200_000  # pictures; a sample as large as any data set that is checked
 PAIRS_OF_EACH = 5  # nearest neighbours of a picture looked at as possible duplicates
 EVIDENCE = 4  # neighbours shown with an outlier or a suspicious label
-CANDIDATES = 100_000  # pairs most alike to the network, whose pixels are then compared
+CANDIDATES = 50_000  # pairs most alike to the network, whose pixels are then compared
+LEAST_SHARE = 0.01  # of the vote, added to every class
 AT_ONCE = 4096  # pairs whose pixels are in memory together
 
 
@@ -32,9 +33,9 @@ class Thresholds:
     """What counts as a finding. Raises ConfigError at `diagnose.<name>` for a value out of range."""
 
     duplicate: float = 0.95  # least agreement of two pictures
-    outlier: float = 0.0  # least distance (1 − similarity) to the k-th neighbour
-    label: float = 0.5  # least share of the vote for a class that is not the label
-    k: int = 10
+    outlier: float = 0.1  # least distance (1 − similarity) to the k-th neighbour
+    label: float = 0.9  # least doubt about a label
+    k: int = 50
     temperature: float = 0.1
 
     def __post_init__(self) -> None:
@@ -95,7 +96,7 @@ def diagnose(
     near, alike = rows[:, : thresholds.k], similarities[:, : thresholds.k]
     far = 1 - alike[:, -1]
     odd = [i for i in far.argsort(descending=True).tolist() if far[i] >= thresholds.outlier]
-    suspects = _suspects(points, alike, near, thresholds)
+    suspects = _suspects(points, alike, near, thresholds, progress)
 
     shown = limit if with_pictures is None else with_pictures
 
@@ -119,12 +120,12 @@ def diagnose(
         tuple(
             Finding(
                 _picture(images, i, rank < shown),
-                share,
-                f"{share:.0%} of the vote for {name}",
+                doubt,
+                note,
                 evidence(rank, i),
                 name,
             )
-            for rank, (share, i, name) in enumerate(suspects[:limit])
+            for rank, (doubt, i, name, note) in enumerate(suspects[:limit])
         ),
         {"duplicates": len(pairs), "outliers": len(odd), "labels": len(suspects)},
         len(points),
@@ -198,35 +199,62 @@ def _ranked(
 
 
 def _correlation(first: Tensor, second: Tensor) -> Tensor:
-    """Correlation of pixels [P, 3, S, S], each pair as it is or with one picture mirrored, whichever is more."""
+    """Correlation of pixels [P, 3, S, S], the greatest of: as they are, one mirrored, and one cropped at a corner."""
     import torch
     from torch.nn import functional as F
 
+    side = first.shape[-1]
+    margin = max(1, side // 16)
+
     def flat(images: Tensor) -> Tensor:
-        x = F.adaptive_avg_pool2d(images.float(), min(16, images.shape[-1]))
+        x = F.adaptive_avg_pool2d(images.float(), min(16, side))
         return F.normalize((x - x.mean(dim=(2, 3), keepdim=True)).flatten(1), dim=1)  # structure, not colour
 
-    a, b, mirrored = flat(first), flat(second), flat(second.flip(-1))
-    return torch.maximum((a * b).sum(dim=1), (a * mirrored).sum(dim=1))
+    def crops(images: Tensor) -> list[Tensor]:
+        corners = [(y, x) for y in (0, margin) for x in (0, margin)]
+        parts = (images[:, :, y : side - margin + y, x : side - margin + x].float() for y, x in corners)
+        return [flat(F.interpolate(part, size=side, mode="bilinear", antialias=True)) for part in parts]
+
+    a, b = flat(first), flat(second)
+    pairs = [(a, b), (a, flat(second.flip(-1)))]
+    pairs += [(part, b) for part in crops(first)] + [(a, part) for part in crops(second)]
+    return torch.stack([(one * other).sum(dim=1) for one, other in pairs]).amax(dim=0)
 
 
 def _suspects(
-    points: Sample, alike: Tensor, near: Tensor, thresholds: Thresholds
-) -> list[tuple[float, int, str]]:
-    """Share of the vote for another class, the row, and that class; the strongest disagreement first."""
+    points: Sample, alike: Tensor, near: Tensor, thresholds: Thresholds, progress: Progress | None
+) -> list[tuple[float, int, str, str]]:
+    """Doubt, the row, the class that it seems to be, and why in words; the greatest doubt first.
+
+    A label is doubted as far as neither the vote of the neighbours nor a linear classifier that has not seen
+    the picture gives it anything: 1 − √(share of the vote × probability). That finds more than the strongest
+    vote for another class does, which is loudest where two classes are alike and neither label is wrong.
+    """
+    from simsiam_core.features.held_out import held_out_probabilities
     from simsiam_core.features.neighbours import vote
 
-    if points.labels is None:
+    if points.labels is None or len(points.bank.classes) < 2:
         return []
-    scores = vote(alike, points.labels[near], len(points.bank.classes), thresholds.temperature)
+    if progress is not None:
+        progress(0.9, "Asking a classifier that has not seen them")
+    labels, classes = points.labels[:, None], points.bank.classes
+    scores = vote(alike, points.labels[near], len(classes), thresholds.temperature)
     shares = scores / scores.sum(dim=1, keepdim=True)
-    own = shares.gather(1, points.labels[:, None])[:, 0]
-    best = shares.max(dim=1)
-    disagreement = best.values - own
+    likely = held_out_probabilities(points.features, points.labels, len(classes))
+    own, trusted = shares.gather(1, labels)[:, 0], likely.gather(1, labels)[:, 0]
+    # A share of nothing leaves the order to the classifier.
+    doubt = 1 - ((own + LEAST_SHARE) * trusted).sqrt().clamp(max=1)
+    seems = (shares + likely).argmax(dim=1)
     return [
-        (float(best.values[i]), i, points.bank.classes[int(best.indices[i])])
-        for i in disagreement.argsort(descending=True, stable=True).tolist()
-        if best.indices[i] != points.labels[i] and best.values[i] >= thresholds.label
+        (
+            float(doubt[i]),
+            i,
+            classes[int(seems[i])],
+            f"the vote gives {classes[int(points.labels[i])]} {float(own[i]):.0%}, a classifier that has not seen it "
+            f"{float(trusted[i]):.1%}",
+        )
+        for i in doubt.argsort(descending=True, stable=True).tolist()
+        if seems[i] != points.labels[i] and doubt[i] >= thresholds.label
     ]
 
 

@@ -9,11 +9,10 @@ Bad input raises ConfigError, RunError, CheckpointError or PictureError: one sen
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -74,15 +73,6 @@ class Page:
     pictures: tuple[Picture, ...]
     total: int
     classes: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Previewed:
-    """A picture and its augmented views, as training would show them to the network."""
-
-    id: str
-    original: Pixels
-    views: tuple[Pixels, ...]
 
 
 def prepare(run_path: Path, checkpoint: str, split: str, progress: Progress | None = None) -> int:
@@ -152,7 +142,7 @@ def neighbours(
     )
     searched = time.perf_counter()
     seconds = {"load": at_hand - started, "encode": encoded - at_hand, "search": searched - encoded}
-    return Answer(_pixels(shown), label, alike, votes, seconds)
+    return Answer(pixels(shown), label, alike, votes, seconds)
 
 
 def encode_query(
@@ -175,7 +165,7 @@ def as_seen(
     seen: list[Pixels | None] = []
     for content in contents:
         try:
-            seen.append(_pixels(read_picture(content, size)))
+            seen.append(pixels(read_picture(content, size)))
         except PictureError:
             seen.append(None)
     return tuple(seen)
@@ -230,30 +220,6 @@ def browse(
     return Page(tuple(picture(images, row) for row in chosen), len(rows), images.classes)
 
 
-def preview(
-    values: Mapping[str, Any], count: int, seed: int = 0, progress: Progress | None = None
-) -> tuple[Previewed, ...]:
-    """Augmented views of `count` training images under a config as nested values; a seed gives them again."""
-    import torch
-
-    from simsiam_core.data import Augmentation
-    from simsiam_core.features import loaded
-
-    config = parse(values)
-    dataset = loaded.dataset(config.data, progress)
-    generator = torch.Generator().manual_seed(seed)
-    images = dataset.train.select(torch.randperm(len(dataset.train), generator=generator)[: max(1, count)])
-    augmentation = Augmentation(config.augmentation, config.data.image_size, dataset.mean, dataset.std)
-    number = config.objective.views
-    parameters = augmentation.draw(number * len(images), generator)
-    views = augmentation.pictures(images.images.repeat(number, 1, 1, 1), parameters)
-    shown = (views * 255).round().clamp(0, 255).byte().unflatten(0, (number, -1))
-    return tuple(
-        Previewed(images.ids[i], _pixels(images.images[i]), tuple(_pixels(view[i]) for view in shown))
-        for i in range(len(images))
-    )
-
-
 def picture(images: ImageSet, row: int) -> Picture:
     """One picture of a set."""
     return Picture(*_fields(images, row))
@@ -304,9 +270,9 @@ def _others(similarities: Tensor, rows: Tensor, own: int | None, k: int) -> tupl
 
 def _fields(images: ImageSet, row: int) -> tuple[str, str | None, Pixels]:
     label = None if images.labels is None else images.classes[int(images.labels[row])]
-    return images.ids[row], label, _pixels(images.images[row])
+    return images.ids[row], label, pixels(images.images[row])
 
 
-def _pixels(image: Tensor) -> Pixels:
+def pixels(image: Tensor) -> Pixels:
     """uint8 [3, S, S] as [S, S, 3], copied out of any memory map."""
     return np.array(image.permute(1, 2, 0).numpy(), order="C")

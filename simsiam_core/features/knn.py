@@ -6,10 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from simsiam_core.data import normalise
+from simsiam_core.data import Triple, normalise
 from simsiam_core.features.neighbours import QUERIES_AT_ONCE, search, vote
-
-Triple = tuple[float, float, float]
 
 
 @torch.no_grad()

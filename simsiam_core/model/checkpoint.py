@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from simsiam_core.config import Config, ConfigError, parse
+from simsiam_core.data.image_set import Triple
 from simsiam_core.model.backbone import ResNet, build_backbone
 
 RECIPE = "simsiam"  # the key under which a checkpoint keeps what `recipe` returns
@@ -27,8 +28,8 @@ class Encoder:
 
     backbone: ResNet
     config: Config
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
+    mean: Triple
+    std: Triple
     classes: tuple[str, ...]
     epoch: int  # epochs trained
     step: int

@@ -17,7 +17,8 @@ from simsiam_core.ui import (
     train_tab,
 )
 from simsiam_core.ui.context import QUIET, Context, Page, link
-from simsiam_core.ui.theme import ASSETS, theme
+from simsiam_core.ui.scripts import ASSETS
+from simsiam_core.ui.theme import theme
 
 TABS = ("train", "monitor", "runs", "neighbours", "map", "diagnose", "evaluate")
 MAX_UPLOAD = "500mb"  # a zip of pictures; single pictures are held to less where they are taken

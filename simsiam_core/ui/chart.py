@@ -3,21 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
+from simsiam_core.ui.scripts import plotly_script
 from simsiam_core.ui.widgets import widget
-
-
-def plotly_script() -> Path:
-    """plotly.js out of the plotly wheel, found without importing plotly (which takes half a second)."""
-    import importlib.util
-
-    spec = importlib.util.find_spec("plotly")
-    assert spec and spec.origin, "plotly is in requirements.txt"
-    return Path(spec.origin).parent / "package_data" / "plotly.min.js"
 
 
 def plotly_chart(elem_id: str, title: str, note: str = "", value: dict[str, Any] | None = None) -> gr.HTML:
@@ -25,16 +16,7 @@ def plotly_chart(elem_id: str, title: str, note: str = "", value: dict[str, Any]
 
     `title` and `note` (a reading aid) stand above it.
     """
-    path = plotly_script()
-    gr.set_static_paths([path])
-    return widget(
-        "chart",
-        elem_id,
-        value,
-        head=f'<script src="gradio_api/file={path.as_posix()}"></script>',
-        heading=title,
-        note=note,
-    )
+    return widget("chart", elem_id, value, head=_plotly(), heading=title, note=note)
 
 
 def plotly_map(
@@ -45,17 +27,14 @@ def plotly_map(
     Triggers `click` with an `id`, `select` with `ids` and `frame` with a `name`. `thumbnail({**of, "id": …})` gives the
     picture under the pointer as a data URI.
     """
+    return widget("map", elem_id, value, head=_plotly(), paint={}, marks={}, server_functions=[thumbnail])
+
+
+def _plotly() -> str:
+    """What loads plotly into the page, once however many components ask for it."""
     path = plotly_script()
     gr.set_static_paths([path])
-    return widget(
-        "map",
-        elem_id,
-        value,
-        head=f'<script src="gradio_api/file={path.as_posix()}"></script>',
-        paint={},
-        marks={},
-        server_functions=[thumbnail],
-    )
+    return f'<script src="gradio_api/file={path.as_posix()}"></script>'
 
 
 def figure(

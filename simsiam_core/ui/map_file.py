@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import base64
 import html
-import importlib.util
 import io
 import json
 import math
 from collections.abc import Sequence
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-ASSETS = Path(__file__).resolve().parents[2] / "assets"
+from simsiam_core.ui.scripts import ASSETS, plotly_script, script
+
 THUMBNAIL = 32
 
 _PAGE = """<!doctype html>
@@ -50,18 +49,15 @@ def map_file(
     title: str, value: dict[str, Any], paint: dict[str, Any], thumbnails: Sequence[np.ndarray] = ()
 ) -> bytes:
     """The file's content. `thumbnails`, uint8 [S, S, 3] in the order of the ids, are shown under the pointer."""
-    spec = importlib.util.find_spec("plotly")
-    assert spec and spec.origin, "plotly is in requirements.txt"
-    plotly = (Path(spec.origin).parent / "package_data" / "plotly.min.js").read_text(encoding="utf-8")
     whole = {"value": {**value, "atlas": _atlas(thumbnails) if len(thumbnails) else None}, "paint": paint}
     # "</" would end the script: file names are other people's text.
     props = json.dumps(whole).replace("</", "<\\/")
     text = _PAGE.format(
         title=html.escape(title),
         css=(ASSETS / "css" / "map.css").read_text(encoding="utf-8"),
-        plotly=plotly,
+        plotly=plotly_script().read_text(encoding="utf-8"),
         props=props,
-        script=(ASSETS / "js" / "map.js").read_text(encoding="utf-8"),
+        script=script("map"),
     )
     return text.encode()
 

@@ -38,7 +38,11 @@ COLOURINGS = {
     "right": "Right or wrong",
     "confidence": "Vote confidence",
     "density": "Local density",
+    "second": "Another network's prediction",
+    "differ": "Where two networks disagree",
 }
+NEED_ANOTHER = ("second", "differ")
+QUIET_COLOUR, ALARM_COLOUR = "#9fb4b8", "#d1495b"
 
 
 def packed(values: np.ndarray, kind: type = np.float32) -> str:
@@ -68,19 +72,17 @@ def nothing(sentence: str) -> dict[str, Any]:
     return {"empty": sentence, "key": ""}
 
 
-def paint(drawn: Map, facts: Facts | None, by: str) -> dict[str, Any]:
-    """Colours of the points by one of `COLOURINGS`; by what there is where that is not there (yet)."""
-    chosen = {
-        "label": drawn.labels,
-        "prediction": facts.predictions if facts else None,
-    }.get(by)
-    if by == "right" and facts and facts.predictions is not None and drawn.labels is not None:
-        codes = (facts.predictions != drawn.labels).astype(np.int16)
-        return {
-            "codes": packed(codes, np.int16),
-            "names": ["right", "wrong"],
-            "colours": ["#9fb4b8", "#d1495b"],
-        }
+def paint(drawn: Map, facts: Facts | None, by: str, second: np.ndarray | None = None) -> dict[str, Any]:
+    """Colours of the points by one of `COLOURINGS`; by what there is where that is not there (yet).
+
+    `second`: another network's predictions, int16 [N].
+    """
+    predictions = facts.predictions if facts else None
+    if by == "right" and predictions is not None and drawn.labels is not None:
+        return _two(predictions != drawn.labels, "right", "wrong")
+    if by == "differ" and predictions is not None and second is not None:
+        return _two(predictions != second, "agree", "disagree")
+    chosen = {"label": drawn.labels, "prediction": predictions, "second": second}.get(by)
     if chosen is not None:
         colours = [PALETTE[i % len(PALETTE)] for i in range(len(drawn.classes))]
         return {"codes": packed(chosen, np.int16), "names": list(drawn.classes), "colours": colours}
@@ -89,6 +91,11 @@ def paint(drawn: Map, facts: Facts | None, by: str) -> dict[str, Any]:
         low, high = np.quantile(values, (0.01, 0.99)).tolist()
         return {"values": packed(values), "title": COLOURINGS[by], "range": [low, max(high, low + 1e-6)]}
     return {}
+
+
+def _two(flags: np.ndarray, no: str, yes: str) -> dict[str, Any]:
+    """Points that stand out, and the others."""
+    return {"codes": packed(flags, np.int16), "names": [no, yes], "colours": [QUIET_COLOUR, ALARM_COLOUR]}
 
 
 def marks_of(placement: Placement, label: str, row: int | None = None) -> dict[str, Any]:
@@ -105,12 +112,7 @@ def histogram(drawn: Map, rows: Sequence[int]) -> dict[str, Any]:
     order = [int(i) for i in counts.argsort()[::-1] if counts[i]]
     return {
         "votes": [
-            {
-                "label": drawn.classes[i],
-                "share": counts[i] / len(rows),
-                "weight": int(counts[i]),
-                "count": int(counts[i]),
-            }
+            {"label": drawn.classes[i], "share": counts[i] / len(rows), "count": int(counts[i])}
             for i in order
         ],
         "note": "",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import gradio as gr
+
 from simsiam_core.data.cache import cache_dir
 from simsiam_core.features.worker import WorkError
 from simsiam_core.ui.context import Context
@@ -26,6 +28,17 @@ def banks(context: Context) -> list[tuple[str, str]]:
     if zips.is_dir():
         found += [(f"zip {p.name[:6]}", _OWN + str(p.resolve())) for p in sorted(zips.iterdir()) if _whole(p)]
     return found
+
+
+def chooser(elem_id: str, label: str) -> gr.Dropdown:
+    """A box for what is looked at; `refreshed` brings its choices up to date."""
+    return gr.Dropdown(SPLITS, value="train", label=label, allow_custom_value=True, elem_id=elem_id)
+
+
+def refreshed(context: Context, chosen: str) -> Any:
+    """An update of such a box; what is chosen stays so as long as it is there."""
+    found = banks(context)
+    return gr.update(choices=found, value=chosen if chosen in [value for _, value in found] else "train")
 
 
 def allowed(context: Context, split: Any) -> str:

@@ -15,9 +15,9 @@ NOT_HERE = "Press Draw other views to see these images; they may have to be fetc
 
 def previews(worker: InspectionWorker, config: Config, seed: int) -> Iterator[dict[str, Any]]:
     """Values for the widget `views`: what is being done, then the pictures or the sentence that says why not."""
-    from simsiam_core.features import inspection  # brings torch, which the page must not wait for
+    from simsiam_core.features import views  # brings torch, which the page must not wait for
 
-    task = worker.submit(inspection.preview, config.model_dump(), PICTURES, seed)
+    task = worker.submit(views.preview, config.model_dump(), PICTURES, seed)
     for fraction, text in task.watch(every=0.5):
         if fraction > 0:
             yield {"pictures": [], "note": f"{text} … {fraction:.0%}"}

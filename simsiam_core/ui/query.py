@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from gradio.data_classes import ListFiles
+
+from simsiam_core.ui.widgets import widget
 
 MAX_UPLOAD_BYTES = 20 * 2**20
 
@@ -27,3 +33,20 @@ def region_of(value: object) -> tuple[float, float, float] | None:
         left, top, side = (round(float(v), 4) for v in value)
         return left, top, side
     return None
+
+
+def upload_box(elem_id: str, limit: int = MAX_UPLOAD_BYTES, **options: Any) -> gr.HTML:
+    """Takes files, dropped, chosen or pasted; triggers `upload` with a `ListFiles`."""
+    box = widget("picture", elem_id, limit=limit, **options)
+    box.data_model = ListFiles  # gradio then takes nothing but files that were uploaded to it
+    return box
+
+
+def query_by_id(event: gr.EventData) -> Query:
+    """An id from the page; the worker answers one that is not in the data with a sentence."""
+    return Query(id=str(event.id))
+
+
+def query_by_region(now: Query | None, event: gr.EventData) -> Any:
+    """The same picture, of which a part was marked."""
+    return Query(now.file, now.id, region_of(event.region)) if now else gr.skip()

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import gradio as gr
 from gradio.themes import Base, Color, Size
-
-ASSETS = Path(__file__).resolve().parents[2] / "assets"
 
 # Lines of several runs on one chart; told apart by people with colour-blindness too (after Okabe and Ito).
 SERIES_COLOURS = ("#0f8b8d", "#ec9a29", "#8a5fbf", "#d1495b", "#3d8bd4", "#7a9e32", "#b0679b", "#8d6e4f")

@@ -6,18 +6,11 @@ subclass of a component.
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 import gradio as gr
 
-from simsiam_core.ui.theme import ASSETS
-
-
-@cache
-def script(name: str) -> str:
-    """The text of `assets/js/<name>.js`."""
-    return (ASSETS / "js" / f"{name}.js").read_text(encoding="utf-8")
+from simsiam_core.ui.scripts import script
 
 
 def widget(name: str, elem_id: str, value: Any = None, **options: Any) -> gr.HTML:

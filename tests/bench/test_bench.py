@@ -3,16 +3,39 @@ from __future__ import annotations
 import json
 
 import pytest
+import torch
 
 from simsiam_core.bench import evaluation, monitoring, neighbours
+from simsiam_core.bench import map as map_bench
 from simsiam_core.cli import main
 
 
 def test_neighbours_are_measured_in_search_and_from_upload_to_answer() -> None:
-    figures = neighbours.measure(rows=500, dim=16, k=5, repeats=5)
+    figures = neighbours.measure(rows=500, dim=16, k=5, repeats=5, large=700)
     times = {name: value for name, value in figures.items() if name.endswith("ms")}
-    assert len(times) == 4
+    assert len(times) == 7
     assert all(value > 0 for value in times.values())
+    assert figures["recall against float64"] == 1
+
+
+def test_recall_counts_what_was_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = torch.nn.functional.normalize(
+        torch.randn(40, 6, generator=torch.Generator().manual_seed(0)), dim=1
+    )
+
+    def every_other(queries: torch.Tensor, bank: torch.Tensor, k: int) -> tuple[torch.Tensor, torch.Tensor]:
+        best = (queries @ bank.T).topk(2 * k, dim=1)
+        return best.values[:, ::2], best.indices[:, ::2]
+
+    monkeypatch.setattr(neighbours, "search", every_other)
+    assert neighbours.recall(rows[:5], rows, 4) == pytest.approx(0.5)
+
+
+def test_a_made_up_map_is_drawn_and_a_picture_is_placed_on_it() -> None:
+    figures = map_bench.measure(points=60, umap=False)
+    assert figures["points"] == 60
+    assert figures["the same map again, ms"] > 0
+    assert figures["placing a picture, median ms"] > 0
 
 
 def test_monitoring_is_a_share_of_training(capsys: pytest.CaptureFixture) -> None:

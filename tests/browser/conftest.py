@@ -58,6 +58,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
                 sys.executable,
                 "dashboard.py",
                 "--no-browser",
+                "--no-bundled",
                 "--port",
                 str(free_port()),
                 "--runs-dir",

@@ -88,7 +88,7 @@ class Queue:
     def __init__(self, store: RunStore, log: Path, *, dashboard: bool = False) -> None:
         queue = ["-m", "simsiam_core", "queue", "run", "--forever", "--save-dir", str(store.path)]
         port = str(free_port())
-        page = ["dashboard.py", "--no-browser", "--port", port, "--runs-dir", str(store.path)]
+        page = ["dashboard.py", "--no-browser", "--no-bundled", "--port", port, "--runs-dir", str(store.path)]
         self.log = log
         with log.open("wb") as file:
             self.process = subprocess.Popen(

@@ -355,7 +355,7 @@ def test_the_environment_may_hold_the_password(monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.5", "::", "example.org"])
 def test_other_addresses_need_a_password(host: str, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
-    assert dashboard.main(["--host", host, "--runs-dir", str(tmp_path), "--no-browser"]) == 2
+    assert dashboard.main(["--host", host, "--runs-dir", str(tmp_path), "--no-browser", "--no-bundled"]) == 2
     assert "--auth" in capsys.readouterr().err
 
 
@@ -364,7 +364,10 @@ def test_a_second_dashboard_is_refused_and_read_only_is_named(
 ) -> None:
     with Scheduler(store) as first:
         first.describe("http://127.0.0.1:7860/")
-        assert dashboard.main(["--runs-dir", str(store.path), "--no-browser", "--port", "7952"]) == 2
+        assert (
+            dashboard.main(["--runs-dir", str(store.path), "--no-browser", "--no-bundled", "--port", "7952"])
+            == 2
+        )
         said = capsys.readouterr().err
     assert "http://127.0.0.1:7860/" in said
     assert "--read-only" in said

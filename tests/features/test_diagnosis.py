@@ -13,6 +13,7 @@ from simsiam_core.config import ConfigError
 from simsiam_core.data import load
 from simsiam_core.features.bank import load_bank
 from simsiam_core.features.diagnosis import Thresholds, _correlation, diagnose
+from simsiam_core.features.held_out import held_out_probabilities
 from simsiam_core.runs import RunDirectory, RunStore
 
 EVERYTHING = Thresholds(duplicate=0, outlier=0, label=0, k=4)
@@ -69,6 +70,25 @@ def test_pixels_agree_with_a_mirrored_copy_and_not_with_another_picture() -> Non
     )
     assert torch.allclose(_correlation(some, some.flip(-1)), torch.ones(2), atol=1e-5)
     assert (_correlation(some, some.flip(0)) < 0.5).all()
+    part = some[:, :, 1:, 1:].float()
+    cropped = torch.nn.functional.interpolate(part, size=16, mode="bilinear", antialias=True).round().byte()
+    assert (_correlation(some, cropped) > 0.98).all()
+
+
+def test_a_wrong_label_is_doubted_most() -> None:
+    """Two groups that a line tells apart, and one of each filed as the other."""
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.arange(60) % 2
+    features = torch.randn(60, 8, generator=generator)
+    features[:, 0] += 6.0 * (2 * labels - 1)
+    wrong = torch.tensor([10, 41])
+    given = labels.clone()
+    given[wrong] = 1 - given[wrong]
+    probabilities = held_out_probabilities(features, given, 2)
+    assert torch.allclose(probabilities.sum(dim=1), torch.ones(60))
+    believed = probabilities.gather(1, given[:, None])[:, 0]
+    assert set(believed.argsort()[:2].tolist()) == set(wrong.tolist())
+    assert torch.equal(probabilities, held_out_probabilities(features, given, 2)), "the same every time"
 
 
 def test_thresholds_cut_and_the_limit_does_not_change_the_count(planted: RunDirectory) -> None:

@@ -14,7 +14,8 @@ from PIL import Image
 from simsiam_core.config import ConfigError
 from simsiam_core.data import Dataset, PictureError
 from simsiam_core.features import loaded
-from simsiam_core.features.inspection import browse, neighbours, prepare, preview
+from simsiam_core.features.inspection import browse, neighbours, prepare
+from simsiam_core.features.views import preview
 from simsiam_core.model import CheckpointError
 from simsiam_core.runs import RunDirectory, RunError
 

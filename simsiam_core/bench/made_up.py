@@ -1,0 +1,67 @@
+"""Runs of networks that never trained, over pictures and features that are made up: for measuring without waiting."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch.nn import functional as F
+
+from simsiam_core.bench.untrained import untrained
+from simsiam_core.config import parse
+from simsiam_core.data import cache_dir, load
+from simsiam_core.features.bank import bank_path
+from simsiam_core.runs import RunDirectory, RunStore
+
+CLASSES = 10
+SPREAD = 1.5  # of a class around its centre, against the distance of centres: classes that overlap a little
+SIDE = 8  # px
+
+
+def encoded(store: RunStore, pictures: Path, count: int) -> RunDirectory:
+    """A run over `count` tiny pictures whose features, 512 numbers each, lie in ten groups."""
+    generator = np.random.default_rng(0)
+    for i in range(count):
+        folder = pictures / f"class{i % CLASSES}"
+        folder.mkdir(parents=True, exist_ok=True)
+        pixels = generator.integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / f"{i:06d}.png", compress_level=1)
+    run = untrained(
+        store,
+        parse(
+            {
+                "data": {"source": "folder", "path": str(pictures), "image_size": SIDE},
+                "model": {"backbone": "resnet18", "stem": "stride2"},
+            }
+        ),
+    )
+    dataset = load(run.config().data)
+    assert dataset.train.labels is not None
+    torch.manual_seed(0)
+    centres = F.normalize(torch.randn(CLASSES, 512), dim=1)
+    noise = SPREAD * F.normalize(torch.randn(len(dataset.train), 512), dim=1)
+    features = F.normalize(centres[dataset.train.labels] + noise, dim=1)
+    path = bank_path(run, run.checkpoint("epoch=0000"), "train", dataset)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.save(path, features.numpy())
+    return run
+
+
+@contextmanager
+def own_cache(folder: Path) -> Iterator[None]:
+    """Decoded pictures go into a folder that will be gone; what numba has compiled stays where it is."""
+    before = os.environ.get("SIMSIAM_CACHE")
+    os.environ.setdefault("NUMBA_CACHE_DIR", str(cache_dir() / "numba"))
+    os.environ["SIMSIAM_CACHE"] = str(folder)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["SIMSIAM_CACHE"]
+        else:
+            os.environ["SIMSIAM_CACHE"] = before

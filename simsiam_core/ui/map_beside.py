@@ -1,0 +1,118 @@
+"""Below the map: two networks' maps of the same pictures, beside each other, and the pictures they differ on most."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import gradio as gr
+
+from simsiam_core.config import ConfigError
+from simsiam_core.features import compare
+from simsiam_core.features.inspection import Picture
+from simsiam_core.features.worker import WorkError
+from simsiam_core.runs import RunError
+from simsiam_core.ui import map_view, networks
+from simsiam_core.ui.cards import data_uri
+from simsiam_core.ui.chart import plotly_map
+from simsiam_core.ui.context import QUIET, Context, Page
+from simsiam_core.ui.map_drawn import Drawn
+from simsiam_core.ui.waiting import waiting
+from simsiam_core.ui.widgets import widget
+
+MOVERS = 24
+LATEST: dict[str, Any] = {**QUIET, "trigger_mode": "always_last"}
+
+
+def build(
+    context: Context, page: Page, tab: gr.Tab, state: gr.State, main: gr.HTML, thumbnail: Any
+) -> tuple[gr.HTML, gr.HTML, gr.HTML]:
+    """The panel; returns its two maps and its list of pictures. `main` is the map above, `state` its `Drawn`."""
+    pair = gr.State(None)  # (Drawn, Drawn), of the same pictures
+    with gr.Column(elem_classes="sheet"):
+        gr.HTML("<h3>Beside another network</h3>", padding=False)
+        with gr.Row(equal_height=False, elem_classes="map-tools"):
+            picker = networks.picker("second")
+            compare_button = gr.Button("Compare", size="sm", elem_id="second-draw", min_width=110)
+        wait = waiting("second")
+        with gr.Row(elem_classes="map-pair", equal_height=False):
+            first = plotly_map(
+                "first-plot", map_view.nothing("The map above, once it is compared."), thumbnail
+            )
+            second = plotly_map(
+                "second-plot",
+                map_view.nothing("The same pictures as a second network lays them out."),
+                thumbnail,
+            )
+        moved = widget("findings", "second-movers", {"rows": []})
+
+    def draw(now: Drawn | None, run_id: str, name: str) -> Iterator[Any]:
+        same = [gr.skip()] * 4
+        if now is None:
+            yield [*same, *wait.failed("Draw the first map, above; then it can be compared.")]
+            return
+        try:
+            run, wished = context.store.get(run_id), now.map.settings
+            for task, fraction, text in context.encoded(run, name, wished.split):
+                yield [*same, *wait.at(task, fraction, text)]
+            ours, theirs = (now.run.path, now.map.checkpoint), (run.path, name)
+            drawing = context.builder.submit(compare.second_map, ours, theirs, wished)
+            for update in wait.follow(drawing):
+                yield [*same, *update]
+            asking = context.builder.submit(
+                compare.movers, ours, theirs, wished.split, wished.sample, limit=MOVERS
+            )
+            for update in wait.follow(asking):
+                yield [*same, *update]
+            other, found = Drawn(run, drawing.result()), asking.result()
+        except (WorkError, RunError, ConfigError) as error:
+            yield [*same, *wait.failed(error)]
+            return
+        yield [(now, other), _shown(now), _shown(other), _movers(found), *wait.over()]
+
+    def link(to: int) -> Any:
+        """The points chosen on one map, chosen on the other: they are the same pictures."""
+
+        def chosen(both: tuple[Drawn, Drawn] | None, event: gr.EventData) -> Any:
+            if both is None or not isinstance(event.ids, list):
+                return gr.skip()
+            return gr.update(marks={"selected": both[to].rows(event.ids)})
+
+        return chosen
+
+    picker.wire_alone(context, page, tab)
+    outputs = [pair, first, second, moved, *wait.outputs]
+    compare_button.click(draw, [state, *picker.boxes], outputs, **QUIET)
+    first.select(link(1), pair, second, **LATEST)
+    second.select(link(0), pair, first, **LATEST)
+    for index, chart in enumerate((first, second)):
+        main.select(link(index), pair, chart, **LATEST)
+    return first, second, moved
+
+
+def _shown(drawn: Drawn) -> Any:
+    title = networks.title(drawn.run, drawn.map.checkpoint)
+    value = drawn.value(f"{title}. {map_view.described(drawn.map)}")
+    return gr.update(value=value, paint=drawn.paint("label"), marks={})
+
+
+def _movers(found: tuple[compare.Mover, ...]) -> dict[str, Any]:
+    """The pictures whose neighbours differ most, with some of those that left and came."""
+    rows = [
+        {
+            "picture": _picture(mover.picture, mover.picture.label),
+            "title": f"{mover.picture.label or ''} {mover.picture.id}".strip(),
+            "note": f"{mover.kept:.0%} of its neighbours are the same in both",
+            "evidence": [
+                *(_picture(p, f"left: {p.label or p.id}") for p in mover.left),
+                *(_picture(p, f"came: {p.label or p.id}") for p in mover.came),
+            ],
+        }
+        for mover in found
+    ]
+    note = "The biggest movers: the pictures whose neighbours the two networks agree on least."
+    return {"rows": rows, "note": note, "empty": ""}
+
+
+def _picture(picture: Picture, label: str | None) -> dict[str, Any]:
+    return {"id": picture.id, "src": data_uri(picture.pixels), "label": label}

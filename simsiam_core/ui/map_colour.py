@@ -1,0 +1,81 @@
+"""What the colours of the map say: labels, votes, densities, or what another network thinks of the same pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import gradio as gr
+
+from simsiam_core.config import ConfigError
+from simsiam_core.features import compare
+from simsiam_core.features.worker import WorkError
+from simsiam_core.runs import RunError
+from simsiam_core.ui import map_view, networks
+from simsiam_core.ui.context import QUIET, Context
+from simsiam_core.ui.map_drawn import Drawn
+from simsiam_core.ui.waiting import Waiting
+
+LATEST: dict[str, Any] = {**QUIET, "trigger_mode": "always_last"}
+
+
+class Colours:
+    """Two boxes: by what, and (where that needs one) by which other network."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self.by = gr.Dropdown(
+            [(title, key) for key, title in map_view.COLOURINGS.items()],
+            value="label",
+            label="Colour by",
+            filterable=False,
+            elem_id="map-colour",
+        )
+        self.other = gr.Dropdown(
+            label="Other network", allow_custom_value=True, visible=False, elem_id="map-colour-other"
+        )
+
+    def wire(self, state: gr.State, chart: gr.HTML, wait: Waiting, run_box: gr.Dropdown) -> None:
+        """A change of either recolours the map; so does `recolouring`, which a new map needs."""
+
+        def recolour(now: Drawn | None, by: str, reference: str | None) -> Iterator[list[Any]]:
+            if now is None:
+                return
+            try:
+                if by in map_view.NEED_ANOTHER and reference:
+                    network = run, name = networks.network(self._context, reference)
+                    split, size = now.map.settings.split, now.map.settings.sample
+                    for task, fraction, text in self._context.encoded(run, name, split):
+                        yield [gr.skip(), gr.skip(), *wait.at(task, fraction, text)]
+                    mine = (now.run.path, now.map.checkpoint)
+                    asking = self._context.worker.submit(
+                        compare.predictions, mine, (run.path, name), split, size
+                    )
+                    for update in wait.follow(asking):
+                        yield [gr.skip(), gr.skip(), *update]
+                    now = replace(now, second=asking.result(), second_title=networks.title(*network))
+                yield [now, gr.update(paint=now.paint(by)), *wait.over()]
+            except (WorkError, RunError, ConfigError) as error:
+                yield [gr.skip(), gr.skip(), *wait.failed(error)]
+
+        self.recolouring: dict[str, Any] = {
+            "fn": recolour,
+            "inputs": [state, self.by, self.other],
+            "outputs": [state, chart, *wait.outputs],
+        }
+        self.by.input(self._offer, [self.by, run_box, self.other], self.other, **LATEST).then(
+            **self.recolouring, **LATEST
+        )
+        self.other.input(**self.recolouring, **LATEST)
+
+    def _offer(self, by: str, run_id: str, chosen: str | None) -> Any:
+        if by not in map_view.NEED_ANOTHER:
+            return gr.update(visible=False)
+        try:
+            choices = networks.others(self._context, self._context.store.get(run_id))
+        except RunError:
+            return gr.skip()
+        values = [value for _, value in choices]
+        first = values[0] if values else None
+        return gr.update(visible=True, choices=choices, value=chosen if chosen in values else first)

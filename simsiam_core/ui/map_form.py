@@ -1,0 +1,85 @@
+"""How a map is to be drawn: the form, and the settings that it stands for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from simsiam_core.features.maps import MapSettings
+from simsiam_core.ui import own
+from simsiam_core.ui.context import Context
+
+
+def settings_form() -> list[Any]:
+    """Controls in the order of `settings_of`."""
+    split = own.chooser("map-split", "Pictures")
+    method = gr.Radio([("UMAP", "umap"), ("PCA", "pca")], value="umap", label="Method", elem_id="map-method")
+    dimensions = gr.Radio([("2D", 2), ("3D", 3)], value=2, label="Dimensions", elem_id="map-dimensions")
+    sample = gr.Slider(
+        500,
+        50_000,
+        5000,
+        step=500,
+        label="Points",
+        info="Stratified over classes.",
+        elem_id="map-sample",
+        buttons=[],
+    )
+    with gr.Accordion("More: how UMAP draws", open=False, elem_classes="form-more", elem_id="map-more"):
+        near = gr.Slider(
+            2,
+            100,
+            15,
+            step=1,
+            label="Neighbours",
+            info="Few show detail, many the whole.",
+            elem_id="map-neighbours",
+            buttons=[],
+        )
+        min_dist = gr.Slider(
+            0,
+            1,
+            0.1,
+            step=0.01,
+            label="Least distance",
+            info="How closely points may be packed.",
+            elem_id="map-min-dist",
+            buttons=[],
+        )
+        metric = gr.Dropdown(
+            ["cosine", "euclidean", "manhattan"],
+            value="cosine",
+            label="Metric",
+            filterable=False,
+            elem_id="map-metric",
+        )
+        dense = gr.Checkbox(
+            label="Keep local densities (densMAP)",
+            info="Tight groups stay tight and loose ones loose; slower.",
+            elem_id="map-dense",
+        )
+        pace = gr.Radio(
+            [("fast", False), ("reproducible", True)],
+            value=False,
+            label="Pace",
+            info="Reproducible gives the same map every time, on one thread.",
+            elem_id="map-pace",
+        )
+    return [split, method, dimensions, sample, near, min_dist, metric, dense, pace]
+
+
+def settings_of(context: Context, values: tuple[Any, ...]) -> MapSettings:
+    """The settings a form's values stand for. Raises ConfigError or WorkError."""
+    split, method, dimensions, sample, near, min_dist, metric, dense, reproducible = values
+    return MapSettings(
+        method=method,
+        split=own.allowed(context, split),
+        sample=int(sample),
+        dimensions=int(dimensions),
+        neighbours=int(near),
+        min_dist=float(min_dist),
+        metric=metric,
+        reproducible=bool(reproducible),
+        dense=bool(dense),
+    )
