@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -26,6 +27,7 @@ from simsiam_core.runs import RunDirectory
 
 PATIENCE = timedelta(minutes=30)  # with a process that measures or writes while the others wait
 NOTICE_SECONDS = 10.0  # in which a process that waits for one that is gone usually notices
+GONE_SECONDS = 1.0  # between the end of a process's connections, which raises here, and that of the process
 END_SECONDS = 20.0  # for the others to end by themselves after training
 Word = Literal["stopped", "paused"] | None
 _WORDS: tuple[Word, ...] = (None, "stopped", "paused")
@@ -128,8 +130,8 @@ def together(run: RunDirectory, count: int, cuda: bool, last_word: Callable[[str
             yield ranks
             watch.over.set()
         except Exception as problem:
-            if watch.sentence and not watch.over.is_set():
-                raise RuntimeError(watch.sentence) from problem
+            if not watch.over.is_set() and (lost := watch.lost(GONE_SECONDS)):
+                raise RuntimeError(lost) from problem
             raise
         finally:
             done = watch.over.is_set()
@@ -175,15 +177,24 @@ class _Watch(threading.Thread):
     def run(self) -> None:
         """Look twice a second, until training is over."""
         while not self.over.wait(0.5):
-            for index, other in enumerate(self._others, start=2):
-                if other.poll() is not None:
-                    self.sentence = (
-                        f"Process {index} of {len(self._others) + 1} ended with exit code {other.returncode} "
-                        "while the others needed it; the log says why."
-                    )
+            self.sentence = self.sentence or self.lost()
             if self.sentence:
                 if not self.over.wait(NOTICE_SECONDS):
                     self._last_word(self.sentence)
                     _end(self._others, 0)
                     os._exit(1)
                 return
+
+    def lost(self, patience: float = 0.0) -> str:
+        """Which process has ended, or does so within `patience` seconds, as a sentence; empty if none."""
+        deadline = time.monotonic() + patience
+        while True:
+            for index, other in enumerate(self._others, start=2):
+                if other.poll() is not None:
+                    return (
+                        f"Process {index} of {len(self._others) + 1} ended with exit code {other.returncode} "
+                        "while the others needed it; the log says why."
+                    )
+            if time.monotonic() >= deadline:
+                return self.sentence
+            time.sleep(0.02)

@@ -55,7 +55,7 @@ def running(page: Page, server: Server) -> RunDirectory:
     for name in ("paper-cifar10", "quick"):  # quick is chosen already, so there and back
         page.locator(f"#preset-{name}").click()
         expect(page.locator(f"#preset-{name}")).to_have_attribute("aria-checked", "true")
-    expect(page.locator(".views-pair img").first).to_be_visible()
+    expect(page.locator(".views-of-one img").first).to_be_visible()
     fill(page, "training.epochs", "400")
     fill(page, "training.batch_size", "32")
     expect(page.locator("#train-summary")).to_contain_text("0.1 = 0.8 × 32 / 256")

@@ -60,7 +60,7 @@ class Trainers:
     def train(self, run: RunDirectory, file_size_limit: int = 0, memory_limit: int = 0) -> None:
         """Start and wait for the end."""
         pid = self.start(run, file_size_limit, memory_limit)
-        wait_for(lambda: _gone(pid))
+        wait_for(lambda: _gone(pid), 180)
 
     def close(self) -> None:
         assert self._process.stdin is not None
