@@ -37,7 +37,8 @@ def install(store: RunStore, bundle: Path = BUNDLE_DIR) -> RunDirectory | None:
         or not (bundle / WEIGHTS).is_file()
     ):
         return None
-    trained, recipe = _config(bundle), json.loads((bundle / RECIPE_FILE).read_text(encoding="utf-8"))
+    trained = parse(read_yaml(bundle / CONFIG))
+    recipe = json.loads((bundle / RECIPE_FILE).read_text(encoding="utf-8"))
     weights = load_file(bundle / WEIGHTS)
     state = {
         BACKBONE_PREFIX + name: value.float() if value.is_floating_point() else value
@@ -129,7 +130,3 @@ def shown(trained: Config) -> Config:
     """The config of the imported run: trained as it was, but on show with images that are always there."""
     data = {"source": "textures", "train_limit": None, "test_limit": None}
     return parse(merge(trained.model_dump(), {"data": data, "name": "bundled"}))
-
-
-def _config(bundle: Path) -> Config:
-    return parse(read_yaml(bundle / CONFIG))

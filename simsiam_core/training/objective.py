@@ -10,10 +10,9 @@ from torch import Tensor
 
 from simsiam_core.config import Config
 from simsiam_core.data import Augmentation
+from simsiam_core.data.image_set import Triple
 from simsiam_core.model import SimSiam, rotation_task, simsiam_loss
 from simsiam_core.training.ranks import Ranks
-
-Triple = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
