@@ -9,6 +9,9 @@ import pytest
 
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")  # the same figures with and without a GPU
 
+# UMAP compiles itself for half a minute: once a checkout, not once a server.
+os.environ.setdefault("NUMBA_CACHE_DIR", str(Path(__file__).resolve().parents[1] / ".pytest_cache" / "numba"))
+
 from simsiam_core.runs import RunStore
 
 

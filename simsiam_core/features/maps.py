@@ -92,7 +92,7 @@ class Placement:
     seconds: float
 
 
-def warm_up(progress: Progress | None = None) -> None:
+def warm_up() -> None:
     """Have the seconds that umap takes to import and compile behind us."""
     import torch
 

@@ -9,10 +9,10 @@ call nor report how far it is. No torch is imported here: only the worker's own 
 from __future__ import annotations
 
 import hashlib
-import importlib
 import io
 import os
 import pickle
+import pkgutil
 import queue
 import subprocess
 import sys
@@ -28,7 +28,9 @@ from typing import Any, Generic, TypeVar
 from simsiam_core.config import ConfigError, Problem
 
 T = TypeVar("T")
+Process = tuple[subprocess.Popen[bytes], Connection]
 REPORT_EVERY_SECONDS = 0.1
+SPARE_AFTER_SECONDS = 2.0  # a task that takes longer may well be cancelled
 
 
 class WorkError(RuntimeError):
@@ -81,7 +83,9 @@ class Task(Generic[T]):
 class InspectionWorker:
     """Runs functions one after another in a process of its own; the next request starts it again if it died.
 
-    `preload` names a module to import at the start, so that the first request does not wait for it.
+    `preload` names a module to import at the start, so that the first request does not wait for it, or a
+    function to call ("package.module:function"). A task that takes long has a spare process started beside
+    it, so that after a cancel nobody waits for these imports either.
     """
 
     def __init__(self, preload: str = "simsiam_core.features.loaded") -> None:
@@ -90,6 +94,7 @@ class InspectionWorker:
         self._tasks: dict[str, Task[Any]] = {}  # unfinished, in order; the first one may be running
         self._running: Task[Any] | None = None
         self._closed = False
+        self._spare: Process | None = None
         self._process, self._connection = self._start()
         threading.Thread(target=self._work, name="inspection", daemon=True).start()
 
@@ -121,8 +126,13 @@ class InspectionWorker:
             for task in list(self._tasks.values()):
                 self._finish(task, None, WorkError("Cancelled: the server is closing."))
             self._process.kill()
+            if self._spare is not None:
+                self._spare[0].kill()
             self._changed.notify_all()
         self._process.wait()
+        if self._spare is not None:
+            self._spare[0].wait()
+            self._spare[1].close()
 
     def __enter__(self) -> InspectionWorker:
         return self
@@ -136,9 +146,12 @@ class InspectionWorker:
         while (task := self._next()) is not None:
             result, error = None, None
             try:
+                began = time.monotonic()
                 self._connection.send_bytes(task._payload)
                 while (message := self._connection.recv())[0] == "progress":
                     task._reported = message[1:]
+                    if time.monotonic() - began > SPARE_AFTER_SECONDS:
+                        self._have_spare()
                 if message[0] == "result":
                     result = message[1]
                 else:
@@ -166,9 +179,18 @@ class InspectionWorker:
     def _revive(self) -> None:
         if not self._closed and self._process.poll() is not None:
             self._connection.close()
-            self._process, self._connection = self._start()
+            spare, self._spare = self._spare, None
+            if spare is not None and spare[0].poll() is not None:
+                spare[1].close()
+                spare = None
+            self._process, self._connection = spare or self._start()
 
-    def _start(self) -> tuple[subprocess.Popen[bytes], Connection]:
+    def _have_spare(self) -> None:
+        with self._changed:
+            if self._spare is None and not self._closed:
+                self._spare = self._start()
+
+    def _start(self) -> Process:
         """A fresh interpreter. `multiprocessing` would import the server's main module, and gradio, too."""
         ours, theirs = Pipe()
         with theirs:
@@ -237,7 +259,9 @@ def serve() -> None:
 
     threading.Thread(target=receive, daemon=True).start()
     if sys.argv[2]:
-        importlib.import_module(sys.argv[2])
+        preloaded = pkgutil.resolve_name(sys.argv[2])
+        if callable(preloaded):
+            preloaded()
     last = 0.0
 
     def report(fraction: float, text: str) -> None:

@@ -40,19 +40,29 @@ class Context:
     counts: ImageCounts = field(default_factory=ImageCounts)
     seen_data: set[DataConfig] = field(default_factory=set)  # images that somebody asked to see
     bank_root: Path | None = None  # below it lie folders that may be searched as one's own pictures
-    _builder: InspectionWorker | None = None
+    _more: dict[str, InspectionWorker] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def builder(self) -> InspectionWorker:
-        """A second worker, for what takes seconds (encoding, UMAP, checks), so that short questions need not wait.
+        """A second worker, for what takes seconds (encoding, checks), so that short questions need not wait."""
+        return self._another("simsiam_core.features.loaded")
 
-        It starts when it is first needed and ends, as every worker does, with the server.
-        """
+    @property
+    def mapper(self) -> InspectionWorker:
+        """A third, for UMAP, which is imported and compiled for seconds that no encoding should wait for."""
+        return self._another("simsiam_core.features.maps:warm_up")
+
+    def expect_maps(self) -> None:
+        """Somebody looks at Map: have UMAP at hand by the time it is asked for."""
+        _ = self.mapper
+
+    def _another(self, preload: str) -> InspectionWorker:
+        """It starts when it is first needed and ends, as every worker does, with the server."""
         with self._lock:
-            if self._builder is None:
-                self._builder = InspectionWorker()
-            return self._builder
+            if preload not in self._more:
+                self._more[preload] = InspectionWorker(preload)
+            return self._more[preload]
 
     def change(self, act: Callable[[], T]) -> T:
         """Do something to runs, and have the queue looked at at once. Raises RunError where this page only looks."""

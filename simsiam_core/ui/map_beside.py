@@ -56,7 +56,7 @@ def build(
             for task, fraction, text in context.encoded(run, name, wished.split):
                 yield [*same, *wait.at(task, fraction, text)]
             ours, theirs = (now.run.path, now.map.checkpoint), (run.path, name)
-            drawing = context.builder.submit(compare.second_map, ours, theirs, wished)
+            drawing = context.mapper.submit(compare.second_map, ours, theirs, wished)
             for update in wait.follow(drawing):
                 yield [*same, *update]
             asking = context.builder.submit(

@@ -72,7 +72,7 @@ def build(context: Context, run_box: gr.Dropdown, settings: list[Any], thumbnail
         try:
             run, wished = context.store.get(run_id), settings_of(context, values)
             wished = replace(wished, sample=min(wished.sample, POINTS))
-            task = context.builder.submit(maps.through_training, run.path, wished)
+            task = context.mapper.submit(maps.through_training, run.path, wished)
             for update in wait.follow(task):
                 yield [*same, *update]
             story = Story(run, task.result())

@@ -84,7 +84,7 @@ def build(context: Context, page: Page, tab: gr.Tab) -> None:
                 now = Drawn(run, drawn)
                 yield [now, now.update(by, finished=finished), *wait.over()]
                 if not finished:
-                    umap = context.builder.submit(maps.draw_map, run.path, name, wished)
+                    umap = context.mapper.submit(maps.draw_map, run.path, name, wished)
                     for update in wait.follow(umap):
                         yield [*same, *update]
                     drawn = umap.result()
@@ -124,11 +124,8 @@ def build(context: Context, page: Page, tab: gr.Tab) -> None:
     def prepare(run_id: str | None, split: str) -> list[Any]:
         if not run_id:
             return [map_view.nothing(networks.NO_RUNS), gr.skip()]
-        warm_up()
+        context.expect_maps()
         return [gr.skip(), own.refreshed(context, split)]
-
-    def warm_up() -> None:
-        context.builder.submit(maps.warm_up)  # umap takes seconds to import: begin now
 
     opened, _ = picker.wire(context, page, tab, wait.trouble)
     opened.then(prepare, [picker.run, settings[0]], [chart, settings[0]], **QUIET)
@@ -136,7 +133,6 @@ def build(context: Context, page: Page, tab: gr.Tab) -> None:
     draw_button.click(
         draw, [*picker.boxes, *settings, colours.by], [state, chart, *wait.outputs], **QUIET
     ).then(**colours.recolouring, **QUIET).then(**chosen.placing, **QUIET)
-    wait.cancel.click(warm_up, None, None, **QUIET)
     table_button.click(save_table, state, save, **QUIET)
     html_button.click(save_html, [state, colours.by], save, **QUIET)
 

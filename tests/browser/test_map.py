@@ -109,6 +109,48 @@ def test_a_picture_is_asked_about_and_placed(page: Page, run: RunDirectory) -> N
     expect(frame).to_have_text("epoch=0000")
 
 
+def draw_pca(page: Page, run: RunDirectory) -> None:
+    page.goto(f"/?tab=map&run={run.id}")
+    expect(page.locator("#map-checkpoint input")).not_to_have_value("")
+    page.locator("#map-method label", has_text="PCA").click()
+    page.locator("#map-draw").click()
+    expect(page.locator('#map-plot .map-plot[data-ready="yes"]')).to_be_visible(timeout=60_000)
+
+
+def test_a_map_is_searched_coloured_and_compared(page: Page, run: RunDirectory) -> None:
+    draw_pca(page, run)
+    entry = page.locator("#map-plot .map-class").first
+    name = entry.inner_text().split(" ")[0]
+    hidden = "Array.from(document.querySelector('#map-plot .js-plotly-plot').data[0].x).filter(Number.isNaN).length"
+    entry.click()
+    page.wait_for_function(f"{hidden} === 8")
+    entry.click()
+    page.wait_for_function(f"{hidden} === 0")
+
+    page.locator("#map-find textarea, #map-find input").first.fill(name)
+    page.locator("#map-find textarea, #map-find input").first.press("Enter")
+    expect(page.locator("#map-gallery")).to_contain_text("8 points chosen")
+    expect(page.locator("#map-histogram .vote-row")).to_have_count(1)
+
+    page.locator("#map-colour input").click()
+    page.get_by_role("option", name="Where two networks disagree").click()
+    expect(page.locator("#map-colour-other input")).to_have_value("epoch 0")
+    expect(page.locator("#map-plot .map-legend")).to_contain_text("disagree", timeout=60_000)
+
+    page.locator("#second-draw").click()
+    expect(page.locator("#second-movers .finding")).to_have_count(24, timeout=60_000)
+    for plot in ("#first-plot", "#second-plot"):
+        expect(page.locator(f'{plot} .map-plot[data-ready="yes"]')).to_be_visible()
+    for button, file in (
+        ("#map-csv", "chosen.csv"),
+        ("#map-html", "map.html"),
+        ("#map-table", "map.parquet"),
+    ):
+        with page.expect_download() as saved:
+            page.locator(button).click()
+        assert saved.value.suggested_filename == file
+
+
 def test_what_is_wrong_with_the_data_is_listed(page: Page, run: RunDirectory) -> None:
     page.goto(f"/?tab=diagnose&run={run.id}")
     page.locator("#diagnose-start").click()
