@@ -24,10 +24,10 @@ SIDE = 8  # px
 
 
 def encoded(store: RunStore, pictures: Path, count: int) -> RunDirectory:
-    """A run over `count` tiny pictures whose features, 512 numbers each, lie in ten groups."""
+    """A run over `count` tiny training pictures whose features, 512 numbers each, lie in ten groups."""
     generator = np.random.default_rng(0)
-    for i in range(count):
-        folder = pictures / f"class{i % CLASSES}"
+    for i in range(count + CLASSES):
+        folder = pictures / ("train" if i < count else "test") / f"class{i % CLASSES}"
         folder.mkdir(parents=True, exist_ok=True)
         pixels = generator.integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(folder / f"{i:06d}.png", compress_level=1)
