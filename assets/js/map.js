@@ -1,8 +1,9 @@
-// include: shared/dom shared/plot map/points map/hover map/legend map/player
+// include: shared/dom shared/plot map/points map/cloud map/hover map/legend map/player
 // A map of pictures. `props.value` is its geometry and is sent once: {ids, frames: [{name, axes: [x, y(, z)]}], note,
-// empty, key}, with numbers as base64 of float32. What changes often comes apart: `props.paint` are the colours, {codes,
+// empty, key}. What is long is one string, since gradio copies every value at every event of the page: ids as JSON, numbers
+// as base64 of float32. What changes often comes apart: `props.paint` are the colours, {codes,
 // names, colours} for classes or {values, title, range} for a scale; `props.marks` what is drawn above the points,
-// {placed: [{at, label}], lines: [[from, to], …], selected: [rows]}. Triggers `click` with an id, `select` with ids and
+// {placed: [{at, label}], lines: [[from, to], …], selected: rows as base64 of int32}. Triggers `click` with an id, `select` with ids as JSON and
 // `frame` with the name of the frame shown.
 const root = element.querySelector(".map");
 const note = make("p", "map-note", root);
@@ -16,7 +17,10 @@ const TWEEN_UP_TO = 20000; // points; more would not move smoothly
 let geometry = null; // {key, ids, frames: [[x, y, z?]…], dims}
 let shown = []; // the axes on the screen, halfway between two frames while they move
 let current = 0;
+let selected = []; // rows
 let codes = null;
+let inks = null; // colours of a flat map's points
+let cloud = null;
 let atlas = null;
 
 const hover = hoverCard(stage, async (id) => {
@@ -28,13 +32,9 @@ const player = playerOf(root, show);
 const plot = plotlyIn(node, wanted, listen);
 
 // --- what plotly is given -----------------------------------------------------------------------------------
-const chosen = () => (props.marks || {}).selected || [];
-
 // Points of a class that is switched off have no place: neither hover nor lasso finds them.
-function visible(axes) {
-  if (!legend.hidden.size || !codes) return axes;
-  return axes.map((axis) => axis.map((v, i) => (legend.hidden.has(codes[i]) ? NaN : v)));
-}
+const hidden = (row) => codes !== null && legend.hidden.size > 0 && legend.hidden.has(codes[row]);
+const visible = (axes) => (legend.hidden.size ? axes.map((axis) => axis.map((v, row) => (hidden(row) ? NaN : v))) : axes);
 
 // Lines and pictures above the points. An end of a line is a row of the map, or coordinates.
 function above() {
@@ -47,16 +47,26 @@ function above() {
   };
 }
 
-// Plotly can dim what is not selected in 2D alone; in 3D the chosen points are drawn once more, above faint others.
-function marker() {
+// In 2D a canvas draws the points, and plotly has one without a place, for the scale beside the plot. In 3D plotly draws
+// them all, and the chosen ones once more, above faint others.
+function points() {
   const { ids, dims } = geometry;
-  const faint = dims === 3 && chosen().length > 0;
-  return markerOf(props.paint || {}, codes, { count: ids.length, dims, accent: pageColours(root).accent, faint });
+  const { accent } = pageColours(root);
+  if (dims === 2) return { ...asXyz([[null], [null]]), marker: { ...scaleOf(props.paint || {}), color: [0] }, hoverinfo: "skip" };
+  const faint = selected.length > 0;
+  const marker = markerOf(props.paint || {}, codes, { count: ids.length, dims, accent, faint });
+  return { ...asXyz(visible(shown)), customdata: ids, marker, hoverinfo: "none" };
+}
+
+function beneath() {
+  if (!geometry || geometry.dims !== 2) return null;
+  const ground = () => pageColours(root).surface;
+  return { axes: shown, inks, dot: dotOf(geometry.ids.length, 2), hidden, chosen: selected, ground };
 }
 
 function chosenPoints() {
   const all = { ...markerOf(props.paint || {}, codes, { count: 0, dims: 3, accent: pageColours(root).accent }), showscale: false };
-  const rows = geometry.dims === 3 ? chosen() : [];
+  const rows = geometry.dims === 3 ? selected : [];
   return {
     ...asXyz(visible(shown).map((axis) => rows.map((row) => axis[row]))), customdata: rows.map((row) => geometry.ids[row]),
     marker: { ...all, size: 5, color: Array.isArray(all.color) ? rows.map((row) => all.color[row]) : all.color },
@@ -65,19 +75,29 @@ function chosenPoints() {
 
 function wanted() {
   if (!geometry) return null;
-  const { ids, dims } = geometry;
+  const { dims } = geometry;
   const kind = dims === 3 ? "scatter3d" : "scatter";
   const { lines, placed, labels } = above();
   const { strong, surface } = pageColours(root);
-  const flat = { selected: { marker: { opacity: 0.95 } }, unselected: { marker: { opacity: 0.12 } }, selectedpoints: chosen().length ? chosen() : null };
   const star = { symbol: dims === 3 ? "diamond" : "star", size: dims === 3 ? 6 : 15, color: "#e4572e", line: { color: surface, width: 1.2 } };
+  const same = { unselected: { marker: { opacity: 1 }, textfont: { color: strong } } }; // a lasso dims none of these
   const traces = [
-    { type: dims === 3 ? "scatter3d" : "scattergl", mode: "markers", ...asXyz(visible(shown)), customdata: ids, marker: marker(), hoverinfo: "none", ...(dims === 2 && flat) },
+    { type: kind, mode: "markers", ...points() },
     { type: kind, mode: "lines", ...asXyz(lines), line: { color: strong, width: dims === 3 ? 2 : 1 }, opacity: 0.55, hoverinfo: "skip" },
-    { type: kind, mode: "markers+text", ...asXyz(placed), text: labels, textposition: "top center", textfont: { color: strong, size: 12 }, marker: star, hoverinfo: "skip" },
+    { type: kind, mode: "markers+text", ...asXyz(placed), text: labels, textposition: "top center", textfont: { color: strong, size: 12 }, marker: star, hoverinfo: "skip", ...(dims === 2 && same) },
   ];
   if (dims === 3) traces.push({ type: kind, mode: "markers", hoverinfo: "none", ...chosenPoints() });
-  return { key: geometry.key, traces, layout: layout(), config: { scrollZoom: true, modeBarButtons: [dims === 3 ? ["orbitRotation", "pan3d", "resetCameraDefault3d", "toImage"] : ["pan2d", "zoom2d", "lasso2d", "select2d", "resetScale2d", "toImage"]] } };
+  const picture = { name: "picture", title: "Save as a picture", icon: Plotly.Icons.camera, click: savePicture };
+  const buttons = dims === 3 ? ["orbitRotation", "pan3d", "resetCameraDefault3d", "toImage"] : ["pan2d", "zoom2d", "lasso2d", "select2d", "resetScale2d", picture];
+  return { key: geometry.key, traces, layout: layout(), config: { scrollZoom: true, modeBarButtons: [buttons] } };
+}
+
+// Plotly's own would leave the canvas out.
+async function savePicture() {
+  const canvas = { source: cloud.picture(), xref: "paper", yref: "paper", x: 0, y: 1, sizex: 1, sizey: 1, sizing: "stretch", layer: "below" };
+  const figure = { data: node.data, layout: { ...node.layout, paper_bgcolor: pageColours(root).surface, images: [canvas] } };
+  const href = await Plotly.toImage(figure, { format: "png", scale: 2, width: node.clientWidth, height: node.clientHeight });
+  Object.assign(document.createElement("a"), { href, download: "map.png" }).click();
 }
 
 function layout() {
@@ -98,21 +118,43 @@ function layout() {
 const isPoint = (p) => p.curveNumber === POINTS || p.curveNumber === CHOSEN;
 
 function listen() {
+  cloud = cloudIn(node, beneath);
+  cloud.draw();
+  node.addEventListener("click", (event) => {
+    const row = overPlot(event) ? cloud.at(event) : -1;
+    if (row >= 0) trigger("click", { id: geometry.ids[row] });
+  });
+  node.addEventListener("mousemove", (event) => {
+    const row = overPlot(event) && !event.buttons ? cloud.at(event) : -1;
+    if (row >= 0) point(row, event);
+    else if (geometry.dims === 2) hover.hide();
+  });
+  node.addEventListener("mouseleave", hover.hide);
+  node.on("plotly_selected", (event) => {
+    selected = cloud.inside(event);
+    cloud.draw();
+    if (selected.length) trigger("select", { ids: JSON.stringify(selected.map((row) => geometry.ids[row])) });
+  });
+  node.on("plotly_deselect", () => {
+    selected = [];
+    cloud.draw();
+  });
   node.on("plotly_click", ({ points }) => {
     const first = points.find(isPoint);
     if (first) trigger("click", { id: first.customdata });
   });
-  node.on("plotly_selected", (event) => {
-    const ids = event ? event.points.filter(isPoint).map((p) => p.customdata) : [];
-    if (ids.length) trigger("select", { ids });
-  });
   node.on("plotly_hover", ({ points: [at], event }) => {
-    if (!at || !isPoint(at)) return;
-    const names = (props.paint || {}).names || [];
-    const name = codes ? names[codes[at.curveNumber === CHOSEN ? chosen()[at.pointNumber] : at.pointNumber]] : "";
-    hover.show(at.customdata, [name, at.customdata].filter(Boolean).join(" · "), event);
+    if (at && isPoint(at)) point(at.curveNumber === CHOSEN ? selected[at.pointNumber] : at.pointNumber, event);
   });
   node.on("plotly_unhover", hover.hide);
+}
+
+const overPlot = (event) => geometry.dims === 2 && event.target.classList.contains("nsewdrag");
+
+function point(row, event) {
+  const names = (props.paint || {}).names || [];
+  const id = geometry.ids[row];
+  hover.show(id, [codes ? names[codes[row]] : "", id].filter(Boolean).join(" · "), event);
 }
 
 // --- changes: the whole, colours, marks, and places ---------------------------------------------------------------
@@ -124,7 +166,8 @@ function take() {
   if (!given) return;
   if (!geometry || geometry.key !== key) {
     const frames = given.map((frame) => frame.axes.map((axis) => decode(axis, Float32Array)));
-    geometry = { key, ids, frames, dims: frames[0].length };
+    geometry = { key, ids: JSON.parse(ids), frames, dims: frames[0].length };
+    selected = [];
     atlas = sheet ? atlasReader(sheet) : null;
     current = frames.length - 1;
     shown = frames[current];
@@ -139,13 +182,14 @@ function take() {
 function readPaint() {
   const paint = props.paint || {};
   codes = paint.codes ? decode(paint.codes, Int16Array) : null;
+  inks = geometry ? inksOf(paint, codes, geometry.ids.length, pageColours(root).accent) : null;
   legend.draw(paint, codes);
 }
 
 // Each of these changes what is on the screen; a map that is still to be drawn will come with them.
 async function recolour() {
   if (!geometry || !plot.has(geometry.key)) return;
-  await Plotly.restyle(node, { marker: [marker()] }, [POINTS]);
+  await Plotly.restyle(node, { marker: [points().marker] }, [POINTS]);
   if (geometry.dims === 3) await restyleChosen();
 }
 
@@ -154,15 +198,15 @@ async function mark() {
   const { lines, placed, labels } = above();
   await Plotly.restyle(node, wrapped(asXyz(lines)), [LINES]);
   await Plotly.restyle(node, { ...wrapped(asXyz(placed)), text: [labels] }, [PLACED]);
-  if (geometry.dims === 3) return recolour();
-  if ((props.marks || {}).selected) await Plotly.restyle(node, { selectedpoints: [chosen().length ? chosen() : null] }, [POINTS]);
+  if (geometry.dims === 3) await recolour();
 }
 
 async function move() {
   if (!geometry || !plot.has(geometry.key)) return;
   const { lines, placed } = above();
+  const { marker, customdata, hoverinfo, ...own } = points();
   const update = {};
-  visible(shown).forEach((axis, d) => (update["xyz"[d]] = [axis, lines[d], placed[d]]));
+  Object.entries(own).forEach(([name, axis], d) => (update[name] = [axis, lines[d], placed[d]]));
   await Plotly.restyle(node, update, [POINTS, LINES, PLACED]);
   if (geometry.dims === 3) await restyleChosen();
 }
@@ -190,5 +234,9 @@ watch("paint", () => {
   readPaint();
   plot.change(recolour);
 });
-watch("marks", () => plot.change(mark));
+watch("marks", () => {
+  const { selected: given } = props.marks || {};
+  if (given !== undefined) selected = Array.from(decode(given, Int32Array));
+  plot.change(mark);
+});
 take();

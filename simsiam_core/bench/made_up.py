@@ -18,6 +18,7 @@ from simsiam_core.data import cache_dir, load
 from simsiam_core.features.bank import bank_path
 from simsiam_core.runs import RunDirectory, RunStore
 
+CHECKPOINT = "epoch=0000"
 CLASSES = 10
 SPREAD = 1.5  # of a class around its centre, against the distance of centres: classes that overlap a little
 SIDE = 8  # px
@@ -46,7 +47,7 @@ def encoded(store: RunStore, pictures: Path, count: int) -> RunDirectory:
     centres = F.normalize(torch.randn(CLASSES, 512), dim=1)
     noise = SPREAD * F.normalize(torch.randn(len(dataset.train), 512), dim=1)
     features = F.normalize(centres[dataset.train.labels] + noise, dim=1)
-    path = bank_path(run, run.checkpoint("epoch=0000"), "train", dataset)
+    path = bank_path(run, run.checkpoint(CHECKPOINT), "train", dataset)
     path.parent.mkdir(parents=True, exist_ok=True)
     np.save(path, features.numpy())
     return run

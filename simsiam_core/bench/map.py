@@ -13,13 +13,12 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from simsiam_core.bench.made_up import encoded, own_cache
+from simsiam_core.bench.made_up import CHECKPOINT, encoded, own_cache
 from simsiam_core.features import inspection, maps
 from simsiam_core.features.maps import MapSettings
 from simsiam_core.features.worker import InspectionWorker, Task
 from simsiam_core.runs import RunStore
 
-CHECKPOINT = "epoch=0000"
 UPLOADS = 20
 
 

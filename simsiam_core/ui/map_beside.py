@@ -74,9 +74,9 @@ def build(
         """The points chosen on one map, chosen on the other: they are the same pictures."""
 
         def chosen(both: tuple[Drawn, Drawn] | None, event: gr.EventData) -> Any:
-            if both is None or not isinstance(event.ids, list):
+            if both is None:
                 return gr.skip()
-            return gr.update(marks={"selected": both[to].rows(event.ids)})
+            return gr.update(marks=map_view.selected(both[to].chosen(event)))
 
         return chosen
 

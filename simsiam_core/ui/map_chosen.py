@@ -112,7 +112,7 @@ class Chosen:
         ]
 
     def _lasso(self, now: Drawn | None, event: gr.EventData) -> list[Any]:
-        rows = now.rows(event.ids) if now and isinstance(event.ids, list) else []
+        rows = now.chosen(event) if now else []
         return self._select(now, rows) if now and rows else [gr.skip()] * 3
 
     def _find(self, now: Drawn | None, text: str) -> list[Any]:
@@ -126,7 +126,7 @@ class Chosen:
         if not rows:
             sentence = f"No point of this map is of a class {text!r} or has that in its id."
             return [gallery([], empty=sentence), {}, gr.skip(), gr.skip()]
-        return [*self._select(now, rows), gr.update(marks={"selected": rows})]
+        return [*self._select(now, rows), gr.update(marks=map_view.selected(rows))]
 
     def _ask_first(self, now: Drawn | None) -> list[Any]:
         if now is None or not now.selected:

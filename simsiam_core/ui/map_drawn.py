@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -50,10 +51,18 @@ class Drawn:
         note = map_view.described(self.map, finished=finished)
         return gr.update(value=self.value(note), paint=self.paint(by), marks={})
 
-    def rows(self, ids: Sequence[Any]) -> list[int]:
-        """Where ids stand that came from a page; those that are not of this map are left out."""
+    def chosen(self, event: gr.EventData) -> list[int]:
+        """Rows of the ids that a lasso sent, a JSON list; those that are not of this map are left out."""
+        try:
+            ids = json.loads(event.ids)
+        except (AttributeError, TypeError, ValueError):
+            return []
         position = {picture_id: row for row, picture_id in enumerate(self.map.ids)}
-        return [position[i] for i in ids if isinstance(i, str) and i in position]
+        return (
+            [position[i] for i in ids if isinstance(i, str) and i in position]
+            if isinstance(ids, list)
+            else []
+        )
 
     def table(self, rows: Sequence[int]) -> Table:
         """Points with their coordinates, label, prediction and confidence, as far as there are any."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -53,10 +54,12 @@ def packed(values: np.ndarray, kind: type = np.float32) -> str:
 def geometry(maps: Sequence[Map], names: Sequence[str], *, of: Any, key: str, note: str) -> dict[str, Any]:
     """The value of a map: one frame a map, all of the same points, the last one shown.
 
+    What is long is one string each, because gradio copies every list, item by item, at every event of a page.
+
     `of` comes back with every request for a thumbnail; zoom is kept as long as `key` stays the same.
     """
     return {
-        "ids": list(maps[0].ids),
+        "ids": json.dumps(maps[0].ids),
         "frames": [
             {"name": name, "axes": [packed(m.coordinates[:, d]) for d in range(m.coordinates.shape[1])]}
             for m, name in zip(maps, names, strict=True)
@@ -102,6 +105,11 @@ def marks_of(placement: Placement, label: str, row: int | None = None) -> dict[s
     """A picture on the map (at one of its points if `row` is given) and lines to its true neighbours."""
     where: Any = placement.coordinates.tolist() if row is None else row
     return {"placed": [{"at": where, "label": label}], "lines": [[where, other] for other in placement.rows]}
+
+
+def selected(rows: Sequence[int]) -> dict[str, Any]:
+    """Points that are chosen, as marks; none of them undoes an earlier choice."""
+    return {"selected": packed(np.asarray(rows), np.int32)}
 
 
 def histogram(drawn: Map, rows: Sequence[int]) -> dict[str, Any]:
