@@ -117,7 +117,7 @@ def test_runs_are_written_about_and_compared(page: Page, pair: list[RunDirectory
 
     expect(page.locator("#runs-difference tbody")).to_contain_text("Batch size")
     expect(page.locator("#runs-difference tbody")).to_contain_text("40")
-    lines = "document.querySelector('#runs-panels .js-plotly-plot')?.data ?? []"
+    lines = "(document.querySelector('#runs-panels .js-plotly-plot')?.data ?? [])"
     second = f"{lines}.find((t) => t.name.startsWith('second') && t.xaxis === 'x')"
     page.wait_for_function(f"{second}?.y.length === 20")
     page.locator("#runs-smoothing input[type=range]").fill("0.9")
