@@ -62,7 +62,9 @@ def test_a_checkpoint_is_measured_and_a_confusion_is_looked_into(
     with page.expect_download() as saved:
         page.locator("#evaluate-latex").click()
     assert saved.value.suggested_filename == "results.tex"
-    page.locator("#evaluate-start").click()  # another one's confusions must not be taken for those of this one
+    page.locator(
+        "#evaluate-start"
+    ).click()  # another one's confusions must not be taken for those of this one
     expect(page.locator("#evaluate-pictures .card")).to_have_count(0)
     expect(page.locator("#evaluate-jobs tbody tr")).to_have_count(2)
     eventually(lambda: not any(j.status().active for j in evaluations(run)), 60)
