@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -54,6 +55,8 @@ def launch(
             run.update_status(state="failed", error=sentence, ended=time.time())
             raise RunError(sentence)
         time.sleep(0.02)
+    # Unless its end is collected it stays a zombie, and whoever stops it from a terminal waits for that in vain.
+    threading.Thread(target=process.wait, name=f"end of {run.id}", daemon=True).start()
 
 
 def stop(run: RunDirectory, timeout: float = TERM_SECONDS) -> None:
