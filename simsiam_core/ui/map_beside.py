@@ -18,7 +18,7 @@ from simsiam_core.ui.chart import plotly_map
 from simsiam_core.ui.context import QUIET, Context, Page
 from simsiam_core.ui.map_drawn import Drawn
 from simsiam_core.ui.waiting import waiting
-from simsiam_core.ui.widgets import widget
+from simsiam_core.ui.widgets import told, widget
 
 MOVERS = 24
 LATEST: dict[str, Any] = {**QUIET, "trigger_mode": "always_last"}
@@ -74,9 +74,9 @@ def build(
         """The points chosen on one map, chosen on the other: they are the same pictures."""
 
         def chosen(both: tuple[Drawn, Drawn] | None, event: gr.EventData) -> Any:
-            if both is None or not isinstance(event.ids, list):
+            if both is None or not isinstance(told(event, "ids"), list):
                 return gr.skip()
-            return gr.update(marks={"selected": both[to].rows(event.ids)})
+            return gr.update(marks={"selected": both[to].rows(told(event, "ids"))})
 
         return chosen
 

@@ -16,7 +16,7 @@ from simsiam_core.ui.context import QUIET, Context, Page
 from simsiam_core.ui.map_drawn import Drawn
 from simsiam_core.ui.query import Query, query_by_id
 from simsiam_core.ui.saver import download, pictures_zip, saver, table
-from simsiam_core.ui.widgets import widget
+from simsiam_core.ui.widgets import told, widget
 from simsiam_core.ui.words import problem
 
 SHOWN = 48
@@ -112,7 +112,7 @@ class Chosen:
         ]
 
     def _lasso(self, now: Drawn | None, event: gr.EventData) -> list[Any]:
-        rows = now.rows(event.ids) if now and isinstance(event.ids, list) else []
+        rows = now.rows(told(event, "ids")) if now and isinstance(told(event, "ids"), list) else []
         return self._select(now, rows) if now and rows else [gr.skip()] * 3
 
     def _find(self, now: Drawn | None, text: str) -> list[Any]:
