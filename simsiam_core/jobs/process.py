@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -54,6 +55,9 @@ def launch(
             run.update_status(state="failed", error=sentence, ended=time.time())
             raise RunError(sentence)
         time.sleep(0.02)
+    threading.Thread(
+        target=process.wait, name=f"waits for {run.id}", daemon=True
+    ).start()  # or a zombie stays
 
 
 def stop(run: RunDirectory, timeout: float = TERM_SECONDS) -> None:
@@ -68,12 +72,10 @@ def stop(run: RunDirectory, timeout: float = TERM_SECONDS) -> None:
     pid, started = _working(run)
     family = _family(pid, started)
     _signal(pid, started, signal.SIGTERM)
-    _, left = psutil.wait_procs(family, timeout=timeout)
-    if left:
+    if left := _outliving(family, timeout):
         for process in left:
             process.kill()
-        _, left = psutil.wait_procs(left, timeout=10)
-        if left:
+        if left := _outliving(left, 10):
             pids = ", ".join(str(process.pid) for process in left)
             raise RunError(f"Run {run.id} left processes that cannot be ended: {pids}.")
         if run.status().state == "crashed":
@@ -124,6 +126,16 @@ def _family(pid: int, started: float | None) -> list[psutil.Process]:
             except OSError:  # it has ended meanwhile
                 continue
     return list(family)
+
+
+def _outliving(family: list[psutil.Process], seconds: float) -> list[psutil.Process]:
+    """Those that live on after that time. A zombie has ended: its parent, a busy server, has only not asked yet."""
+    deadline = time.monotonic() + seconds
+    while left := [process for process in family if process_alive(process.pid, process.create_time())]:
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.02)
+    return left
 
 
 def _signal(pid: int, started: float | None, number: signal.Signals) -> None:

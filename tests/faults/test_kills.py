@@ -12,7 +12,7 @@ import psutil
 import pytest
 from tiny import tiny
 
-from simsiam_core.jobs import Scheduler, read_queue, resume, scheduler
+from simsiam_core.jobs import Scheduler, read_queue, resume, scheduler, stop
 from simsiam_core.runs import RunDirectory, RunStore
 
 from .conftest import Queue, Trainers, wait_for
@@ -107,6 +107,21 @@ def test_trainers_are_killed_again_and_again_and_the_queue_goes_on_with_the_same
         for run in runs:
             wait_for(lambda r=run: r.status().state == "finished", 120, "it did not finish")
     assert [losses(run) for run in runs] == [losses(whole)] * 2
+
+
+def test_a_run_is_stopped_although_its_parent_never_asks_after_it(
+    store: RunStore, trainers: Trainers
+) -> None:
+    """As from a terminal: the process has ended, but stays a zombie of whoever started it."""
+    run = store.create(tiny(training={"epochs": 10_000}, knn={"knn_every": 10_000}))
+    pid = trainers.start(run)
+    wait_for(lambda: _trains(run))
+    started = time.monotonic()
+    stop(run)
+    assert time.monotonic() - started < 20
+    assert run.status().state == "stopped"
+    assert run.status().error is None
+    assert psutil.Process(pid).status() == psutil.STATUS_ZOMBIE, "else this test shows nothing"
 
 
 def _started(trainers: Trainers, run: RunDirectory) -> None:
