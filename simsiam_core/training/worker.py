@@ -161,7 +161,8 @@ def _announce(
         device = (f"{count} × " if count > 1 else "") + torch.cuda.get_device_name()
     else:
         processes = f" in {count} processes" if count > 1 else ""
-        device = f"CPU, {count * torch.get_num_threads()} threads{processes}"
+        threads = count * torch.get_num_threads()
+        device = f"CPU, {threads} thread{'s' if threads > 1 else ''}{processes}"
     status.beat(force=True, total_steps=total, device=device)
     images = len(module.dataset.train)
     print(f"{images} images, {total} steps on {device}, precision {precision}")

@@ -61,7 +61,9 @@ def build(context: Context) -> gr.Blocks:
 
         def open_where_it_says(request: gr.Request) -> tuple[Any, Any]:
             wanted = dict(request.query_params)
-            known = [run.id for run in context.store.runs() if run.id == wanted.get("run")]
+            runs = context.store.runs()
+            known = [run.id for run in runs if run.id == wanted.get("run")]
+            known = known or [run.id for run in runs if context.rest.status(run).state == "running"][:1]
             tab = wanted.get("tab")
             return known, gr.Tabs(selected=tab) if tab in TABS else gr.skip()
 

@@ -21,7 +21,7 @@ class QueuePanel:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._list = widget("queue", "monitor-queue", {"rows": [], "empty": EMPTY})
+        self._list = widget("queue", "monitor-queue", {"rows": [], "empty": "Reading the queue …"})
         self._trouble = gr.HTML(elem_id="monitor-queue-message", padding=False)
         self.outputs: list[Any] = [self._list]
 
