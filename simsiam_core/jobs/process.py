@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -20,6 +21,7 @@ from simsiam_core.runs.status import State, process_alive
 PROJECT_DIR = Path(__file__).resolve().parents[2]
 START_SECONDS = 30.0  # until the process has said that it lives; it says so before its heavy imports
 PAUSE = signal.SIGUSR1
+CPU_JOB_NICENESS = 5  # a job on the CPU takes every core; the page must still answer at once
 TERM_SECONDS = 60.0  # until the end of a step and its checkpoint
 
 
@@ -48,6 +50,9 @@ def launch(
             env=environment,
             start_new_session=True,
         )
+    if not environment.get("CUDA_VISIBLE_DEVICES"):
+        with contextlib.suppress(psutil.Error):
+            psutil.Process(process.pid).nice(CPU_JOB_NICENESS)
     deadline = time.monotonic() + START_SECONDS
     while run.status().state == "queued":
         if process.poll() is not None or time.monotonic() > deadline:

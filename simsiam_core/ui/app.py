@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 import gradio as gr
@@ -77,6 +78,7 @@ def launch_options() -> dict[str, Any]:
         "theme": theme(),
         "css_paths": sorted((ASSETS / "css").glob("*.css")),
         "favicon_path": ASSETS / "logo.svg",
+        "head": _icon(),
         "footer_links": [],
         "max_file_size": MAX_UPLOAD,
         "share": False,
@@ -88,6 +90,12 @@ def launch_options() -> dict[str, Any]:
         "enable_monitoring": False,
         "show_error": True,
     }
+
+
+def _icon() -> str:
+    """The logo in the page itself: a browser would ask for `/favicon.ico`, which behind a proxy's prefix is nowhere."""
+    logo = base64.b64encode((ASSETS / "logo.svg").read_bytes()).decode()
+    return f'<link rel="icon" href="data:image/svg+xml;base64,{logo}">'
 
 
 def _header() -> str:

@@ -117,7 +117,7 @@ def watched(page: Page) -> list[str]:
     def hear(message: ConsoleMessage) -> None:
         cut_off = message.text.startswith(CUT_OFF) and len(left) > 1
         if message.type == "error" and not (cut_off and time.monotonic() - left[-1] < LEFT_SECONDS):
-            troubles.append(f"console: {message.text}")
+            troubles.append(f"console: {message.text} ({message.location.get('url')})")
 
     def look(request: Request) -> None:
         if request.is_navigation_request() and request.frame == page.main_frame:
