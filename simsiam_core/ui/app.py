@@ -93,7 +93,7 @@ def launch_options() -> dict[str, Any]:
 
 
 def _icon() -> str:
-    """The logo in the page itself: a browser would ask for `/favicon.ico`, which behind a proxy's prefix is nowhere."""
+    """The logo in the page itself: the `/favicon.ico` that a browser asks for is not ours behind a proxy's prefix."""
     logo = base64.b64encode((ASSETS / "logo.svg").read_bytes()).decode()
     return f'<link rel="icon" href="data:image/svg+xml;base64,{logo}">'
 

@@ -53,7 +53,11 @@ def proxy(behind: str) -> Starlette:
             body(), answer.status_code, headers, background=BackgroundTask(answer.aclose)
         )
 
-    return Starlette(routes=[Route(PREFIX + "{path:path}", forward, methods=["GET", "POST", "HEAD"])])
+    routes = [
+        Route(PREFIX + "{path:path}", forward, methods=["GET", "POST", "HEAD"]),
+        Route("/favicon.ico", lambda _: Response(status_code=204)),  # every browser asks the host for it
+    ]
+    return Starlette(routes=routes)
 
 
 @pytest.fixture
