@@ -13,8 +13,8 @@ from torch.nn import functional as F
 from simsiam_core.config.evaluation import KnnEvaluation
 from simsiam_core.evaluation.by_class import by_class
 from simsiam_core.evaluation.job import Reporter, Subject
-from simsiam_core.features.knn import knn_accuracy, raw_pixel_features
-from simsiam_core.features.neighbours import QUERIES_AT_ONCE, search, vote
+from simsiam_core.features.knn import Voters, knn_accuracy, raw_pixel_features
+from simsiam_core.features.neighbours import QUERIES_AT_ONCE
 
 KS = (1, 5, 20, 50, 100, 200)
 TEMPERATURES = (0.07, 0.1, 0.2, 0.5)
@@ -52,11 +52,10 @@ def grid(
     predicted = []
     for start in range(0, len(queries), QUERIES_AT_ONCE):
         truth = query_labels[start : start + QUERIES_AT_ONCE]
-        similarities, rows = search(queries[start : start + QUERIES_AT_ONCE], bank, ks[-1])
-        labels = bank_labels[rows]
+        voters = Voters(queries[start : start + QUERIES_AT_ONCE], bank, bank_labels, ks[-1], classes)
         for i, k in enumerate(ks):
             for j, temperature in enumerate(temperatures):
-                found = vote(similarities[:, :k], labels[:, :k], classes, temperature).argmax(dim=1)
+                found = voters.winners(k, temperature)
                 right[i, j] += int((found == truth).sum())
                 if (k, temperature) == (kept_k, kept_t):
                     predicted.append(found.cpu())

@@ -17,12 +17,12 @@ def search(queries: Tensor, bank: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """The k rows of `bank` [N, d] most similar to each of `queries` [Q, d], in true fp32.
 
     Rows of both are l2-normalised float32, so that the product is the cosine. Both may be on any device,
-    the same one; the bank may be a memory map larger than memory.
+    the same one; the bank may be a memory map larger than memory. Queries in float64 are answered in float64.
     Returns similarities [Q, min(k, N)], highest first, and row numbers [Q, min(k, N)].
     """
     k = min(k, len(bank))
     scores_at_once = SCORES_AT_ONCE.get(bank.device.type, SCORES_AT_ONCE["cpu"])
-    similarities = torch.empty(len(queries), k, device=bank.device)
+    similarities = torch.empty(len(queries), k, dtype=queries.dtype, device=bank.device)
     indices = torch.empty(len(queries), k, dtype=torch.int64, device=bank.device)
     with _true_fp32(bank.device.type):
         for start in range(0, len(queries), QUERIES_AT_ONCE):
@@ -38,7 +38,7 @@ def _search_rows(queries: Tensor, bank: Tensor, k: int, rows_at_once: int) -> tu
     best = queries.new_empty(len(queries), 0)
     where = torch.empty(len(queries), 0, dtype=torch.int64, device=queries.device)
     for start in range(0, len(bank), rows_at_once):
-        scores = queries @ bank[start : start + rows_at_once].T
+        scores = queries @ bank[start : start + rows_at_once].to(queries.dtype).T
         new, new_where = scores.topk(min(k, scores.shape[1]), dim=1)
         best, order = torch.cat([best, new], dim=1).topk(min(k, best.shape[1] + new.shape[1]), dim=1)
         where = torch.cat([where, new_where + start], dim=1).gather(1, order)

@@ -60,9 +60,8 @@ def launch(
             run.update_status(state="failed", error=sentence, ended=time.time())
             raise RunError(sentence)
         time.sleep(0.02)
-    threading.Thread(
-        target=process.wait, name=f"waits for {run.id}", daemon=True
-    ).start()  # or a zombie stays
+    # Unless its end is collected it stays a zombie, and whoever stops it from a terminal waits for that in vain.
+    threading.Thread(target=process.wait, name=f"end of {run.id}", daemon=True).start()
 
 
 def stop(run: RunDirectory, timeout: float = TERM_SECONDS) -> None:

@@ -46,9 +46,10 @@ class Estimate:
     """What to expect of a config on this machine."""
 
     device: str  # "GPU" or "CPU"
+    devices: int  # GPUs side by side; on a CPU the processes share its cores
     images_per_second: float
     seconds: float | None  # of the whole run with its kNN checks; None where the images are not counted yet
-    memory_bytes: float
+    memory_bytes: float  # of each GPU, or of the machine for all processes
     share_knn: float  # of the seconds
 
 
@@ -163,23 +164,28 @@ def calibrate(config: Config, batch: int, device: str, precision: Precision) -> 
 
 
 def predict(values: Mapping[str, Any], progress: Progress | None = None) -> Estimate:
-    """The estimate of a config given as nested values. Raises ConfigError."""
+    """The estimate of a config given as nested values. Raises ConfigError.
+
+    One device's share of a batch is timed. Several GPUs are taken to work side by side with nothing lost in
+    between, processes on a CPU to take its cores from each other.
+    """
     config = parse(values)
     accelerator, precision = resolve_device(config.training)
-    batch = config.training.batch_size
+    batch, gpus = config.training.batch_size, config.training.devices if accelerator == "gpu" else 1
+    images = batch // config.training.devices
     count = count_train(config.data)
-    pace = calibrate(
-        _shape(config), min(batch, count or batch), "cuda" if accelerator == "gpu" else "cpu", precision
-    )
+    place = "cuda" if accelerator == "gpu" else "cpu"
+    pace = calibrate(_shape(config), min(images, count or images), place, precision)
     seconds, share = None, 0.0
     if count:
-        training = count // batch * batch * config.training.epochs * pace.seconds_per_image
+        training = count // batch * batch * config.training.epochs * pace.seconds_per_image / gpus
         checks = knn_checks(config) * knn_seconds(config, count, pace)
         seconds = STARTING_SECONDS + training + checks
         share = checks / seconds
     return Estimate(
         device="GPU" if accelerator == "gpu" else "CPU",
-        images_per_second=1 / pace.seconds_per_image,
+        devices=gpus,
+        images_per_second=gpus / pace.seconds_per_image,
         seconds=seconds,
         memory_bytes=memory_bytes(config, count, accelerator, pace),
         share_knn=share,
@@ -206,14 +212,16 @@ def knn_seconds(config: Config, count: int, pace: Pace) -> float:
 
 
 def memory_bytes(config: Config, count: int | None, accelerator: str, pace: Pace) -> float:
-    """Peak memory of the training process on its device, in bytes: measured on a GPU, added up on a CPU."""
-    side, batch = config.data.image_size, config.training.batch_size
+    """Peak memory of training in bytes: of each GPU, measured, or of all processes on a CPU, added up."""
+    side, devices = config.data.image_size, config.training.devices
     images = 1.2 * (count or 0) * 3 * side**2  # train and test, uint8
-    if pace.peak_bytes is not None:
-        return PROCESS_BYTES["gpu"] + images + pace.peak_bytes
     cost = work(config)
+    exchanged = 4 * cost.parameters * (devices > 1)  # gradients on their way to the other processes
+    if pace.peak_bytes is not None:
+        return PROCESS_BYTES["gpu"] + images + pace.peak_bytes + exchanged
     copies = 3 + _second_moment(config.optimiser)  # weights, gradients, momentum
-    return PROCESS_BYTES["cpu"] + images + 4 * copies * cost.parameters + batch * cost.activation_bytes
+    process = PROCESS_BYTES["cpu"] + images + 4 * copies * cost.parameters + exchanged
+    return devices * process + config.training.batch_size * cost.activation_bytes
 
 
 def _second_moment(optimiser: OptimiserConfig) -> int:

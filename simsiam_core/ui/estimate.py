@@ -22,9 +22,12 @@ def expectation(worker: InspectionWorker, config: Config) -> Iterator[str]:
     except WorkError:
         yield _row("Cannot be told; the settings or the machine's memory do not allow a trial.")
         return
-    speed = f"{rate(found.images_per_second)} on this {found.device}, measured just now"
-    took = f"about {spoken(found.seconds)} on this {found.device}; " if found.seconds is not None else ""
-    yield _row(f"{took}needs about {memory(found.memory_bytes)} of its memory ({speed})")
+    several = found.devices > 1
+    place = f"{found.devices} {found.device}s" if several else f"this {found.device}"
+    speed = f"{rate(found.images_per_second)} on {place}, measured just now{' on one' if several else ''}"
+    took = f"about {spoken(found.seconds)} on {place}; " if found.seconds is not None else ""
+    whose = "the memory of each" if several else "its memory"
+    yield _row(f"{took}needs about {memory(found.memory_bytes)} of {whose} ({speed})")
 
 
 def spoken(seconds: float) -> str:

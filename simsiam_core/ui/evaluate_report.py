@@ -174,7 +174,6 @@ def confusion(result: dict[str, Any] | None) -> dict[str, Any]:
     }
     layout = {
         "hovermode": "closest",
-        "xaxis": {"title": {"text": "found"}},
-        "yaxis": {"title": {"text": "true"}, "autorange": "reversed"},
+        "yaxis": {"autorange": "reversed"},
     }
     return figure([trace], layout, revision=result["id"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import gradio as gr
@@ -80,15 +81,17 @@ class Evaluate:
         """Do not wait for a free slot."""
         return self._said(run_id, shown, start_beside)
 
-    def inside(self, run_id: str, shown: str | None, event: gr.EventData) -> dict[str, Any]:
-        """The pictures in a cell of the confusion matrix."""
+    def inside(self, run_id: str, shown: str | None, event: gr.EventData) -> Iterator[dict[str, Any]]:
+        """The pictures in a cell of the confusion matrix; the first time they may have to be decoded."""
         ids = told(event, "ids")
         cell = next((str(i) for i in ids if i is not None), "") if isinstance(ids, list) else ""
         true, _, taken = cell.partition("|")
         job, _ = self._job(run_id, shown)
         result = job.result() if job else None
         if job is None or result is None or not (true.isdigit() and taken.isdigit()):
-            return gallery([], empty=NO_CELL)
+            yield gallery([], empty=NO_CELL)
+            return
+        yield gallery([], empty="Fetching the pictures …")
         from simsiam_core.evaluation.confused import confused
 
         try:
@@ -97,9 +100,10 @@ class Evaluate:
             total, some = self._context.worker.submit(confused, *arguments).result(120)
             text = f"{total} test images of class {names[int(true)]} were taken for {names[int(taken)]}."
         except (RunError, WorkError, TimeoutError, IndexError, KeyError) as error:
-            return gallery([], empty=str(error))
+            yield gallery([], empty=str(error))
+            return
         note = text + (f" The first {PICTURES} are shown." if total > PICTURES else "")
-        return gallery([card(p.id, p.pixels, None) for p in some], note=note, empty=text, size=56)
+        yield gallery([card(p.id, p.pixels, None) for p in some], note=note, empty=text, size=56)
 
     def _job(
         self, run_id: str | None, shown: str | None
@@ -156,7 +160,9 @@ def build(context: Context, page: Page, tab: gr.Tab) -> None:
             with gr.Row(elem_classes="chart-row"):
                 with gr.Column(elem_classes="sheet chart-panel"):
                     confusion = plotly_chart(
-                        "evaluate-confusion", "Confusion matrix", "test images; click a cell"
+                        "evaluate-confusion",
+                        "Confusion matrix",
+                        "true classes down, found ones across; click a cell",
                     )
                 with gr.Column(elem_classes="sheet chart-panel"):
                     classes = plotly_chart("evaluate-classes", "Accuracy by class")
@@ -184,6 +190,8 @@ def build(context: Context, page: Page, tab: gr.Tab) -> None:
     beside.click(evaluate.beside, choice, form.message, **QUIET).then(*view, **QUIET)
     jobs.select(_chosen, None, shown, **QUIET).then(*view, **QUIET)
     confusion.click(evaluate.inside, choice, pictures, **QUIET)
+    # Those of another evaluation would pass for this one's.
+    shown.change(lambda: gallery([], empty=NO_CELL), None, pictures, **QUIET)
 
 
 def _chosen(event: gr.EventData) -> str:

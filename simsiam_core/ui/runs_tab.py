@@ -183,7 +183,7 @@ def build(context: Context, page: Page, tab: gr.Tab, fill: Fill) -> None:
     for event in (opened, changed, started):
         event.then(suggest, [ticked, setting], setting, **QUIET).then(draw, controls, charts, **QUIET)
     gr.on(
-        [metric.input, axis.input, strength.release, outcome.input, setting.input],
+        [metric.input, axis.input, strength.input, outcome.input, setting.input],
         draw,
         controls,
         charts,

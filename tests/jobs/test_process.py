@@ -51,6 +51,7 @@ def test_a_killed_job_is_crashed_and_cannot_be_stopped(run: RunDirectory) -> Non
     wait_for(lambda: run.status().state == "crashed", seconds=10)
     with pytest.raises(RunError, match="crashed"):
         stop(run)
+    wait_for(lambda: not psutil.pid_exists(pid), seconds=10)  # no zombie for another process to wait for
 
 
 def test_a_stranger_with_the_recorded_pid_is_never_signalled(run: RunDirectory) -> None:

@@ -4,7 +4,8 @@ import pytest
 from tiny import TINY
 
 from simsiam_core.config import merge, parse
-from simsiam_core.training.estimate import knn_checks, predict, work
+from simsiam_core.training import estimate
+from simsiam_core.training.estimate import Estimate, Pace, knn_checks, predict, work
 
 
 def test_work_is_counted_from_the_network() -> None:
@@ -43,6 +44,31 @@ def test_time_follows_the_epochs_and_memory_the_batch() -> None:
     assert short.device == "CPU"
     wide = predict(merge(TINY, {"training": {"batch_size": 80}}))
     assert wide.memory_bytes > short.memory_bytes
+
+
+def test_gpus_share_the_images_and_processes_on_a_cpu_its_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At a pace that is given, so that no machine's speed plays a part."""
+    timed = []
+
+    def pace(_config: object, images: int, device: str, _precision: str) -> Pace:
+        timed.append((device, images))
+        return Pace(0.01, 1e9 if device == "cuda" else None)
+
+    monkeypatch.setattr(estimate, "calibrate", pace)
+
+    def found(accelerator: str, devices: int) -> Estimate:
+        monkeypatch.setattr(estimate, "resolve_device", lambda _: (accelerator, "32-true"))
+        return predict(merge(TINY, {"training": {"devices": devices, "epochs": 1000}}))
+
+    one, two = found("gpu", 1), found("gpu", 2)
+    assert (two.devices, two.images_per_second) == (2, 200)
+    assert one.seconds is not None
+    assert two.seconds is not None
+    assert one.seconds - two.seconds == pytest.approx(1000 * 80 * 0.01 / 2)
+    alone, beside = found("cpu", 1), found("cpu", 2)
+    assert (beside.devices, beside.seconds) == (1, alone.seconds)
+    assert beside.memory_bytes > 1.5 * alone.memory_bytes
+    assert timed == [("cuda", 20), ("cuda", 10), ("cpu", 20), ("cpu", 10)]
 
 
 def test_knn_checks_come_first_at_the_cadence_and_last() -> None:
