@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import importlib
 import os
 import socket
 import sys
 import threading
+import time
 import webbrowser
 from pathlib import Path
 
 from simsiam_core.config import ConfigError
+from simsiam_core.config.cache import uploads_dir
 from simsiam_core.runs import RunStore
 from simsiam_core.ui.doors import AUTH_VARIABLE, door, is_loopback
 
 NEXT_PORTS = 100
+TIDY_SECONDS = 3600.0
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -46,6 +48,9 @@ def main(arguments: list[str] | None = None) -> int:
 
     # Here and not above: --help and wrong flags are answered before the seconds that gradio takes.
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+    os.environ.setdefault(
+        "GRADIO_TEMP_DIR", str(uploads_dir())
+    )  # our own, since it is emptied by a rule of ours
     from simsiam_core.jobs import Notifier, Scheduler
     from simsiam_core.runs import RunError
 
@@ -86,14 +91,15 @@ def main(arguments: list[str] | None = None) -> int:
         if not options.no_browser and _has_display():
             threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
         bundled = not (options.read_only or options.no_bundled)
-        threading.Thread(target=_bring_torch, args=(store if bundled else None,), daemon=True).start()
+        threading.Thread(target=_beside, args=(store if bundled else None,), daemon=True).start()
         page.block_thread()
     return 0
 
 
-def _bring_torch(store: RunStore | None) -> None:
-    """What needs torch, and comes while somebody reads the page: the form's first answer, the bundled run."""
-    importlib.import_module("simsiam_core.data")
+def _beside(store: RunStore | None) -> None:
+    """What comes while somebody reads the page: torch for the form's first answer, the bundled run, a tidy cache."""
+    from simsiam_core.data.pruning import prune
+
     if store is not None:
         from simsiam_core.model.bundled import install
 
@@ -101,6 +107,9 @@ def _bring_torch(store: RunStore | None) -> None:
             install(store)
         except (OSError, ImportError) as error:
             print(f"The bundled encoder could not be imported: {error}.", file=sys.stderr)
+    while True:
+        prune()
+        time.sleep(TIDY_SECONDS)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -82,3 +82,9 @@ def test_the_terminal_starts_without_torch() -> None:
     """A job announces itself, and `runs list` answers, before the seconds that importing torch takes."""
     code = "import sys, simsiam_core.cli as cli; cli.build_parser(); sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, timeout=60)
+
+
+def test_the_page_is_built_without_torch() -> None:
+    """It comes in the background, while somebody reads the page."""
+    code = "import sys, simsiam_core.ui.app; sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, timeout=120)

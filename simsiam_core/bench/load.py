@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import os
 import random
 import tempfile
@@ -95,25 +96,27 @@ class Load:
         self.answers = 0
 
     def watch(self) -> None:
-        """A page on Monitor."""
+        """A page on Monitor: its clock each second, and that of titles and toasts every other one."""
         page = self._open()
-        function = max(
-            (f for timer in page.timers() for f in page.functions(timer, "tick")),
-            key=lambda f: len(f["outputs"]),
-        )
+        monitor, notices = _refreshing(page, "monitor-head"), _refreshing(page, "page-title")
         time.sleep(random.random())
-        while time.monotonic() < self.end:
+        for number in itertools.count():
             started = time.monotonic()
-            self._try(lambda: page.call(function["id"], [None, "step", None]))
-            taken = time.monotonic() - started
-            self.ticks.append(taken)
-            time.sleep(max(0.0, TICK_SECONDS - taken))
+            if started > self.end:
+                break
+            self._try(lambda: self._tick(page, monitor, [None, "step", None]))
+            if number % 2:
+                self._try(lambda: self._tick(page, notices, [None, None]))
+            time.sleep(max(0.0, started + TICK_SECONDS - time.monotonic()))
         page.close()
 
     def upload(self) -> None:
         """A page on Neighbours, with a new picture every two seconds."""
         page = self._open()
+        notices = _refreshing(page, "page-title")
+        time.sleep(random.random() * UPLOAD_SECONDS)
         while time.monotonic() < self.end:
+            self._try(lambda: self._tick(page, notices, [None, None]))
             self._try(lambda: self._ask(page))
             time.sleep(UPLOAD_SECONDS)
         page.close()
@@ -124,6 +127,11 @@ class Load:
         self._ask(page)
         page.close()
         self.answers = 0
+
+    def _tick(self, page: PageClient, function: int, data: list[Any]) -> None:
+        started = time.monotonic()
+        page.call(function, data)
+        self.ticks.append(time.monotonic() - started)
 
     def _ask(self, page: PageClient) -> None:
         box = page.component("neighbours-upload")
@@ -147,6 +155,13 @@ class Load:
             self.errors.append(f"{type(error).__name__}: {error}")
         except Exception as error:  # httpx has many
             self.errors.append(f"{type(error).__name__}: {error}")
+
+
+def _refreshing(page: PageClient, elem_id: str) -> int:
+    """The number of what a clock calls to bring this component up to date."""
+    wanted = page.component(elem_id)
+    ticks = (f for timer in page.timers() for f in page.functions(timer, "tick"))
+    return next(function["id"] for function in ticks if wanted in function["outputs"])
 
 
 def _noise() -> bytes:

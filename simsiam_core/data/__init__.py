@@ -1,7 +1,8 @@
 """Images: where they come from, how they are kept, and how two views of one are made."""
 
+from simsiam_core.config.cache import cache_dir
 from simsiam_core.data.augmentation import Augmentation, Parameters, normalise
-from simsiam_core.data.cache import Progress, cache_dir
+from simsiam_core.data.cache import Progress
 from simsiam_core.data.fit import check_fit
 from simsiam_core.data.image_set import Dataset, ImageSet, Triple
 from simsiam_core.data.pictures import PictureError, read_picture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import tempfile
 import time
@@ -16,7 +15,9 @@ import torch
 from torch import Tensor
 
 from simsiam_core.config import ConfigError
+from simsiam_core.config.cache import cache_dir
 from simsiam_core.data.image_set import ImageSet, Splits
+from simsiam_core.data.pruning import used
 
 Progress = Callable[[float, str], None]  # fraction done 0..1, and what is being done
 
@@ -32,12 +33,6 @@ class Contents:
     classes: list[str]
     train_count: int
     skipped: list[str]
-
-
-def cache_dir() -> Path:
-    """Where downloads and decoded pictures are kept: $SIMSIAM_CACHE, or ~/.cache/simsiam-dashboard."""
-    chosen = os.environ.get("SIMSIAM_CACHE")
-    return Path(chosen).expanduser() if chosen else Path.home() / ".cache" / "simsiam-dashboard"
 
 
 def stored(name: str, image_size: int, write: Callable[[BinaryIO], Contents]) -> Splits:
@@ -57,6 +52,7 @@ def stored(name: str, image_size: int, write: Callable[[BinaryIO], Contents]) ->
                 f"Decoded pictures cannot be kept in {cache_dir()} ({error.strerror or error}); "
                 "make room there, or set SIMSIAM_CACHE to a folder with more.",
             ) from None
+    used(folder)
     contents = _contents(folder)
     images = _mapped(folder / "images.uint8", len(contents.ids), image_size)
     cut, labels = contents.train_count, None if contents.labels is None else torch.tensor(contents.labels)

@@ -20,7 +20,8 @@ from torchvision.datasets import CIFAR10, CIFAR100, STL10
 from torchvision.datasets.utils import check_integrity, extract_archive
 
 from simsiam_core.config import ConfigError
-from simsiam_core.data.cache import Contents, Progress, cache_dir, stored
+from simsiam_core.config.cache import cache_dir
+from simsiam_core.data.cache import Contents, Progress, stored
 from simsiam_core.data.image_set import Splits
 
 

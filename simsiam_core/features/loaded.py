@@ -12,7 +12,8 @@ from typing import Generic, TypeVar
 import torch
 
 from simsiam_core.config import ConfigError, DataConfig
-from simsiam_core.data import Dataset, ImageSet, Progress, load
+from simsiam_core.data import Dataset, ImageSet, Progress, cache_dir, load
+from simsiam_core.data.pruning import used
 from simsiam_core.features.bank import FeatureBank, bank_path, load_bank
 from simsiam_core.model import CheckpointError, Encoder, fingerprint, load_encoder
 from simsiam_core.runs import Checkpoint, RunDirectory
@@ -67,6 +68,8 @@ def own_split(folder: str) -> str:
 def own_pictures(folder: str, image_size: int, progress: Progress | None = None) -> Dataset:
     """A folder of one's own, decoded for an image size: all of it, whatever splits it has, as `train`."""
     config = DataConfig(source="folder", path=folder, image_size=image_size)
+    if Path(folder).parent == (cache_dir() / "own").resolve():
+        used(Path(folder))
 
     def make() -> Dataset:
         images = load(config, progress)

@@ -28,11 +28,13 @@ def unpack(archive: Path, progress: Progress | None = None) -> str:
     place outside itself, or is too large; sizes are counted while unpacking, not believed.
     """
     from simsiam_core.data import cache_dir
+    from simsiam_core.data.pruning import used
 
     with archive.open("rb") as file:
         name = hashlib.file_digest(file, "sha256").hexdigest()[:24]
     target = cache_dir() / "own" / name
     if target.is_dir():
+        used(target)
         return str(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -20,6 +21,7 @@ from simsiam_core.runs.status import State, process_alive
 PROJECT_DIR = Path(__file__).resolve().parents[2]
 START_SECONDS = 30.0  # until the process has said that it lives; it says so before its heavy imports
 PAUSE = signal.SIGUSR1
+CPU_JOB_NICENESS = 5  # a job on the CPU takes every core; the page must still answer at once
 TERM_SECONDS = 60.0  # until the end of a step and its checkpoint
 
 
@@ -48,6 +50,9 @@ def launch(
             env=environment,
             start_new_session=True,
         )
+    if not environment.get("CUDA_VISIBLE_DEVICES"):
+        with contextlib.suppress(psutil.Error):
+            psutil.Process(process.pid).nice(CPU_JOB_NICENESS)
     deadline = time.monotonic() + START_SECONDS
     while run.status().state == "queued":
         if process.poll() is not None or time.monotonic() > deadline:
@@ -71,12 +76,10 @@ def stop(run: RunDirectory, timeout: float = TERM_SECONDS) -> None:
     pid, started = _working(run)
     family = _family(pid, started)
     _signal(pid, started, signal.SIGTERM)
-    _, left = psutil.wait_procs(family, timeout=timeout)
-    if left:
+    if left := _outliving(family, timeout):
         for process in left:
             process.kill()
-        _, left = psutil.wait_procs(left, timeout=10)
-        if left:
+        if left := _outliving(left, 10):
             pids = ", ".join(str(process.pid) for process in left)
             raise RunError(f"Run {run.id} left processes that cannot be ended: {pids}.")
         if run.status().state == "crashed":
@@ -127,6 +130,16 @@ def _family(pid: int, started: float | None) -> list[psutil.Process]:
             except OSError:  # it has ended meanwhile
                 continue
     return list(family)
+
+
+def _outliving(family: list[psutil.Process], seconds: float) -> list[psutil.Process]:
+    """Those that live on after that time. A zombie has ended: its parent, a busy server, has only not asked yet."""
+    deadline = time.monotonic() + seconds
+    while left := [process for process in family if process_alive(process.pid, process.create_time())]:
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.02)
+    return left
 
 
 def _signal(pid: int, started: float | None, number: signal.Signals) -> None:

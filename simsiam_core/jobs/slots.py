@@ -38,6 +38,8 @@ def variables(slots: Sequence[Slot], cpu_slots: int) -> dict[str, str]:
     """Environment of a job in these slots: its GPUs alone; CPU jobs share the cores evenly."""
     gpus = [slot.gpu for slot in slots if slot.gpu is not None]
     chosen = {"CUDA_VISIBLE_DEVICES": ",".join(gpus)}
+    if not gpus:
+        chosen["OMP_WAIT_POLICY"] = "passive"  # threads that wait for one another leave the core to the page
     if not gpus and cpu_slots > 1:
         chosen["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // cpu_slots))
     return chosen

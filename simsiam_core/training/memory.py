@@ -23,10 +23,18 @@ def is_out_of_memory(problem: BaseException) -> bool:
     return full or (isinstance(problem, RuntimeError) and "can't allocate memory" in str(problem))
 
 
-def memory_sentence(module: SimSiamModule, precision: str, gpu: bool) -> str:
-    """What happened and which batch size to try, for a run that ended for want of memory."""
+def address_space() -> int:
+    """Bytes of this process's addresses that are taken."""
+    return psutil.Process().memory_info().vms
+
+
+def memory_sentence(module: SimSiamModule, precision: str, gpu: bool, taken: int) -> str:
+    """What happened and which batch size to try, for a run that ended for want of memory.
+
+    `taken` is the `address_space` before the first step.
+    """
     batch = module.config.training.batch_size
-    fits = batch_that_fits(module, precision) if gpu else batch_that_fits_beside_others(module)
+    fits = batch_that_fits(module, precision) if gpu else batch_that_fits_beside_others(module, taken)
     where = "GPU" if gpu else "machine"
     start = f"The {where} ran out of memory at batch size {batch}"
     if not fits:
@@ -36,16 +44,17 @@ def memory_sentence(module: SimSiamModule, precision: str, gpu: bool) -> str:
     return f"{start}; about {fits} would fit."
 
 
-def batch_that_fits_beside_others(module: SimSiamModule) -> int | None:
+def batch_that_fits_beside_others(module: SimSiamModule, taken: int) -> int | None:
     """The batch size that this machine's free memory allows, or None if none is.
 
-    By what autograd keeps of an image (`estimate.work`), beside the weights' gradients and momentum.
+    By what autograd keeps of an image (`estimate.work`), beside the weights' gradients and momentum. A limit on
+    the address space is held against what was `taken` before the first step: what the steps took since is theirs
+    to use again, though the allocator may not have given it back.
     """
-    process = psutil.Process()
     free = float(psutil.virtual_memory().available)
     limit, _ = resource.getrlimit(resource.RLIMIT_AS)
     if limit != resource.RLIM_INFINITY:
-        free = min(free, limit - process.memory_info().vms)
+        free = min(free, limit - taken)
     cost = work(module.config)
     fixed = CPU_BYTES + 2 * 4 * cost.parameters
     return _rounded((SAFETY * free - fixed) / (CPU_SHARE * cost.activation_bytes))
@@ -58,19 +67,24 @@ def batch_that_fits(module: SimSiamModule, precision: str) -> int | None:
     other programs use as taken.
     """
     try:
-        low, high = (_peak(module.to("cuda"), size, precision) for size in SMALL_BATCHES)
+        low, high = (_peak(module, size, precision) for size in SMALL_BATCHES)
     except torch.OutOfMemoryError:
         return None
     for_an_image = (high - low) / (SMALL_BATCHES[1] - SMALL_BATCHES[0])
     momentum = sum(p.numel() * p.element_size() for p in module.parameters())
     fixed = low - SMALL_BATCHES[0] * for_an_image + momentum
+    return _rounded((SAFETY * _free_on_gpu() - fixed) / for_an_image)
+
+
+def _free_on_gpu() -> float:
+    """Bytes that this process may have in all: what no other program uses, and no more than it is allowed."""
     limit = torch.cuda.get_per_process_memory_fraction() * torch.cuda.get_device_properties(0).total_memory
-    free = min(torch.cuda.mem_get_info()[0] + torch.cuda.memory_reserved(), limit)
-    return _rounded((SAFETY * free - fixed) / for_an_image)
+    return min(torch.cuda.mem_get_info()[0] + torch.cuda.memory_reserved(), limit)
 
 
 def _peak(module: SimSiamModule, batch_size: int, precision: str) -> int:
     """Bytes at the fullest moment of forward and backward."""
+    module.to("cuda")
     torch.cuda.empty_cache()
     torch.cuda.reset_peak_memory_stats()
     kind = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}.get(precision)

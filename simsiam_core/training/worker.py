@@ -30,7 +30,7 @@ from simsiam_core.training.collapse import CollapseWatch
 from simsiam_core.training.device import resolve_device
 from simsiam_core.training.estimate import work
 from simsiam_core.training.evaluation import Evaluation
-from simsiam_core.training.memory import is_out_of_memory, memory_sentence
+from simsiam_core.training.memory import address_space, is_out_of_memory, memory_sentence
 from simsiam_core.training.module import SimSiamModule
 from simsiam_core.training.ranks import together
 from simsiam_core.training.resume import Found, newest
@@ -136,6 +136,7 @@ def _fit(
         callbacks += [checkpoints, StopCallback(wish, ranks, checkpoints, watched)]
         trainer = build_trainer(config, callbacks, ranks)
         wish.at_step_boundaries = True
+        taken = address_space()
         try:
             with kept_memory():
                 trainer.fit(module, ckpt_path=found.path if found else None, weights_only=True)
@@ -145,7 +146,7 @@ def _fit(
             out_of_memory = True  # left first: the exception keeps the tensors of its frames alive
     if out_of_memory:
         gc.collect()
-        raise TrainingFailure(memory_sentence(module, precision, accelerator == "gpu"))
+        raise TrainingFailure(memory_sentence(module, precision, accelerator == "gpu", taken))
     if watched and watched.sentence:
         status.beat(error=watched.sentence)
     return wish.state if wish.state and trainer.global_step < module.total_steps else "finished"
@@ -160,7 +161,8 @@ def _announce(
         device = (f"{count} × " if count > 1 else "") + torch.cuda.get_device_name()
     else:
         processes = f" in {count} processes" if count > 1 else ""
-        device = f"CPU, {count * torch.get_num_threads()} threads{processes}"
+        threads = count * torch.get_num_threads()
+        device = f"CPU, {threads} thread{'s' if threads > 1 else ''}{processes}"
     status.beat(force=True, total_steps=total, device=device)
     images = len(module.dataset.train)
     print(f"{images} images, {total} steps on {device}, precision {precision}")

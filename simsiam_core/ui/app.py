@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 import gradio as gr
@@ -61,7 +62,9 @@ def build(context: Context) -> gr.Blocks:
 
         def open_where_it_says(request: gr.Request) -> tuple[Any, Any]:
             wanted = dict(request.query_params)
-            known = [run.id for run in context.store.runs() if run.id == wanted.get("run")]
+            runs = context.store.runs()
+            known = [run.id for run in runs if run.id == wanted.get("run")]
+            known = known or [run.id for run in runs if context.rest.status(run).state == "running"][:1]
             tab = wanted.get("tab")
             return known, gr.Tabs(selected=tab) if tab in TABS else gr.skip()
 
@@ -75,6 +78,7 @@ def launch_options() -> dict[str, Any]:
         "theme": theme(),
         "css_paths": sorted((ASSETS / "css").glob("*.css")),
         "favicon_path": ASSETS / "logo.svg",
+        "head": _icon(),
         "footer_links": [],
         "max_file_size": MAX_UPLOAD,
         "share": False,
@@ -86,6 +90,12 @@ def launch_options() -> dict[str, Any]:
         "enable_monitoring": False,
         "show_error": True,
     }
+
+
+def _icon() -> str:
+    """The logo in the page itself: the `/favicon.ico` that a browser asks for is not ours behind a proxy's prefix."""
+    logo = base64.b64encode((ASSETS / "logo.svg").read_bytes()).decode()
+    return f'<link rel="icon" href="data:image/svg+xml;base64,{logo}">'
 
 
 def _header() -> str:

@@ -20,6 +20,7 @@ from simsiam_core.ui.chart import figure, plotly_chart
 from simsiam_core.ui.context import QUIET, Context, Page, Sent
 from simsiam_core.ui.evaluate_form import ABOUT, Form, checkpoints
 from simsiam_core.ui.table import table as table_widget
+from simsiam_core.ui.widgets import told
 from simsiam_core.ui.words import problem
 
 PICTURES = 60
@@ -82,7 +83,8 @@ class Evaluate:
 
     def inside(self, run_id: str, shown: str | None, event: gr.EventData) -> Iterator[dict[str, Any]]:
         """The pictures in a cell of the confusion matrix; the first time they may have to be decoded."""
-        cell = next((str(i) for i in event.ids if i is not None), "") if event.ids else ""
+        ids = told(event, "ids")
+        cell = next((str(i) for i in ids if i is not None), "") if isinstance(ids, list) else ""
         true, _, taken = cell.partition("|")
         job, _ = self._job(run_id, shown)
         result = job.result() if job else None
@@ -194,4 +196,4 @@ def build(context: Context, page: Page, tab: gr.Tab) -> None:
 
 def _chosen(event: gr.EventData) -> str:
     """The id of a row; it is looked up among the run's own before anything is read."""
-    return str(event.id)
+    return str(told(event, "id"))

@@ -13,6 +13,7 @@ import numpy as np
 from simsiam_core.features.maps import Facts, Map
 from simsiam_core.runs import RunDirectory
 from simsiam_core.ui import map_view
+from simsiam_core.ui.widgets import told
 
 Table = tuple[list[str], list[list[Any]]]
 
@@ -54,8 +55,8 @@ class Drawn:
     def chosen(self, event: gr.EventData) -> list[int]:
         """Rows of the ids that a lasso sent, a JSON list; those that are not of this map are left out."""
         try:
-            ids = json.loads(event.ids)
-        except (AttributeError, TypeError, ValueError):
+            ids = json.loads(told(event, "ids"))
+        except (TypeError, ValueError):
             return []
         position = {picture_id: row for row, picture_id in enumerate(self.map.ids)}
         return (

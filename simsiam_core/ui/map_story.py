@@ -83,9 +83,9 @@ def build(context: Context, run_box: gr.Dropdown, settings: list[Any], thumbnail
         yield [story, shown, _curves(context, run, story.maps[-1].checkpoint), *wait.over()]
 
     def cursor(story: Story | None, event: gr.EventData) -> Any:
-        if story is None or event.name not in {m.checkpoint for m in story.maps}:
+        if story is None or told(event, "name") not in {m.checkpoint for m in story.maps}:
             return gr.skip()
-        return _curves(context, story.run, str(event.name))
+        return _curves(context, story.run, str(told(event, "name")))
 
     def save_html(story: Story | None) -> Any:
         if story is None:

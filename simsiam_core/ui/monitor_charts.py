@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from simsiam_core.runs import RunDirectory, Status
@@ -16,49 +16,37 @@ from simsiam_core.ui.words import run_name
 AXES = {"step": "Step", "epoch": "Epoch", "minutes": "Minutes since the start"}
 
 
+FROM_ZERO = {"rangemode": "tozero"}
+DASHES = ("solid", "dot")  # of a chart's first and second metric
+
+
 @dataclass(frozen=True)
 class ChartSpec:
-    """One chart: metric names with the dash of their lines."""
+    """One chart: its metrics by name, the second of which is drawn dotted, and the layout of its y axis."""
 
     key: str
     title: str
     note: str
-    metrics: tuple[tuple[str, str], ...]
-    layout: dict[str, Any]
+    metrics: tuple[str, ...]
+    y_axis: Mapping[str, Any] = field(default_factory=dict)
     waiting: str = "Nothing measured yet; the first values come within a few steps."
 
 
 CHARTS = (
-    ChartSpec("loss", "Loss", "−1 alone is no success", (("train/loss", "solid"),), {}),
+    ChartSpec("loss", "Loss", "−1 alone is no success", ("train/loss",)),
     ChartSpec(
         "knn",
         "kNN accuracy",
         "dotted: kNN on raw pixels",
-        (("val/knn_accuracy", "solid"), ("val/knn_accuracy_raw_pixels", "dot")),
-        {"yaxis": {"tickformat": ".1~%"}},
+        ("val/knn_accuracy", "val/knn_accuracy_raw_pixels"),
+        {"tickformat": ".1~%"},
         "Nothing measured yet. It takes labels and test images, and comes as often as set under kNN check.",
     ),
+    ChartSpec("lr", "Learning rate", "dotted: predictor", ("train/lr", "train/lr_predictor"), FROM_ZERO),
     ChartSpec(
-        "lr",
-        "Learning rate",
-        "dotted: predictor",
-        (("train/lr", "solid"), ("train/lr_predictor", "dot")),
-        {"yaxis": {"rangemode": "tozero"}},
+        "std", "Representation std", "1 healthy, 0 collapsed", ("representation/std",), {"range": [0, 1.1]}
     ),
-    ChartSpec(
-        "std",
-        "Representation std",
-        "1 healthy, 0 collapsed",
-        (("representation/std", "solid"),),
-        {"yaxis": {"range": [0, 1.1]}},
-    ),
-    ChartSpec(
-        "rank",
-        "Effective rank",
-        "dimensions in use",
-        (("representation/effective_rank", "solid"),),
-        {"yaxis": {"rangemode": "tozero"}},
-    ),
+    ChartSpec("rank", "Effective rank", "dimensions in use", ("representation/effective_rank",), FROM_ZERO),
 )
 
 
@@ -78,7 +66,7 @@ def chart(
     traces = []
     for index, run in enumerate(runs):
         per_epoch = steps_per_epoch(run, statuses[run.id])
-        for metric, dash in spec.metrics:
+        for metric, dash in zip(spec.metrics, DASHES, strict=False):
             x, y = curves[run.id].points(metric, axis, per_epoch)
             if not x:
                 continue
@@ -98,7 +86,10 @@ def chart(
                     "marker": {"size": 4},
                 }
             )
-    x_axis = {"title": {"text": AXES[axis], "standoff": 6}, "rangemode": "tozero"}
+    layout = {
+        "xaxis": {"title": {"text": AXES[axis], "standoff": 6}, **FROM_ZERO},
+        "yaxis": dict(spec.y_axis),
+    }
     revision = f"{axis} {runs[0].id if runs else ''}"
     empty = spec.waiting if runs else NO_RUNS
-    return figure(traces, {**spec.layout, "xaxis": x_axis}, revision=revision, empty=empty)
+    return figure(traces, layout, revision=revision, empty=empty)

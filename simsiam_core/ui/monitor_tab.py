@@ -13,7 +13,7 @@ from simsiam_core.ui.monitor_charts import AXES, CHARTS
 from simsiam_core.ui.monitor_view import Monitor, look
 from simsiam_core.ui.queue_panel import QueuePanel
 from simsiam_core.ui.train_tab import Fill
-from simsiam_core.ui.widgets import widget
+from simsiam_core.ui.widgets import told, widget
 
 AXIS_CHOICES = [("Step", "step"), ("Epoch", "epoch"), ("Time", "minutes")]
 
@@ -67,16 +67,16 @@ def build(context: Context, page: Page, tab: gr.Tab, fill: Fill) -> gr.Timer:
         ]
 
     def choose(event: gr.EventData) -> tuple[Any, Any]:
-        run_id = context.known(event.id)
+        run_id = context.known(told(event, "id"))
         return ([run_id], {"run": run_id}) if run_id else (gr.skip(), gr.skip())
 
     def overlay(chosen: list[str], event: gr.EventData) -> Any:
-        run_id = context.known(event.id)
+        run_id = context.known(told(event, "id"))
         current = chosen or [run.id for run in context.store.runs()[:1]]
         if not run_id or run_id == current[0]:
             return gr.skip()
         others = [other for other in current if other != run_id]
-        return [*others, run_id] if event.shown else others
+        return [*others, run_id] if told(event, "shown") else others
 
     outputs = [runs, *charts.values(), head, log, *queue.outputs, *actions.outputs]
     tick: Tick = (show, [page.chosen, axis, sent], outputs)

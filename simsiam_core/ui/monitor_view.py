@@ -66,8 +66,7 @@ class Monitor:
         note = f"The {LISTED_RUNS} newest of {total} runs." if total > LISTED_RUNS else ""
         updates = [sent.update("runs", (rows, note), {"rows": rows, "note": note, "empty": NO_RUNS})]
         for spec in CHARTS:
-            metrics = [metric for metric, _ in spec.metrics]
-            token = (axis, tuple((run.id, curves[run.id].lengths(metrics)) for run in shown))
+            token = (axis, tuple((run.id, curves[run.id].lengths(spec.metrics)) for run in shown))
             updates.append(
                 sent.update(spec.key, token, lambda s=spec: chart(s, shown, statuses, curves, axis))
             )

@@ -15,6 +15,7 @@ from simsiam_core.runs import RunError
 from simsiam_core.ui.cards import card, card_gallery, gallery
 from simsiam_core.ui.context import QUIET, Context
 from simsiam_core.ui.query import Query, query_by_id, upload_box
+from simsiam_core.ui.widgets import told
 
 GRID_PICTURES = 24
 MOST_AT_ONCE = 50  # uploaded pictures to choose from
@@ -107,5 +108,5 @@ class Sources:
 
 
 def _one_of(queries: list[Query], event: gr.EventData) -> Any:
-    index = int(event.id) if str(event.id).isdigit() else -1
+    index = int(told(event, "id")) if str(told(event, "id")).isdigit() else -1
     return queries[index] if 0 <= index < len(queries) else gr.skip()

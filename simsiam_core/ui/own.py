@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from simsiam_core.data.cache import cache_dir
+from simsiam_core.config.cache import cache_dir
 from simsiam_core.features.worker import WorkError
 from simsiam_core.ui.context import Context
 

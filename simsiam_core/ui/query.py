@@ -9,7 +9,8 @@ from typing import Any
 import gradio as gr
 from gradio.data_classes import ListFiles
 
-from simsiam_core.ui.widgets import widget
+from simsiam_core.features.worker import WorkError
+from simsiam_core.ui.widgets import told, widget
 
 MAX_UPLOAD_BYTES = 20 * 2**20
 
@@ -23,8 +24,13 @@ class Query:
     region: tuple[float, float, float] | None = None
 
     def content(self) -> bytes | str:
-        """As the worker takes it; the bytes are decoded there, never here."""
-        return self.file.read_bytes() if self.file else self.id or ""
+        """As the worker takes it; the bytes are decoded there, never here. Raises WorkError."""
+        try:
+            return self.file.read_bytes() if self.file else self.id or ""
+        except OSError:
+            raise WorkError(
+                "The uploaded picture is no longer here: uploads are kept for a day. Upload it again."
+            ) from None
 
 
 def region_of(value: object) -> tuple[float, float, float] | None:
@@ -44,9 +50,9 @@ def upload_box(elem_id: str, limit: int = MAX_UPLOAD_BYTES, **options: Any) -> g
 
 def query_by_id(event: gr.EventData) -> Query:
     """An id from the page; the worker answers one that is not in the data with a sentence."""
-    return Query(id=str(event.id))
+    return Query(id=str(told(event, "id")))
 
 
 def query_by_region(now: Query | None, event: gr.EventData) -> Any:
     """The same picture, of which a part was marked."""
-    return Query(now.file, now.id, region_of(event.region)) if now else gr.skip()
+    return Query(now.file, now.id, region_of(told(event, "region"))) if now else gr.skip()

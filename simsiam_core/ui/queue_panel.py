@@ -10,7 +10,7 @@ from simsiam_core.jobs import stop
 from simsiam_core.runs import RunError
 from simsiam_core.ui.context import QUIET, Context, Page, Sent, Tick
 from simsiam_core.ui.monitor_view import Look
-from simsiam_core.ui.widgets import widget
+from simsiam_core.ui.widgets import told, widget
 from simsiam_core.ui.words import run_name
 
 EMPTY = "Nothing runs or waits."
@@ -21,7 +21,7 @@ class QueuePanel:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._list = widget("queue", "monitor-queue", {"rows": [], "empty": EMPTY})
+        self._list = widget("queue", "monitor-queue", {"rows": [], "empty": "Reading the queue …"})
         self._trouble = gr.HTML(elem_id="monitor-queue-message", padding=False)
         self.outputs: list[Any] = [self._list]
 
@@ -49,14 +49,14 @@ class QueuePanel:
     def _reorder(self, event: gr.EventData) -> str:
         def act() -> None:
             assert self._context.scheduler is not None
-            to = event.to if isinstance(event.to, int) else str(event.to)
-            self._context.scheduler.queue.move(str(event.id), to)
+            to = told(event, "to") if isinstance(told(event, "to"), int) else str(told(event, "to"))
+            self._context.scheduler.queue.move(str(told(event, "id")), to)
 
         return self._context.attempt(act)[1]
 
     def _take_out(self, event: gr.EventData) -> str:
         def act() -> None:
-            run = self._context.store.get(str(event.id))
+            run = self._context.store.get(str(told(event, "id")))
             if run.status().state == "running":
                 raise RunError(f"Run {run.id} has started meanwhile; use Stop.")
             stop(run)
@@ -64,5 +64,5 @@ class QueuePanel:
         return self._context.attempt(act)[1]
 
     def _look_at(self, event: gr.EventData) -> tuple[Any, Any]:
-        run_id = self._context.known(event.id)
+        run_id = self._context.known(told(event, "id"))
         return ([run_id], {"run": run_id}) if run_id else (gr.skip(), gr.skip())

@@ -17,6 +17,7 @@ from simsiam_core.ui.context import QUIET, Context, Page
 from simsiam_core.ui.table import rows
 from simsiam_core.ui.table import table as table_widget
 from simsiam_core.ui.train_tab import Fill
+from simsiam_core.ui.widgets import told
 from simsiam_core.ui.words import moment, problem, run_name
 
 COLUMNS = {
@@ -125,13 +126,13 @@ def build(context: Context, page: Page, tab: gr.Tab, fill: Fill) -> None:
         return ids, show(ids)
 
     def tick(ids: list[str], event: gr.EventData) -> tuple[list[str], dict[str, Any]]:
-        others = [run_id for run_id in ids if run_id != event.id]
-        ids = [*others, str(event.id)] if event.shown else others
+        others = [run_id for run_id in ids if run_id != told(event, "id")]
+        ids = [*others, str(told(event, "id"))] if told(event, "shown") else others
         return ids, show(ids)
 
     def use(event: gr.EventData) -> list[Any]:
         try:
-            run = context.store.get(str(event.id))
+            run = context.store.get(str(told(event, "id")))
         except RunError as error:
             return [gr.skip(), gr.skip(), gr.skip(), gr.skip(), problem(str(error))]
         notes = run.notes()

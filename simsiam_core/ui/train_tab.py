@@ -17,7 +17,7 @@ from simsiam_core.ui.estimate import expectation
 from simsiam_core.ui.form import Form, Problems
 from simsiam_core.ui.preview import NOT_HERE, previews
 from simsiam_core.ui.summary import summary
-from simsiam_core.ui.widgets import widget
+from simsiam_core.ui.widgets import told, widget
 from simsiam_core.ui.words import problem
 
 FIRST_PRESET = "quick"
@@ -106,7 +106,7 @@ def build(context: Context, page: Page) -> Fill:
             yield draw_now + 1, value
 
     def use_preset(event: gr.EventData) -> list[Any]:
-        name = str(event.name)
+        name = str(told(event, "name"))
         try:
             values = preset(name).values
         except ConfigError:

@@ -27,3 +27,8 @@ def widget(name: str, elem_id: str, value: Any = None, **options: Any) -> gr.HTM
         apply_default_css=False,
         **options,
     )
+
+
+def told(event: gr.EventData, name: str) -> Any:
+    """What a script sent along with an event; None where it did not, since anybody may call the endpoint."""
+    return event._data.get(name) if isinstance(event._data, dict) else None

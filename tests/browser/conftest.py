@@ -16,7 +16,7 @@ from urllib.parse import urlparse
 
 import psutil
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 
 from simsiam_core.jobs import stop
 from simsiam_core.runs import RunStore
@@ -24,7 +24,10 @@ from simsiam_core.runs import RunStore
 ROOT = Path(__file__).resolve().parents[2]
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
 START_SECONDS = 180  # of a busy machine
-expect.set_options(timeout=20_000)  # of a busy machine; what is timed says its own limit
+# gradio's words about a request that was cut off: no error where the page was just reloaded, but one anywhere else.
+CUT_OFF = ("AbortError: signal is aborted", "Unexpected error Connection errored out")
+LEFT_SECONDS = 3
+expect.set_options(timeout=60_000)  # of a busy machine; what is timed says its own limit
 
 
 @dataclass(frozen=True)
@@ -99,23 +102,33 @@ def page(browser: Browser, server: Server) -> Iterator[Page]:
     """A page that fails its test for an error in the console or a request that leaves this machine."""
     context = browser.new_context(viewport={"width": 1280, "height": 900}, base_url=server.address)
     page = context.new_page()
-    page.set_default_timeout(30_000)
-    troubles: list[str] = []
-    page.on("console", lambda m: troubles.append(f"console: {m.text}") if _is_trouble(m) else None)
-    page.on("pageerror", lambda error: troubles.append(f"page error: {error}"))
-    page.on(
-        "request",
-        lambda request: troubles.append(f"outside: {request.url}") if _outside(request.url) else None,
-    )
+    page.set_default_timeout(60_000)
+    troubles = watched(page)
     yield page
     context.close()
     assert not troubles
 
 
-def _is_trouble(message: ConsoleMessage) -> bool:
-    """An error, but for gradio's words about a request that a reload cut off."""
-    cut_off = ("AbortError: signal is aborted", "Unexpected error Connection errored out")
-    return message.type == "error" and not message.text.startswith(cut_off)
+def watched(page: Page) -> list[str]:
+    """What goes wrong in a page, as it is noticed: errors in the console, and requests that leave this machine."""
+    troubles: list[str] = []
+    left: list[float] = []  # when the page was left for another, or for itself
+
+    def hear(message: ConsoleMessage) -> None:
+        cut_off = message.text.startswith(CUT_OFF) and len(left) > 1
+        if message.type == "error" and not (cut_off and time.monotonic() - left[-1] < LEFT_SECONDS):
+            troubles.append(f"console: {message.text} ({message.location.get('url')})")
+
+    def look(request: Request) -> None:
+        if request.is_navigation_request() and request.frame == page.main_frame:
+            left.append(time.monotonic())
+        if _outside(request.url):
+            troubles.append(f"outside: {request.url}")
+
+    page.on("console", hear)
+    page.on("pageerror", lambda error: troubles.append(f"page error: {error}"))
+    page.on("request", look)
+    return troubles
 
 
 def _outside(url: str) -> bool:

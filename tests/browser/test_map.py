@@ -12,7 +12,7 @@ from tiny import tiny
 
 from simsiam_core.data import load
 from simsiam_core.model import build_backbone, recipe
-from simsiam_core.runs import RunDirectory
+from simsiam_core.runs import RunDirectory, Status
 
 from .conftest import Server
 
@@ -24,7 +24,7 @@ def run(server: Server) -> RunDirectory:
 
     config = tiny()
     dataset = load(config.data)
-    run = server.store.create(config)
+    run = server.store.create(config, Status(state="paused"))  # not to be started by the queue
     for epoch in (0, 1):
         torch.manual_seed(epoch)
         weights = build_backbone(config.model).state_dict()

@@ -14,7 +14,7 @@ import pytest
 from playwright.sync_api import Page, expect
 from tiny import tiny
 
-from simsiam_core.runs import RunDirectory
+from simsiam_core.runs import RunDirectory, Status
 from simsiam_core.runs.status import process_identity
 
 from .conftest import Server
@@ -24,7 +24,7 @@ from .test_dashboard import LOSS, POINTS, field, fill, open_tab, png
 @pytest.fixture
 def followed(server: Server) -> RunDirectory:
     """A run that says it is running, by the hand of this test."""
-    run = server.store.create(tiny(name="followed"))
+    run = server.store.create(tiny(name="followed"), Status(state="paused"))  # not to be started by the queue
     pid, started = process_identity(os.getpid())
     run.update_status(
         state="running",
@@ -44,7 +44,7 @@ def trained(server: Server) -> RunDirectory:
     """A run with checkpoints, trained in this process."""
     from simsiam_core.training.worker import train
 
-    run = server.store.create(tiny(name="trained"))
+    run = server.store.create(tiny(name="trained"), Status(state="paused"))
     assert train(run) == 0
     return run
 
@@ -103,7 +103,7 @@ def test_a_run_that_cannot_be_stopped_says_so_in_place(page: Page, followed: Run
 def test_a_corrupt_checkpoint_is_told_and_the_server_lives(
     page: Page, server: Server, tmp_path: Path
 ) -> None:
-    run = server.store.create(tiny(name="corrupt"))
+    run = server.store.create(tiny(name="corrupt"), Status(state="paused"))
     (run.checkpoints_dir / "last.ckpt").write_bytes(b"no checkpoint at all")
     run.update_status(state="finished", ended=time.time())
     page.goto(f"/?run={run.id}")

@@ -9,6 +9,7 @@ import pytest
 from tiny import tiny
 
 from simsiam_core.jobs import launch, stop
+from simsiam_core.jobs.process import CPU_JOB_NICENESS
 from simsiam_core.model import load_encoder
 from simsiam_core.runs import RunDirectory, RunError, RunStore
 
@@ -33,6 +34,7 @@ def test_a_job_is_a_process_of_its_own_that_stops_with_a_checkpoint(run: RunDire
     status = run.status()
     assert status.state == "running"
     assert status.pid is not None
+    assert psutil.Process(status.pid).nice() == CPU_JOB_NICENESS, "the page must still answer at once"
     wait_for(lambda: run.status().step > 5)
     stop(run)
     status = run.status()
