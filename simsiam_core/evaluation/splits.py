@@ -14,7 +14,9 @@ def labelled(dataset: Dataset) -> tuple[Tensor, Tensor, tuple[str, ...]]:
     train, test = dataset.train, dataset.test
     if train.labels is None:
         raise ConfigError.at(
-            "data", "The training images of this run have no labels; an evaluation needs one folder a class."
+            "data",
+            "The training images of this run have no labels; an evaluation needs a folder for each class, and two "
+            "classes or more.",
         )
     if test is None or test.labels is None:
         raise ConfigError.at(

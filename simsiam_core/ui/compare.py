@@ -25,6 +25,7 @@ NAMES = {
 }
 RESULTS = {"knn": "val/knn_accuracy", "std": "representation/std", "loss": "train/loss"}
 PANELS = ("train/loss", "representation/std", "val/knn_accuracy")
+LEVEL_LABELS = 5  # axes of the parallel coordinates
 EMPTY = "Tick runs in the table to compare them."
 Values = dict[str, Any]  # leaf path of a config to its value
 
@@ -176,18 +177,21 @@ def parallel(runs: Sequence[RunDirectory], curves: CurveCache, result: str) -> d
     outcome = [v for _, v in pairs]
     axes = [_axis(path, found) for path, found in differing.items()]
     title = NAMES[RESULTS[result]]
-    trace = {
+    trace: dict[str, Any] = {
         "type": "parcoords",
         "line": {"color": outcome, "colorscale": [[0, "#d1495b"], [0.5, "#ec9a29"], [1, "#0f8b8d"]]},
         "dimensions": [*axes, {"label": title, "values": outcome}],
         "labelfont": {"size": 12},
         "domain": {"x": [0.04, 0.96], "y": [0, 0.86]},
     }
+    if len(axes) > LEVEL_LABELS:  # more would run into each other
+        tilted = {"labelangle": -30, "labelfont": {"size": 11}, "domain": {"x": [0.04, 0.9], "y": [0, 0.66]}}
+        trace |= tilted
     return figure([trace], {"margin": {"l": 40, "r": 40, "t": 36, "b": 32}}, revision=result)
 
 
 def _axis(path: str, found: list[Any]) -> dict[str, Any]:
-    title = next(spec.title for spec in fields() if spec.path == path)
+    title = _title(path)
     if all(isinstance(v, int | float) and not isinstance(v, bool) for v in found):
         return {"label": title, "values": found, "tickvals": sorted(set(found))}
     names = sorted({str(v) for v in found})
@@ -198,6 +202,13 @@ def _axis(path: str, found: list[Any]) -> dict[str, Any]:
         "tickvals": list(range(len(names))),
         "ticktext": [texts.get(name, name) for name in names],
     }
+
+
+def _title(path: str) -> str:
+    """Of a setting, with its section where another has the same title."""
+    spec = next(spec for spec in fields() if spec.path == path)
+    alone = sum(other.title == spec.title for other in fields()) == 1
+    return spec.title if alone else f"{spec.section}: {spec.title}"
 
 
 def scatter(runs: Sequence[RunDirectory], curves: CurveCache, setting: str, result: str) -> dict[str, Any]:
