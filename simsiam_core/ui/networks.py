@@ -48,20 +48,20 @@ class Picker:
         return self._opened(context, page, tab), changed
 
     def wire_alone(self, context: Context, page: Page, tab: gr.Tab) -> None:
-        """The same for a second network, whose choice is nobody else's business."""
+        """The same for a second network, whose choice is nobody else's business; at first it is an early one."""
 
         def use(run_id: str) -> Any:
             try:
-                return checkpoint_choices(context.store.get(run_id), None)
+                return checkpoint_choices(context.store.get(run_id), None, early=True)
             except RunError:
                 return gr.skip()
 
         self.run.input(use, self.run, self.checkpoint, **QUIET)
-        self._opened(context, page, tab)
+        self._opened(context, page, tab, early=True)
 
-    def _opened(self, context: Context, page: Page, tab: gr.Tab) -> Dependency:
+    def _opened(self, context: Context, page: Page, tab: gr.Tab, *, early: bool = False) -> Dependency:
         def refresh(chosen: list[str], name: str | None) -> list[Any]:
-            return list(choices(context, chosen, name))
+            return list(choices(context, chosen, name, early=early))
 
         return tab.select(refresh, [page.chosen, self.checkpoint], self.boxes, **QUIET)
 
@@ -75,21 +75,23 @@ def picker(prefix: str) -> Picker:
     )
 
 
-def choices(context: Context, chosen: list[str], name: str | None) -> tuple[Any, Any]:
+def choices(context: Context, chosen: list[str], name: str | None, *, early: bool = False) -> tuple[Any, Any]:
     """Updates of both boxes for the current run, or the newest; empty where no run has a checkpoint."""
     runs = [run for run in context.store.runs() if run.checkpoints()]
     if not runs:
         return gr.update(choices=[], value=None), gr.update(choices=[], value=None)
     run = next((run for run in runs if chosen and run.id == chosen[0]), runs[0])
     names = [(run_name(r.id), r.id) for r in runs]
-    return gr.update(choices=names, value=run.id), checkpoint_choices(run, name)
+    return gr.update(choices=names, value=run.id), checkpoint_choices(run, name, early=early)
 
 
-def checkpoint_choices(run: RunDirectory, name: str | None) -> Any:
-    """The checkpoints of a run, the newest first; `name` stays chosen if it is among them."""
+def checkpoint_choices(run: RunDirectory, name: str | None, *, early: bool = False) -> Any:
+    """The checkpoints of a run, the newest first; `name` stays chosen if it is among them, else newest or earliest."""
     names = [checkpoint.name for checkpoint in reversed(run.checkpoints())]
     shown = [(checkpoint_name(n), n) for n in names]
-    return gr.update(choices=shown, value=name if name in names else (names[0] if names else None))
+    if name not in names:
+        name = names[-1 if early else 0] if names else None
+    return gr.update(choices=shown, value=name)
 
 
 def others(context: Context, run: RunDirectory) -> list[tuple[str, str]]:

@@ -113,6 +113,7 @@ def test_a_corrupt_checkpoint_is_told_and_the_server_lives(
     expect(page.locator("#neighbours-message .problem")).to_contain_text("last.ckpt", timeout=60_000)
     expect(page.locator("#neighbours-gallery .card")).to_have_count(0)
     page.reload()
+    expect(page.get_by_role("tab", name="Neighbours")).to_have_attribute("aria-selected", "true")
     open_tab(page, "Monitor")
     expect(page.locator(f'#monitor-runs .run[data-id="{run.id}"]')).to_be_visible()
 
