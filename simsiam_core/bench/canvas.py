@@ -84,6 +84,7 @@ def _draw(page: Any, address: str, run: RunDirectory, points: int) -> float:
     page.locator("#map-method label", has_text="PCA").click()
     page.locator("#map-sample input[type=number]").fill(str(points))
     page.locator("#map-sample input[type=number]").press("Enter")
+    page.evaluate("new Promise((resolve) => requestIdleCallback(resolve))")  # the page itself has loaded
     started = time.perf_counter()
     page.locator("#map-draw").click()
     page.wait_for_function(DRAWN % points, polling="raf")

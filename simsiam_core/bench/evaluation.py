@@ -24,6 +24,7 @@ from simsiam_core.evaluation.knn_report import KS, TEMPERATURES, grid
 from simsiam_core.evaluation.linear_cached import SWEEP, batch_size_for, sweep
 from simsiam_core.evaluation.splits import validation_split
 from simsiam_core.features.bank import load_bank
+from simsiam_core.features.knn import knn_accuracy
 from simsiam_core.runs import RunStore
 
 K, TEMPERATURE = 200, 0.1
@@ -101,11 +102,15 @@ def _made_up(rows: int, queries: int, dim: int) -> Features:
 def _knn(features: Features) -> dict[str, Any]:
     (bank, labels), (queries, truth) = features.train, features.test
     clock = Clock()
+    knn_accuracy(bank, labels, queries, truth, K, TEMPERATURE)
+    one = clock.read(f"kNN, k {K}, T {TEMPERATURE}")
+    clock = Clock()
     found = grid(bank, labels, queries, truth, KS, TEMPERATURES, (K, TEMPERATURE))
     took = clock.read(f"kNN, grid of {len(found.ks)} k × {len(found.temperatures)} T")
     reference = _reference(bank, labels, queries)
     right = [int((predicted == truth).sum()) for predicted in (found.predicted, reference)]
     return {
+        **one,
         **took,
         f"kNN accuracy, k {K}, T {TEMPERATURE}, %": 100 * right[0] / len(truth),
         "kNN accuracy in float64, %": 100 * right[1] / len(truth),

@@ -34,7 +34,7 @@ def dashboard(runs_dir: Path, limit: float = 60.0) -> Iterator[Dashboard]:
     """`python dashboard.py` over a folder of runs, ended on leaving."""
     command = [sys.executable, str(DASHBOARD), "--no-browser", "--no-bundled", "--runs-dir", str(runs_dir)]
     started = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:
         assert process.stdout is not None
         address = next((m[0] for line in process.stdout if (m := re.search(r"http://\S+", line))), None)

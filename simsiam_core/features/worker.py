@@ -30,7 +30,7 @@ from simsiam_core.config import ConfigError, Problem
 T = TypeVar("T")
 Process = tuple[subprocess.Popen[bytes], Connection]
 REPORT_EVERY_SECONDS = 0.1
-SPARE_AFTER_SECONDS = 2.0  # a task that takes longer may well be cancelled
+SPARE_AFTER_SECONDS = 2.0  # where one task took longer, the next may well be cancelled
 
 
 class WorkError(RuntimeError):
@@ -84,8 +84,8 @@ class InspectionWorker:
     """Runs functions one after another in a process of its own; the next request starts it again if it died.
 
     `preload` names a module to import at the start, so that the first request does not wait for it, or a
-    function to call ("package.module:function"). A task that takes long has a spare process started beside
-    it, so that after a cancel nobody waits for these imports either.
+    function to call ("package.module:function"). After a task that took long a spare process is started, so that
+    after a cancel nobody waits for these imports either; not during it, which it would slow down.
     """
 
     def __init__(self, preload: str = "simsiam_core.features.loaded") -> None:
@@ -145,13 +145,11 @@ class InspectionWorker:
     def _work(self) -> None:
         while (task := self._next()) is not None:
             result, error = None, None
+            began = time.monotonic()
             try:
-                began = time.monotonic()
                 self._connection.send_bytes(task._payload)
                 while (message := self._connection.recv())[0] == "progress":
                     task._reported = message[1:]
-                    if time.monotonic() - began > SPARE_AFTER_SECONDS:
-                        self._have_spare()
                 if message[0] == "result":
                     result = message[1]
                 else:
@@ -162,6 +160,8 @@ class InspectionWorker:
                 error = WorkError("The worker process was killed or ran out of memory; try again.")
             with self._changed:
                 self._finish(task, result, error)
+                if error is None and time.monotonic() - began > SPARE_AFTER_SECONDS:
+                    self._have_spare()
 
     def _next(self) -> Task[Any] | None:
         """Wait for a task, and see to a living process to run it; None once closed."""
@@ -186,9 +186,8 @@ class InspectionWorker:
             self._process, self._connection = spare or self._start()
 
     def _have_spare(self) -> None:
-        with self._changed:
-            if self._spare is None and not self._closed:
-                self._spare = self._start()
+        if self._spare is None and not self._closed:
+            self._spare = self._start()
 
     def _start(self) -> Process:
         """A fresh interpreter. `multiprocessing` would import the server's main module, and gradio, too."""

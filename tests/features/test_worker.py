@@ -83,18 +83,17 @@ def test_cancel_frees_the_worker(worker: InspectionWorker, tmp_path: Path) -> No
     assert worker.pid != before
 
 
-def test_a_task_that_takes_long_has_a_spare_process_that_follows_it(
+def test_after_a_long_task_a_spare_process_stands_by_and_takes_over(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("simsiam_core.features.worker.SPARE_AFTER_SECONDS", 0.0)
     before = set(psutil.Process().children())
     with InspectionWorker(preload="") as worker:
-        task = start_holding(worker, tmp_path)
+        assert worker.submit(double, 6).result(30) == (12, worker.pid)
         until(lambda: len(set(psutil.Process().children()) - before) == 2)
         (spare,) = {child.pid for child in set(psutil.Process().children()) - before} - {worker.pid}
-        task.cancel()
+        start_holding(worker, tmp_path).cancel()
         assert worker.submit(double, 7).result(30) == (14, spare)
-        start_holding(worker, tmp_path)
         until(lambda: len(set(psutil.Process().children()) - before) == 2)
     assert set(psutil.Process().children()) == before  # both end with the worker
 
