@@ -48,9 +48,8 @@ def main(arguments: list[str] | None = None) -> int:
 
     # Here and not above: --help and wrong flags are answered before the seconds that gradio takes.
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
-    os.environ.setdefault(
-        "GRADIO_TEMP_DIR", str(uploads_dir())
-    )  # our own, since it is emptied by a rule of ours
+    # A folder of our own, since it is emptied by a rule of ours.
+    os.environ.setdefault("GRADIO_TEMP_DIR", str(uploads_dir()))
     from simsiam_core.jobs import Notifier, Scheduler
     from simsiam_core.runs import RunError
 

@@ -1,4 +1,4 @@
-// include: shared/dom shared/plot
+// include: shared/dom shared/plot shared/news
 // A chart. `props.value` is {data, layout, revision, empty}; `props.heading` and `props.note` stand above it. Triggers
 // `click` and `select` with the ids of the points.
 const root = element.querySelector(".chart");
@@ -15,7 +15,7 @@ const plot = plotlyIn(plotNode, wanted, (node) => {
 });
 
 function wanted() {
-  const { data = [], layout: own = {}, revision } = props.value || {};
+  const { data = [], layout: own = {}, revision } = shown() || {};
   if (!data.length) return null;
   const { line, surface, strong } = pageColours(root);
   const axis = { gridcolor: line, zerolinecolor: line, linecolor: line, tickcolor: line, automargin: true };
@@ -43,12 +43,13 @@ function save() {
 function show() {
   title.textContent = props.heading || "";
   note.textContent = props.note || "";
-  const value = props.value || {};
+  const value = shown() || {};
   const nothing = !(value.data || []).length;
   empty.textContent = nothing ? value.empty || "" : "";
   root.classList.toggle("is-empty", nothing);
   plot.draw();
 }
 
+takeNews(root, show);
 watch(["value", "heading", "note"], show);
 show();

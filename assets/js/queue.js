@@ -1,4 +1,4 @@
-// include: shared/dom
+// include: shared/dom shared/news
 // The queue. `props.value` is {rows: [{id, name, state, reason, group, movable}], empty}. Dragging a row or its
 // buttons trigger `input` with {id, to}, its cross `click` with the id, a click on it `select`.
 const root = element.querySelector(".queue");
@@ -49,12 +49,13 @@ function row(entry, index) {
 
 function draw() {
   if (dragged) return; // a tick must not pull the row from under the hand
-  const { rows = [], empty = "" } = props.value || {};
+  const { rows = [], empty = "" } = shown() || {};
   note.textContent = rows.length ? "" : empty;
   const focused = document.activeElement && list.contains(document.activeElement) ? document.activeElement.title : null;
   list.replaceChildren(...rows.map(row));
   if (focused) [...list.querySelectorAll("button")].find((node) => node.title === focused)?.focus();
 }
 
+takeNews(root, draw);
 watch("value", draw);
 draw();

@@ -1,4 +1,4 @@
-// include: shared/dom
+// include: shared/dom shared/news
 // The list of runs. `props.value` is {rows: [...], note, empty}. A click on a row triggers `select` with its id,
 // its tick box `input` with the id and whether it is on the charts. Rows are updated in place, never
 // replaced, so that focus and hover survive the tick of the clock.
@@ -32,7 +32,7 @@ function newRow(id) {
 }
 
 function draw() {
-  const value = props.value || {};
+  const value = shown() || {};
   const wanted = value.rows || [];
   set(note, wanted.length ? value.note || "" : value.empty || "");
   root.classList.toggle("is-empty", wanted.length === 0);
@@ -63,5 +63,6 @@ function draw() {
   });
 }
 
+takeNews(root, draw);
 watch("value", draw);
 draw();

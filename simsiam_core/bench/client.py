@@ -24,6 +24,7 @@ class PageClient:
         self.session = secrets.token_hex(8)
         self.config: dict[str, Any] = self._http.get("/config").raise_for_status().json()
         self._api = self.config.get("api_prefix", "/gradio_api")
+        self._have: dict[str, str] = {}
 
     def close(self) -> None:
         """Close the connections."""
@@ -39,9 +40,24 @@ class PageClient:
             d for d in self.config["dependencies"] if [component, event] in [list(t) for t in d["targets"]]
         ]
 
-    def timers(self) -> list[int]:
-        """The clocks of the page."""
-        return [c["id"] for c in self.config["components"] if c["type"] == "timer"]
+    def news(self) -> int:
+        """Ask what is new on Monitor, as `assets/js/news.js` does; returns the bytes of the answer."""
+        answer = self._ask("monitor-news", "news", {"chosen": [], "axis": "step", "have": self._have})
+        self._have |= json.loads(answer)["versions"]
+        return len(answer)
+
+    def notices(self) -> None:
+        """Ask for toasts and the title, as `assets/js/title.js` does."""
+        self._ask("page-title", "notices", {})
+
+    def _ask(self, elem_id: str, function: str, data: Any) -> bytes:
+        body = {
+            "data": data,
+            "fn_name": function,
+            "component_id": self.component(elem_id),
+            "session_hash": self.session,
+        }
+        return self.post("/component_server", json=body).raise_for_status().content
 
     def upload(self, name: str, content: bytes, kind: str = "image/png") -> dict[str, Any]:
         """Upload a file; returns what an event may carry for it."""

@@ -9,6 +9,7 @@ import random
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -96,27 +97,25 @@ class Load:
         self.answers = 0
 
     def watch(self) -> None:
-        """A page on Monitor: its clock each second, and that of titles and toasts every other one."""
+        """A page on Monitor: it asks for what is new each second, for toasts and the title every third one."""
         page = self._open()
-        monitor, notices = _refreshing(page, "monitor-head"), _refreshing(page, "page-title")
         time.sleep(random.random())
         for number in itertools.count():
             started = time.monotonic()
             if started > self.end:
                 break
-            self._try(lambda: self._tick(page, monitor, [None, "step", None]))
-            if number % 2:
-                self._try(lambda: self._tick(page, notices, [None, None]))
+            self._try(lambda: self._timed(page.news))
+            if number % 3 == 0:
+                self._try(lambda: self._timed(page.notices))
             time.sleep(max(0.0, started + TICK_SECONDS - time.monotonic()))
         page.close()
 
     def upload(self) -> None:
         """A page on Neighbours, with a new picture every two seconds."""
         page = self._open()
-        notices = _refreshing(page, "page-title")
         time.sleep(random.random() * UPLOAD_SECONDS)
         while time.monotonic() < self.end:
-            self._try(lambda: self._tick(page, notices, [None, None]))
+            self._try(lambda: self._timed(page.notices))
             self._try(lambda: self._ask(page))
             time.sleep(UPLOAD_SECONDS)
         page.close()
@@ -128,9 +127,9 @@ class Load:
         page.close()
         self.answers = 0
 
-    def _tick(self, page: PageClient, function: int, data: list[Any]) -> None:
+    def _timed(self, ask: Callable[[], object]) -> None:
         started = time.monotonic()
-        page.call(function, data)
+        ask()
         self.ticks.append(time.monotonic() - started)
 
     def _ask(self, page: PageClient) -> None:
@@ -155,13 +154,6 @@ class Load:
             self.errors.append(f"{type(error).__name__}: {error}")
         except Exception as error:  # httpx has many
             self.errors.append(f"{type(error).__name__}: {error}")
-
-
-def _refreshing(page: PageClient, elem_id: str) -> int:
-    """The number of what a clock calls to bring this component up to date."""
-    wanted = page.component(elem_id)
-    ticks = (f for timer in page.timers() for f in page.functions(timer, "tick"))
-    return next(function["id"] for function in ticks if wanted in function["outputs"])
 
 
 def _noise() -> bytes:

@@ -1,7 +1,7 @@
 """What do many long runs and many open pages cost the server?
 
-Pages are played by sessions that ask as a browser does: the clock's event into gradio's queue, the answer
-out of its stream. So what is timed and counted is all that a page would wait for and receive.
+Pages are played by sessions that ask as a page's scripts do, once a second for what is new and every three for
+toasts and the title. So what is timed and counted is all that a page would wait for and receive.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ import os
 import tempfile
 import threading
 import time
-import urllib.request
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import psutil
 
+from simsiam_core.bench.client import PageClient
 from simsiam_core.bench.page import dashboard
 from simsiam_core.config import parse
 from simsiam_core.runs import RunDirectory, RunStore
@@ -30,19 +30,18 @@ def measure(runs: int = 20, lines: int = 200_000, pages: int = 10, ticks: int = 
         store = RunStore(Path(folder))
         growing = [_grown_run(store, lines) for _ in range(runs)][-1]
         with dashboard(Path(folder)) as page:
-            sessions = [_Session(page.address, f"page{i}") for i in range(pages)]
-            first = max(session.tick()[0] for session in sessions)
+            clients = [PageClient(page.address) for _ in range(pages)]
+            first = max(_news(client)[0] for client in clients)
             server, times, sizes = psutil.Process(page.pid), list[float](), list[int]()
-            for session in sessions:
-                session.tick()
+            _settle(server)
+            for client in clients:
+                _news(client)
+                client.notices()
             spent, began = sum(server.cpu_times()[:2]), time.monotonic()
             for tick in range(ticks):
                 _append(growing, lines + tick + 1)
                 answers: list[tuple[float, int]] = []
-                threads = [
-                    threading.Thread(target=lambda s=session, into=answers: into.append(s.tick()))
-                    for session in sessions
-                ]
+                threads = [threading.Thread(target=_play, args=(client, tick, answers)) for client in clients]
                 for index, thread in enumerate(threads):  # clocks of pages are not in step
                     time.sleep(max(0.0, began + tick + index / pages - time.monotonic()))
                     thread.start()
@@ -65,6 +64,26 @@ def measure(runs: int = 20, lines: int = 200_000, pages: int = 10, ticks: int = 
         "server, % of one core": 100 * spent / ticks,  # a tick a second, however late the answers came
         "server, MB": resident / 1e6,
     }
+
+
+def _play(client: PageClient, tick: int, answers: list[tuple[float, int]]) -> None:
+    """What an open page asks in one second."""
+    answers.append(_news(client))
+    if tick % 3 == 0:
+        client.notices()
+
+
+def _news(client: PageClient) -> tuple[float, int]:
+    """Seconds from asking to the whole answer, and the bytes of the answer."""
+    started = time.perf_counter()
+    size = client.news()
+    return time.perf_counter() - started, size
+
+
+def _settle(server: psutil.Process) -> None:
+    """Until the imports that follow a start are done: they are no cost of the pages."""
+    while server.cpu_percent(1.0) > 20:
+        pass
 
 
 def _grown_run(store: RunStore, lines: int) -> RunDirectory:
@@ -106,37 +125,3 @@ def _line(step: int, at: float) -> str:
     if step % 500 == 0:
         metrics["val/knn_accuracy"] = 0.5 + step / 1e6
     return json.dumps(metrics, separators=(",", ":")) + "\n"
-
-
-class _Session:
-    """One open page, with the Monitor tab in front."""
-
-    def __init__(self, address: str, session: str) -> None:
-        self._api, self._session = f"{address}/gradio_api", session
-        with urllib.request.urlopen(f"{address}/config") as answer:
-            config = json.load(answer)
-        timers = {c["id"] for c in config["components"] if c["type"] == "timer"}
-        self._clock = next(
-            d
-            for d in config["dependencies"]
-            if any(target[0] in timers and target[1] == "tick" for target in d["targets"])
-            and len(d["outputs"]) > 3
-        )
-
-    def tick(self) -> tuple[float, int]:
-        """Seconds from asking to the whole answer, and the bytes of the answer."""
-        started = time.perf_counter()
-        data = ["step" if i == 1 else None for i in range(len(self._clock["inputs"]))]
-        request = {"data": data, "fn_index": self._clock["id"], "session_hash": self._session}
-        post = urllib.request.Request(
-            f"{self._api}/queue/join", json.dumps(request).encode(), {"Content-Type": "application/json"}
-        )
-        with urllib.request.urlopen(post) as answer:
-            answer.read()
-        size = 0
-        with urllib.request.urlopen(f"{self._api}/queue/data?session_hash={self._session}") as stream:
-            for line in stream:
-                size += len(line)
-                if b"process_completed" in line:
-                    return time.perf_counter() - started, size
-        raise RuntimeError("The server ended the stream without an answer.")

@@ -12,7 +12,7 @@ import urllib.request
 from collections import deque
 from dataclasses import asdict, dataclass
 
-from simsiam_core.runs import MetricsReader, RunDirectory, Status
+from simsiam_core.runs import RunDirectory, Status
 
 COLLAPSED_STD = 0.2  # of representation/std: 1 healthy, 0 collapsed
 KEPT_EVENTS = 100
@@ -47,7 +47,7 @@ class Notifier:
     def __init__(self, url: str = "", command: str = "") -> None:
         self._url, self._command = url, command
         self._states: dict[str, str] | None = None
-        self._readers: dict[str, MetricsReader] = {}
+        self._measured: dict[str, tuple[int, int]] = {}  # the versions of the metrics that were looked at
         self._collapsed: set[str] = set()
         self.events: deque[Event] = deque(maxlen=KEPT_EVENTS)
         self._number = 0
@@ -61,15 +61,18 @@ class Notifier:
             elif (
                 before is not None and before.get(run_id) in ("running", "queued") and status.state in ENDINGS
             ):
-                self._readers.pop(run_id, None)
+                self._measured.pop(run_id, None)
                 if before[run_id] == "queued" and status.state not in ("failed", "finished", "crashed"):
                     continue  # somebody took it out of the queue, and knows
                 self._tell(run_id, status.state, f"{ENDINGS[status.state]} {status.error or ''}".strip())
 
     def _watch_for_collapse(self, run: RunDirectory) -> None:
-        lines = self._readers.setdefault(run.id, MetricsReader(run.metrics_path)).poll()
-        spread = next((m["representation/std"] for m in reversed(lines) if "representation/std" in m), None)
-        if spread is not None and spread < COLLAPSED_STD and run.id not in self._collapsed:
+        version = run.metrics_version()
+        if run.id in self._collapsed or self._measured.get(run.id) == version:
+            return
+        self._measured[run.id] = version
+        spread = run.recent("representation/std").values.get("representation/std")
+        if spread is not None and spread < COLLAPSED_STD:
             self._collapsed.add(run.id)
             self._tell(run.id, "collapsed", f"looks collapsed: its representation std fell to {spread:.2f}.")
 

@@ -17,12 +17,12 @@ from simsiam_core.jobs.evaluations import EvaluationQueue
 from simsiam_core.jobs.process import launch
 from simsiam_core.jobs.queue import Queue
 from simsiam_core.jobs.slots import Slot, find_slots, named, names, needed, variables
-from simsiam_core.runs import RunDirectory, RunError, RunStore, Status
+from simsiam_core.runs import RunDirectory, RunError, RunStore, Status, Statuses
 from simsiam_core.runs.lock import Claim, LockedError
 
 LOCK_FILE = ".server.lock"
 MOVES_DIR = ".moves"
-TICK_SECONDS = 0.5
+TICK_SECONDS = 1.0  # what a page does wakes it at once
 Watcher = Callable[[dict[str, RunDirectory], dict[str, Status]], None]
 
 
@@ -49,16 +49,14 @@ class Scheduler:
         self.queue = Queue(store.path)
         self.queue.set_slots(self.slots)
         self.evaluations = EvaluationQueue(store)
-        self._known: dict[str, tuple[tuple[int, int], Status]] = {}
+        self._read, self._statuses = Statuses(), dict[str, Status]()
         self._looked = False
         self._wake, self._closing = threading.Event(), False
         self._thread: threading.Thread | None = None
 
     def running(self) -> list[tuple[str, Status]]:
         """What runs, as of the last look."""
-        return [
-            (run_id, status) for run_id, (_, status) in list(self._known.items()) if status.state == "running"
-        ]
+        return [(run_id, status) for run_id, status in self._statuses.items() if status.state == "running"]
 
     def describe(self, address: str) -> None:
         """Tell those who find the folder taken where the page is."""
@@ -101,8 +99,7 @@ class Scheduler:
         """One round: bring the queue in line with the runs, then start what can be started."""
         self._take_moves()
         runs = {run.id: run for run in self._store.runs()}
-        statuses = {run_id: self._status(run) for run_id, run in runs.items()}
-        self._known = {run_id: known for run_id, known in self._known.items() if run_id in runs}
+        statuses = self._statuses = self._read.read(runs.values())
         rows = {row.run: row for row in self.queue.rows()}
         if not self._looked:
             self._looked = True
@@ -118,13 +115,6 @@ class Scheduler:
         if self._watcher is not None:
             self._watcher(runs, statuses)
         self._start_waiting(runs, statuses)
-
-    def _status(self, run: RunDirectory) -> Status:
-        """Read again only when it was written, or when a process may have died without writing."""
-        version, known = run.status_version(), self._known.get(run.id)
-        if known is None or known[0] != version or known[1].state == "running":
-            known = self._known[run.id] = (version, run.status())
-        return known[1]
 
     def _start_waiting(self, runs: dict[str, RunDirectory], statuses: dict[str, Status]) -> None:
         rows = self.queue.rows()

@@ -1,9 +1,10 @@
 """The run directory: one folder per run holds the truth, and only this package knows its file names."""
 
 from simsiam_core.runs.directory import BUNDLED, Checkpoint, RunDirectory, RunError
-from simsiam_core.runs.metrics import MetricsReader, MetricsWriter
+from simsiam_core.runs.metrics import MetricsReader, MetricsWriter, Recent
 from simsiam_core.runs.notes import Notes
 from simsiam_core.runs.status import ACTIVE, Status
+from simsiam_core.runs.statuses import Statuses
 from simsiam_core.runs.store import RunStore
 
 __all__ = [
@@ -13,8 +14,10 @@ __all__ = [
     "MetricsReader",
     "MetricsWriter",
     "Notes",
+    "Recent",
     "RunDirectory",
     "RunError",
     "RunStore",
     "Status",
+    "Statuses",
 ]

@@ -12,7 +12,7 @@ from typing import Any
 from simsiam_core.config import Config, ConfigError, dump_yaml, parse, read_yaml
 from simsiam_core.runs.files import write_text
 from simsiam_core.runs.lock import Claim, LockedError
-from simsiam_core.runs.metrics import Metric, read_metrics
+from simsiam_core.runs.metrics import Metric, Recent, read_metrics, recent
 from simsiam_core.runs.notes import Notes, read_notes
 from simsiam_core.runs.status import Status, read_status, write_status
 
@@ -135,6 +135,14 @@ class RunDirectory:
     def metrics(self) -> list[Metric]:
         """Every complete metric line."""
         return read_metrics(self.metrics_path)
+
+    def metrics_version(self) -> tuple[int, int]:
+        """Changes whenever something is measured."""
+        return _version(self.metrics_path)
+
+    def recent(self, *names: str, since: float = 0.0) -> Recent:
+        """The newest values of some metrics, and the pace since then, at any length of the record."""
+        return recent(self.metrics_path, names, since)
 
     def log_version(self) -> tuple[int, int]:
         """Changes whenever something is printed; cheaper than reading it."""

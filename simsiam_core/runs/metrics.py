@@ -5,13 +5,20 @@ from __future__ import annotations
 import errno
 import json
 import os
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any
+
+from pydantic_core import from_json
 
 from simsiam_core.runs.files import replacing
 
 TAIL_BYTES = 256  # of the last line and its time: no two runs of the same steps agree in it
+SEARCHED_BYTES = 4 * 2**20  # about 25,000 lines, in which a metric that is measured every few epochs is found
+PACED_BYTES = 128 * 2**10  # about 800 lines, which tell the pace of late
 Metric = dict[str, Any]  # {"step": int, "epoch": int, "time": float, "<metric>": number, …}
 
 
@@ -54,11 +61,16 @@ class MetricsReader:
         self._path = path
         self._offset = 0
         self._tail = b""  # the last bytes read: a file that shrank and grew again shows other ones there
+        self._version: tuple[int, ...] = ()
         self.rewinds = 0
 
     def poll(self) -> list[Metric]:
         """The complete lines added since the last poll; those that are no JSON object are passed over."""
         try:
+            stat = self._path.stat()
+            version = (stat.st_ino, stat.st_size, stat.st_mtime_ns)
+            if version == self._version:
+                return []
             with self._path.open("rb") as file:
                 file.seek(self._offset - len(self._tail))
                 if file.read(len(self._tail)) != self._tail:
@@ -68,6 +80,7 @@ class MetricsReader:
                 data = file.read()
         except FileNotFoundError:
             return []
+        self._version = version
         complete = data.rfind(b"\n") + 1
         self._offset += complete
         self._tail = (self._tail + data[:complete])[-TAIL_BYTES:]
@@ -77,6 +90,34 @@ class MetricsReader:
 def read_metrics(path: Path) -> list[Metric]:
     """Every complete line of the file."""
     return MetricsReader(path).poll()
+
+
+@dataclass(frozen=True)
+class Recent:
+    """The end of a record: the newest value of each metric that was asked for, and what tells the pace.
+
+    `first` and `last` are the step and the time of two lines; None where there is no line.
+    """
+
+    values: Mapping[str, float] = field(default_factory=dict)
+    first: tuple[int, float] | None = None
+    last: tuple[int, float] | None = None
+
+
+def recent(path: Path, names: Iterable[str], since: float = 0.0) -> Recent:
+    """Near the end of a file of any length, without reading all of it; `first` is not before the time `since`."""
+    try:
+        with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as data:
+            values = {name: value for name in names if (value := _newest(data, name)) is not None}
+            begin = max(0, len(data) - PACED_BYTES)
+            whole = data.find(b"\n", begin) + 1 if begin else 0
+            lines = data[whole : data.rfind(b"\n") + 1].splitlines()
+    except (FileNotFoundError, ValueError):  # not there, or empty
+        return Recent()
+    first = bisect_left(lines, since, key=lambda line: _moment(line)[1])
+    if first == len(lines):
+        return Recent(values)
+    return Recent(values, _moment(lines[first]), _moment(lines[-1]))
 
 
 def rewind(path: Path, step: int) -> None:
@@ -99,7 +140,26 @@ def drop_truncated_line(path: Path) -> None:
 
 def _parsed(line: bytes) -> Metric | None:
     try:
-        value = json.loads(line)
+        value = from_json(line)  # five times as fast as json, and a page may wait for 200,000 lines
     except ValueError:
         return None
     return value if isinstance(value, dict) and isinstance(value.get("step"), int) else None
+
+
+def _newest(data: mmap, name: str) -> float | None:
+    """The last number of that name in a whole line; only lines that hold the name are parsed."""
+    end, key = data.rfind(b"\n"), json.dumps(name).encode()
+    least = max(0, end - SEARCHED_BYTES)
+    while (at := data.rfind(key, least, max(end, 0))) >= 0:
+        start = data.rfind(b"\n", 0, at) + 1
+        value = (_parsed(data[start : data.find(b"\n", at)]) or {}).get(name)
+        if isinstance(value, int | float):
+            return float(value)
+        end = start
+    return None
+
+
+def _moment(line: bytes) -> tuple[int, float]:
+    """The step and the time of a line; a damaged one counts as long ago."""
+    metric = _parsed(line) or {}
+    return metric.get("step", 0), float(metric.get("time", 0.0))

@@ -86,7 +86,7 @@ def write_status(path: Path, status: Status) -> None:
 def read_status(path: Path) -> Status:
     """The recorded status, with `crashed` concluded. An unreadable file is a crashed run, never an error."""
     status = _recorded(path)
-    if status.state != "running" or _alive(status):
+    if status.state != "running" or working(status):
         return status
     status = _recorded(path)  # it may have written its final word and ended between the two looks
     if status.state != "running":
@@ -106,7 +106,8 @@ def _recorded(path: Path) -> Status:
         return Status(state="crashed", error="status.json is missing or damaged; the log may tell more.")
 
 
-def _alive(status: Status) -> bool:
+def working(status: Status) -> bool:
+    """Whether the process lives that is said to run it; of one on another machine, whether it has written lately."""
     if status.host == socket.gethostname():
         return process_alive(status.pid, status.pid_started)
     return time.time() - status.heartbeat < STALE_HEARTBEAT_SECONDS

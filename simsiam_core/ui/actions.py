@@ -1,6 +1,6 @@
 """What can be done with the run that Monitor shows: pause, resume, stop, train longer, fork, copy, delete.
 
-Each acts on the very run that the page shows, as the last tick of its clock said, and says what stood in its
+Each acts on the very run that the page shows, and says what stood in its
 way beside the button.
 """
 
@@ -13,7 +13,7 @@ import gradio as gr
 
 from simsiam_core.jobs import Schedule, extend, fork, pause, resume, stop
 from simsiam_core.runs import RunDirectory, RunError
-from simsiam_core.ui.context import QUIET, READ_ONLY, Context, Page, Sent, Tick
+from simsiam_core.ui.context import QUIET, READ_ONLY, Context, Page, Refresh, Sent
 from simsiam_core.ui.monitor_view import Look
 from simsiam_core.ui.monitor_words import epochs
 from simsiam_core.ui.train_tab import Fill
@@ -28,7 +28,7 @@ SCHEDULE_CHOICES = [
 
 
 class Actions:
-    """The controls, and what each tick of the clock tells them about the current run."""
+    """The controls, and what they are told about the current run whenever that changes."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -96,6 +96,13 @@ class Actions:
             self._trashed, self._undo, self._more_trouble,
         ]  # fmt: skip
 
+    def depends(self, seen: Look) -> Any:
+        """What `view` depends on."""
+        run = seen.current
+        checkpoints = [c.name for c in run.checkpoints()] if run else []
+        trashed = [r.id for r in self._context.store.trashed()]
+        return run and (run.id, seen.state, checkpoints, epochs(run)), trashed
+
     def view(self, seen: Look, sent: Sent) -> list[Any]:
         """Updates for `outputs`, without what the page already has."""
         run, state = seen.current, seen.state
@@ -125,7 +132,7 @@ class Actions:
             sent.update("more trouble", run_id, ""),
         ]
 
-    def connect(self, page: Page, tick: Tick, fill: Fill) -> None:
+    def connect(self, page: Page, refresh: Refresh, fill: Fill) -> None:
         """What the controls do."""
         at, trouble = self._at, self._more_trouble
         for button, doing, act, again in (
@@ -137,18 +144,18 @@ class Actions:
                 at,
                 [button, self._trouble],
                 **QUIET,
-            ).then(*tick, **QUIET)
+            ).then(*refresh, **QUIET)
         self._resume.click(
             lambda run_id: self._context.attempt(lambda: resume(self._run(run_id)))[1],
             at,
             self._trouble,
             **QUIET,
-        ).then(*tick, **QUIET)
+        ).then(*refresh, **QUIET)
         longer = [at, self._epochs, self._schedule]
-        self._extend.click(self._train_longer, longer, trouble, **QUIET).then(*tick, **QUIET)
+        self._extend.click(self._train_longer, longer, trouble, **QUIET).then(*refresh, **QUIET)
         wanted = [at, self._checkpoint, self._base_lr, self._fork_epochs]
         self._fork.click(self._start_fork, wanted, [page.chosen, page.link, trouble], **QUIET).then(
-            *tick, **QUIET
+            *refresh, **QUIET
         )
 
         def copied(run_id: Any) -> list[Any]:
@@ -162,9 +169,9 @@ class Actions:
         self._sure.input(lambda sure: gr.update(interactive=sure is True), self._sure, self._delete, **QUIET)
         self._delete.click(
             self._to_trash, [at, page.chosen, self._sure], [page.chosen, trouble], **QUIET
-        ).then(*tick, **QUIET)
+        ).then(*refresh, **QUIET)
         self._undo.click(self._bring_back, self._trashed, [page.chosen, trouble], **QUIET).then(
-            *tick, **QUIET
+            *refresh, **QUIET
         )
 
     # --- what they do -------------------------------------------------------------------------------
@@ -176,7 +183,7 @@ class Actions:
 
     def _signalled(self, run_id: Any, act: Callable[[RunDirectory], None], again: str) -> tuple[Any, str]:
         _, trouble = self._context.attempt(lambda: act(self._run(run_id)))
-        # The next tick tells what became of it; only what did not work is to be tried again.
+        # What became of it is told by the news; only what did not work is to be tried again.
         return (_button(again, True) if trouble else gr.skip()), trouble
 
     def _train_longer(self, run_id: Any, wanted: Any, schedule: Schedule) -> str:
@@ -198,7 +205,7 @@ class Actions:
 
     def _to_trash(self, run_id: Any, chosen: list[str], sure: Any) -> tuple[Any, str]:
         if sure is not True:
-            return gr.skip(), problem("Tick the box first: it says that you mean this run.")
+            return gr.skip(), problem("Refresh the box first: it says that you mean this run.")
 
         def act() -> RunDirectory:
             run = self._run(run_id)

@@ -22,6 +22,8 @@ from simsiam_core.ui.scripts import ASSETS
 from simsiam_core.ui.theme import theme
 
 TABS = ("train", "monitor", "runs", "neighbours", "map", "diagnose", "evaluate")
+# gradio looks into its queue a thousand times a second, which takes a tenth of a core while nobody does anything.
+QUEUE_LOOK_SECONDS = 0.02
 MAX_UPLOAD = "500mb"  # a zip of pictures; single pictures are held to less where they are taken
 
 
@@ -37,7 +39,7 @@ def build(context: Context) -> gr.Blocks:
             with gr.Tab("Train", id="train", elem_id="tab-train") as train:
                 fill_form = train_tab.build(context, shared)
             with gr.Tab("Monitor", id="monitor", elem_id="tab-monitor") as monitor:
-                clock = monitor_tab.build(context, shared, monitor, fill_form)
+                monitor_tab.build(context, shared, fill_form)
             with gr.Tab("Runs", id="runs", elem_id="tab-runs") as runs:
                 runs_tab.build(context, shared, runs, fill_form)
             with gr.Tab("Neighbours", id="neighbours", elem_id="tab-neighbours") as neighbours:
@@ -49,26 +51,22 @@ def build(context: Context) -> gr.Blocks:
             with gr.Tab("Evaluate", id="evaluate", elem_id="tab-evaluate") as evaluate:
                 evaluate_tab.build(context, shared, evaluate)
 
-        notices.build(context, page)
+        notices.build(context)
         shown = (train, monitor, runs, neighbours, map_, diagnose, evaluate)
         for tab, name in zip(shown, TABS, strict=True):
-            # The clock ticks for the tab that shows it alone.
-            tab.select(
-                lambda name=name: ({"tab": name}, gr.Timer(active=name == "monitor")),
-                None,
-                [address, clock],
-                **QUIET,
-            )
+            tab.select(lambda name=name: {"tab": name}, None, address, **QUIET)
 
         def open_where_it_says(request: gr.Request) -> tuple[Any, Any]:
             wanted = dict(request.query_params)
-            runs = context.store.runs()
-            known = [run.id for run in runs if run.id == wanted.get("run")]
-            known = known or [run.id for run in runs if context.rest.status(run).state == "running"][:1]
+            glance = context.glances.look()
+            known = [run.id for run in glance.runs if run.id == wanted.get("run")]
+            known = known or [run_id for run_id, s in glance.statuses.items() if s.state == "running"][:1]
             tab = wanted.get("tab")
             return known, gr.Tabs(selected=tab) if tab in TABS else gr.skip()
 
         page.load(open_where_it_says, None, [chosen, tabs], **QUIET)
+    page.queue()
+    page._queue.sleep_when_free = QUEUE_LOOK_SECONDS
     return page
 
 

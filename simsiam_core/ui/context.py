@@ -15,16 +15,18 @@ from simsiam_core.features.worker import InspectionWorker, Task
 from simsiam_core.jobs import Notifier, Scheduler
 from simsiam_core.runs import RunDirectory, RunError, RunStore
 from simsiam_core.ui.counts import ImageCounts
-from simsiam_core.ui.rest import RestCache
+from simsiam_core.ui.glance import Glances
 from simsiam_core.ui.series import CurveCache
 from simsiam_core.ui.widgets import widget
 from simsiam_core.ui.words import problem
 
-Tick = tuple[Callable[..., Any], list[Any], list[Any]]  # of the clock: function, inputs, outputs
+Refresh = tuple[Callable[..., Any], list[Any], list[Any]]  # the event that has the page ask anew at once
 T = TypeVar("T")
 READ_ONLY = "This dashboard only looks (--read-only): another one works on these runs; use that one."
 # Most events only read, any number of them at a time, and show their progress in their own words.
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None}
+# A clock's event is answered at once, past gradio's queue: one short request instead of two.
+CLOCK: dict[str, Any] = {**QUIET, "queue": False}
 
 
 @dataclass
@@ -36,12 +38,15 @@ class Context:
     scheduler: Scheduler | None = None  # None: another dashboard works on these runs, this one only looks
     notifier: Notifier = field(default_factory=Notifier)
     curves: CurveCache = field(default_factory=CurveCache)
-    rest: RestCache = field(default_factory=RestCache)
     counts: ImageCounts = field(default_factory=ImageCounts)
     seen_data: set[DataConfig] = field(default_factory=set)  # images that somebody asked to see
     bank_root: Path | None = None  # below it lie folders that may be searched as one's own pictures
+    glances: Glances = field(init=False)
     _more: dict[str, InspectionWorker] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self.glances = Glances(self.store)
 
     @property
     def builder(self) -> InspectionWorker:
@@ -68,9 +73,11 @@ class Context:
         """Do something to runs, and have the queue looked at at once. Raises RunError where this page only looks."""
         if self.scheduler is None:
             raise RunError(READ_ONLY)
-        result = act()
-        self.scheduler.wake()
-        return result
+        try:
+            return act()
+        finally:
+            self.scheduler.wake()
+            self.glances.forget()
 
     def attempt(self, act: Callable[[], T]) -> tuple[T | None, str]:
         """What came of a change, and what stood in its way, as HTML that is empty if nothing did."""

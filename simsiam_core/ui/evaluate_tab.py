@@ -17,7 +17,7 @@ from simsiam_core.ui import evaluate_results as results
 from simsiam_core.ui.actions import READ_ONLY
 from simsiam_core.ui.cards import card, card_gallery, gallery
 from simsiam_core.ui.chart import figure, plotly_chart
-from simsiam_core.ui.context import QUIET, Context, Page, Sent
+from simsiam_core.ui.context import CLOCK, QUIET, Context, Page, Sent
 from simsiam_core.ui.evaluate_form import ABOUT, Form, checkpoints
 from simsiam_core.ui.table import table as table_widget
 from simsiam_core.ui.widgets import told
@@ -180,7 +180,7 @@ def build(context: Context, page: Page, tab: gr.Tab) -> None:
     networks, choice = [form.run, form.checkpoint], [form.run, shown]
 
     tab.select(form.refresh, [page.chosen, form.checkpoint], networks, **QUIET).then(*view, **QUIET)
-    timer.tick(*view, **QUIET)
+    timer.tick(*view, **CLOCK)
     form.run.input(
         evaluate.use_run, form.run, [form.checkpoint, page.chosen, shown, form.message], **QUIET
     ).then(*view, **QUIET)

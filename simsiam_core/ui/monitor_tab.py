@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import gradio as gr
 
 from simsiam_core.ui.actions import Actions
 from simsiam_core.ui.chart import plotly_chart
-from simsiam_core.ui.context import QUIET, Context, Page, Sent, Tick
+from simsiam_core.ui.context import QUIET, Context, Page, Refresh, Sent
 from simsiam_core.ui.monitor_charts import AXES, CHARTS
 from simsiam_core.ui.monitor_view import Monitor, look
+from simsiam_core.ui.news import Aim, Part, news_widget
 from simsiam_core.ui.queue_panel import QueuePanel
+from simsiam_core.ui.series import XAxis
 from simsiam_core.ui.train_tab import Fill
 from simsiam_core.ui.widgets import told, widget
 
 AXIS_CHOICES = [("Step", "step"), ("Epoch", "epoch"), ("Time", "minutes")]
 
 
-def build(context: Context, page: Page, tab: gr.Tab, fill: Fill) -> gr.Timer:
-    """The tab: queue and runs on the left; what the chosen ones do on the right. Returns its clock."""
+def build(context: Context, page: Page, fill: Fill) -> None:
+    """The tab: queue and runs on the left; what the chosen ones do on the right."""
     monitor, actions = Monitor(context), Actions(context)
     sent = gr.State(Sent)
-    timer = gr.Timer(1.0, active=False)
+
+    def parts(aim: Aim) -> tuple[list[Part], Any]:
+        seen = look(context, aim.chosen)
+        axis_now: XAxis = aim.axis if aim.axis in AXES else "step"  # type: ignore[assignment]
+        return [*monitor.parts(seen, axis_now), queue.part(seen)], actions.depends(seen)
+
     with gr.Row(elem_classes="monitor-layout", equal_height=False):
         with gr.Column(scale=3, min_width=280, elem_classes="monitor-side"):
             with gr.Column(elem_classes="sheet"):
@@ -34,7 +42,8 @@ def build(context: Context, page: Page, tab: gr.Tab, fill: Fill) -> gr.Timer:
         with gr.Column(scale=9, min_width=320):
             with gr.Row(elem_classes="sheet monitor-head", equal_height=False):
                 with gr.Column(scale=8, min_width=260):
-                    head = gr.HTML(elem_id="monitor-head", padding=False)
+                    widget("head", "monitor-head", "", padding=False)
+                    news = news_widget("monitor-news", parts)
                     actions.message()
                 with gr.Column(scale=2, min_width=120, elem_classes="monitor-buttons"):
                     actions.buttons()
@@ -47,24 +56,14 @@ def build(context: Context, page: Page, tab: gr.Tab, fill: Fill) -> gr.Timer:
                 elem_id="monitor-axis",
                 elem_classes="segmented",
             )
-            charts = {}
             for row in (CHARTS[:2], CHARTS[2:]):
                 with gr.Row(elem_classes="chart-row"):
                     for spec in row:
                         with gr.Column(elem_classes="sheet chart-panel", min_width=260):
-                            charts[spec.key] = plotly_chart(f"monitor-{spec.key}", spec.title, spec.note)
+                            plotly_chart(f"monitor-{spec.key}", spec.title, spec.note)
             with gr.Column(elem_classes="sheet"):
                 gr.HTML("<h3>Log</h3>", padding=False)
-                log = widget("log", "monitor-log", "")
-
-    def show(chosen: list[str], axis_now: str, sent_now: Sent) -> list[Any]:
-        seen = look(context, chosen)
-        axis_now = axis_now if axis_now in AXES else "step"
-        return [
-            *monitor.view(seen, axis_now, sent_now),  # type: ignore[arg-type]
-            *queue.view(seen, sent_now),
-            *actions.view(seen, sent_now),
-        ]
+                widget("log", "monitor-log", "")
 
     def choose(event: gr.EventData) -> tuple[Any, Any]:
         run_id = context.known(told(event, "id"))
@@ -78,13 +77,20 @@ def build(context: Context, page: Page, tab: gr.Tab, fill: Fill) -> gr.Timer:
         others = [other for other in current if other != run_id]
         return [*others, run_id] if told(event, "shown") else others
 
-    outputs = [runs, *charts.values(), head, log, *queue.outputs, *actions.outputs]
-    tick: Tick = (show, [page.chosen, axis, sent], outputs)
-    timer.tick(*tick, **QUIET)
-    axis.input(*tick, **QUIET)
-    tab.select(*tick, **QUIET)
-    runs.select(choose, None, [page.chosen, page.link], **QUIET).then(*tick, **QUIET)
-    runs.input(overlay, page.chosen, page.chosen, **QUIET).then(*tick, **QUIET)
-    queue.connect(page, tick)
-    actions.connect(page, tick, fill)
-    return timer
+    refresh: Refresh = (
+        lambda chosen, axis_now: {"chosen": chosen, "axis": axis_now, "at": time.time()},  # asked for at once
+        [page.chosen, axis],
+        [news],
+    )
+    page.chosen.change(*refresh, **QUIET)
+    axis.input(*refresh, **QUIET)
+    news.input(
+        lambda chosen, sent_now: actions.view(look(context, chosen), sent_now),
+        [page.chosen, sent],
+        actions.outputs,
+        **QUIET,
+    )
+    runs.select(choose, None, [page.chosen, page.link], **QUIET)
+    runs.input(overlay, page.chosen, page.chosen, **QUIET)
+    queue.connect(page, refresh)
+    actions.connect(page, refresh, fill)

@@ -1,4 +1,4 @@
-"""What Monitor shows: one look at the run directories at each tick of the clock, and what is new in it."""
+"""What Monitor shows: one look at the run directories each time that a page asks."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from simsiam_core.jobs import Entry, queue_entries
-from simsiam_core.runs import RunDirectory, Status
-from simsiam_core.ui.context import Context, Sent
-from simsiam_core.ui.monitor_charts import CHARTS, chart, colour
+from simsiam_core.runs import RunDirectory
+from simsiam_core.ui.context import Context
+from simsiam_core.ui.glance import Glance
+from simsiam_core.ui.monitor_charts import CHARTS, ChartSpec, chart, colour
 from simsiam_core.ui.monitor_words import NO_RUNS, detail, heading
+from simsiam_core.ui.news import Part
 from simsiam_core.ui.series import Curves, XAxis
 from simsiam_core.ui.words import run_name
 
@@ -20,12 +21,10 @@ LOG_LINES = 200
 
 @dataclass(frozen=True)
 class Look:
-    """What was seen at one tick: all runs, the newest first; those on the charts, the current one first."""
+    """What was seen at one time, and the runs on the charts of it, the current one first."""
 
-    runs: list[RunDirectory]
+    glance: Glance
     shown: list[RunDirectory]
-    statuses: Mapping[str, Status]
-    queue: list[Entry]
 
     @property
     def current(self) -> RunDirectory | None:
@@ -35,16 +34,15 @@ class Look:
     @property
     def state(self) -> str:
         """Of the current run; empty without one."""
-        return self.statuses[self.shown[0].id].state if self.shown else ""
+        return self.glance.statuses[self.shown[0].id].state if self.shown else ""
 
 
 def look(context: Context, chosen: list[str]) -> Look:
     """At the runs as they are now; `chosen` are the ids that the page has on its charts."""
-    runs = context.store.runs()
-    by_id = {run.id: run for run in runs}
-    shown = [by_id[run_id] for run_id in chosen if run_id in by_id] or runs[:1]
-    statuses = {run.id: context.rest.status(run) for run in runs}
-    return Look(runs, shown, statuses, queue_entries(context.store, runs, statuses))
+    glance = context.glances.look()
+    by_id = {run.id: run for run in glance.runs}
+    shown = [by_id[run_id] for run_id in chosen if run_id in by_id] or glance.runs[:1]
+    return Look(glance, shown)
 
 
 class Monitor:
@@ -53,46 +51,50 @@ class Monitor:
     def __init__(self, context: Context) -> None:
         self._context = context
 
-    def view(self, seen: Look, axis: XAxis, sent: Sent) -> list[Any]:
-        """Updates for the list, each of `CHARTS`, heading and log, without what the page already has."""
-        listed, shown, statuses = seen.runs[:LISTED_RUNS], seen.shown, seen.statuses
-        curves = {
-            run.id: self._context.curves.read(run)
-            for run in {*listed, *shown}
-            if run in shown or statuses[run.id].active
-        }
-        rows = [self._row(run, statuses[run.id], curves.get(run.id), shown) for run in listed]
-        total = len(seen.runs)
+    def parts(self, seen: Look, axis: XAxis) -> list[Part]:
+        """The list, each of `CHARTS`, heading and log."""
+        listed, shown = seen.glance.runs[:LISTED_RUNS], seen.shown
+        curves = {run.id: self._context.curves.read(run) for run in shown}
+        rows = [_row(run, seen) for run in listed]
+        total = len(seen.glance.runs)
         note = f"The {LISTED_RUNS} newest of {total} runs." if total > LISTED_RUNS else ""
-        updates = [sent.update("runs", (rows, note), {"rows": rows, "note": note, "empty": NO_RUNS})]
-        for spec in CHARTS:
-            token = (axis, tuple((run.id, curves[run.id].lengths(spec.metrics)) for run in shown))
-            updates.append(
-                sent.update(spec.key, token, lambda s=spec: chart(s, shown, statuses, curves, axis))
-            )
+        parts = [
+            Part("monitor-runs", (rows, note), lambda: {"rows": rows, "note": note, "empty": NO_RUNS}),
+            *(_chart(spec, seen, curves, axis) for spec in CHARTS),
+        ]
         run = seen.current
         if run is None:
-            return [*updates, sent.update("head", None, ""), sent.update("log", None, "")]
-        waits = next((entry.reason for entry in seen.queue if entry.run.id == run.id), "")
-        head = heading(run, statuses[run.id], curves[run.id], waits)
+            return [*parts, Part("monitor-head", None, str), Part("monitor-log", None, str)]
+        waits = next((entry.reason for entry in seen.glance.queue if entry.run.id == run.id), "")
+        head = heading(run, seen.glance.statuses[run.id], seen.glance.recent[run.id], curves[run.id], waits)
         written = (run.id, run.log_version())
-        return [*updates, sent.update("head", head, head), sent.update("log", written, lambda: _log(run))]
+        return [
+            *parts,
+            Part("monitor-head", head, lambda: head),
+            Part("monitor-log", written, lambda: _log(run)),
+        ]
 
-    def _row(
-        self, run: RunDirectory, status: Status, curves: Curves | None, shown: list[RunDirectory]
-    ) -> dict[str, Any]:
-        ids = [r.id for r in shown]
-        return {
-            "id": run.id,
-            "name": run_name(run.id),
-            "state": status.state,
-            "active": status.active,
-            "progress": round(status.progress, 4),
-            "detail": detail(status, curves, self._context.rest.accuracy(run)),
-            "current": run.id == ids[0],
-            "shown": run.id in ids,
-            "colour": colour(ids.index(run.id)) if run.id in ids else None,
-        }
+
+def _chart(spec: ChartSpec, seen: Look, curves: Mapping[str, Curves], axis: XAxis) -> Part:
+    depends = (axis, [(run.id, curves[run.id].lengths(spec.metrics)) for run in seen.shown])
+    return Part(
+        f"monitor-{spec.key}", depends, lambda: chart(spec, seen.shown, seen.glance.statuses, curves, axis)
+    )
+
+
+def _row(run: RunDirectory, seen: Look) -> dict[str, Any]:
+    status, ids = seen.glance.statuses[run.id], [r.id for r in seen.shown]
+    return {
+        "id": run.id,
+        "name": run_name(run.id),
+        "state": status.state,
+        "active": status.active,
+        "progress": round(status.progress, 4),
+        "detail": detail(status, seen.glance.recent[run.id]),
+        "current": run.id == ids[0],
+        "shown": run.id in ids,
+        "colour": colour(ids.index(run.id)) if run.id in ids else None,
+    }
 
 
 def _log(run: RunDirectory) -> str:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import html
-from bisect import bisect_left
 
 import numpy as np
 
 from simsiam_core.jobs.notify import COLLAPSED_STD
-from simsiam_core.runs import RunDirectory, RunError, Status
+from simsiam_core.runs import Recent, RunDirectory, RunError, Status
 from simsiam_core.training.collapse import CollapseWatch
 from simsiam_core.ui.series import Curves, Series
 from simsiam_core.ui.words import bar, duration, moment, problem, rate, run_name
@@ -29,34 +28,22 @@ def steps_per_epoch(run: RunDirectory, status: Status) -> float:
     return max(1.0, status.total_steps / (epochs(run) or 1))
 
 
-def detail(status: Status, curves: Curves | None, accuracy: float | None) -> str:
-    """The line under a run's name. `accuracy` is the last one of a run at rest."""
+def detail(status: Status, recent: Recent) -> str:
+    """The line under a run's name."""
     parts = [moment(status.created)] if status.created else []
     if status.state == "running":
-        parts = [f"{status.progress:.0%}", *_pace(status, curves)]
-    elif status.started and status.ended:
-        parts.append(f"took {duration(status.ended - status.started)}")
-    if accuracy is None and curves:
-        accuracy = curves.latest("val/knn_accuracy")
-    if accuracy is not None:
-        parts.append(f"kNN {accuracy:.1%}")
-    return " · ".join(parts)
+        parts = [f"{status.progress:.0%}"]
+    return " · ".join([*parts, *_how_it_goes(status, recent)])
 
 
-def heading(run: RunDirectory, status: Status, curves: Curves, waits: str = "") -> str:
+def heading(run: RunDirectory, status: Status, recent: Recent, curves: Curves, waits: str = "") -> str:
     """The current run in one glance: state, progress, pace, and what is wrong or why it waits; as HTML."""
     facts = []
     if status.total_steps and (planned := epochs(run)):
         epoch = min(planned, status.step / steps_per_epoch(run, status))
         facts += [f"epoch {epoch:.1f} of {planned}", f"step {status.step:,} of {status.total_steps:,}"]
-    if status.state == "running":
-        facts += _pace(status, curves)
-    elif status.started and status.ended:
-        facts.append(f"took {duration(status.ended - status.started)}")
-    if status.device:
-        facts.append(status.device)
-    if (accuracy := curves.latest("val/knn_accuracy")) is not None:
-        facts.append(f"kNN {accuracy:.1%}")
+    facts += [status.device] if status.device else []
+    facts += _how_it_goes(status, recent)
     notes = run.notes()
     origin = f"Forked from {_origin(notes.forked_from)}." if notes.forked_from else ""
     doing = status.activity if status.state == "running" else waits
@@ -75,26 +62,26 @@ def _origin(forked_from: str) -> str:
     return f"{run_name(run_id)}, {checkpoint}"
 
 
-def _pace(status: Status, curves: Curves | None) -> list[str]:
+def _how_it_goes(status: Status, recent: Recent) -> list[str]:
     parts = []
-    if (left := _seconds_left(status, curves)) is not None:
-        parts.append(f"{duration(left)} left")
-    if curves and (speed := curves.latest("train/images_per_second")):
-        parts.append(rate(speed))
+    if status.state == "running":
+        if (left := _seconds_left(status, recent)) is not None:
+            parts.append(f"{duration(left)} left")
+        if speed := recent.values.get("train/images_per_second"):
+            parts.append(rate(speed))
+    elif status.started and status.ended:
+        parts.append(f"took {duration(status.ended - status.started)}")
+    if (accuracy := recent.values.get("val/knn_accuracy")) is not None:
+        parts.append(f"kNN {accuracy:.1%}")
     return parts
 
 
-def _seconds_left(status: Status, curves: Curves | None) -> float | None:
-    """From the pace so far, evaluation and checkpoints included."""
-    if not curves or not status.total_steps or "train/loss" not in curves.series:
+def _seconds_left(status: Status, recent: Recent) -> float | None:
+    """From the pace of late, since this process began (a pause of a night is none), evaluation included."""
+    if recent.first is None or recent.last is None or recent.last[0] <= recent.first[0]:
         return None
-    steps, times = curves.series["train/loss"].steps, curves.series["train/loss"].times
-    # Since this process began: a pause of a night is no pace.
-    since = bisect_left(times, status.started or 0.0)
-    if len(times) - since < 2 or steps[-1] <= steps[since]:
-        return None
-    pace = (status.heartbeat - times[since]) / (steps[-1] - steps[since])
-    return pace * (status.total_steps - status.step)
+    pace = (status.heartbeat - recent.first[1]) / (recent.last[0] - recent.first[0])
+    return pace * (status.total_steps - status.step) if status.total_steps else None
 
 
 def _collapse_warning(curves: Curves) -> str:

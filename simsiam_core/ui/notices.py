@@ -6,34 +6,32 @@ from typing import Any
 
 import gradio as gr
 
-from simsiam_core.ui.context import QUIET, Context, Sent
-from simsiam_core.ui.widgets import widget
+from simsiam_core.ui.context import QUIET, Context
+from simsiam_core.ui.widgets import told, widget
 from simsiam_core.ui.words import run_name
 
-EVERY_SECONDS = 2.0
 GOOD = ("finished", "paused", "stopped")
 
 
-def build(context: Context, page: gr.Blocks) -> None:
-    """Invisible, at the foot of the page; its clock ticks on every tab."""
-    title = widget("title", "page-title", visible="hidden")
-    told = gr.State(None)  # the number of the last event that this page was told
-    sent = gr.State(Sent)
-    clock = gr.Timer(EVERY_SECONDS)
+def build(context: Context) -> None:
+    """Invisible, at the foot of the page, and at work on every tab."""
 
-    def tick(told_now: int | None, sent_now: Sent) -> tuple[Any, Any]:
-        events = list(context.notifier.events)
-        newest = events[-1].number if events else 0
-        for event in events if told_now is not None else []:
-            if event.number > (told_now or 0):
-                say = gr.Info if event.kind in GOOD else gr.Warning
-                say(f"{run_name(event.run)} {event.text}")
-        text = _title(context)
-        number = gr.skip() if newest == told_now else newest
-        return number, sent_now.update("title", text, text)
+    def notices(_: Any) -> dict[str, Any]:
+        newest = max((event.number for event in context.notifier.events), default=0)
+        return {"title": _title(context), "newest": newest}
 
-    clock.tick(tick, [told, sent], [told, title], **QUIET)
-    page.load(tick, [told, sent], [told, title], **QUIET)
+    def tell(event: gr.EventData) -> None:
+        told_before, newest = told(event, "told"), told(event, "newest")
+        if not (isinstance(told_before, int) and isinstance(newest, int)):
+            return
+        for happened in list(context.notifier.events):
+            if told_before < happened.number <= newest:
+                say = gr.Info if happened.kind in GOOD else gr.Warning
+                say(f"{run_name(happened.run)} {happened.text}")
+
+    widget("title", "page-title", visible="hidden", server_functions=[notices]).input(
+        tell, None, None, **QUIET
+    )
 
 
 def _title(context: Context) -> str:

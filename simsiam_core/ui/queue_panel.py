@@ -8,8 +8,9 @@ import gradio as gr
 
 from simsiam_core.jobs import stop
 from simsiam_core.runs import RunError
-from simsiam_core.ui.context import QUIET, Context, Page, Sent, Tick
+from simsiam_core.ui.context import QUIET, Context, Page, Refresh
 from simsiam_core.ui.monitor_view import Look
+from simsiam_core.ui.news import Part
 from simsiam_core.ui.widgets import told, widget
 from simsiam_core.ui.words import run_name
 
@@ -23,28 +24,27 @@ class QueuePanel:
         self._context = context
         self._list = widget("queue", "monitor-queue", {"rows": [], "empty": "Reading the queue …"})
         self._trouble = gr.HTML(elem_id="monitor-queue-message", padding=False)
-        self.outputs: list[Any] = [self._list]
 
-    def view(self, seen: Look, sent: Sent) -> list[Any]:
-        """Updates for `outputs`, without what the page already has."""
+    def part(self, seen: Look) -> Part:
+        """What the list shows."""
         rows = [
             {
                 "id": entry.run.id,
                 "name": run_name(entry.run.id),
                 "state": entry.status.state,
                 "reason": entry.reason,
-                "group": entry.run.notes().group,
+                "group": seen.glance.groups[entry.run.id],
                 "movable": self._context.scheduler is not None,
             }
-            for entry in seen.queue
+            for entry in seen.glance.queue
         ]
-        return [sent.update("queue", rows, {"rows": rows, "empty": EMPTY})]
+        return Part("monitor-queue", rows, lambda: {"rows": rows, "empty": EMPTY})
 
-    def connect(self, page: Page, tick: Tick) -> None:
+    def connect(self, page: Page, refresh: Refresh) -> None:
         """What dragging, the buttons and a click on a row do."""
-        self._list.input(self._reorder, None, self._trouble, **QUIET).then(*tick, **QUIET)
-        self._list.click(self._take_out, None, self._trouble, **QUIET).then(*tick, **QUIET)
-        self._list.select(self._look_at, None, [page.chosen, page.link], **QUIET).then(*tick, **QUIET)
+        self._list.input(self._reorder, None, self._trouble, **QUIET).then(*refresh, **QUIET)
+        self._list.click(self._take_out, None, self._trouble, **QUIET).then(*refresh, **QUIET)
+        self._list.select(self._look_at, None, [page.chosen, page.link], **QUIET).then(*refresh, **QUIET)
 
     def _reorder(self, event: gr.EventData) -> str:
         def act() -> None:

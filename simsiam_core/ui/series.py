@@ -15,10 +15,12 @@ from simsiam_core.runs import MetricsReader, RunDirectory
 from simsiam_core.runs.metrics import Metric
 
 XAxis = Literal["step", "epoch", "minutes"]
+Curve = tuple[np.ndarray, np.ndarray]  # x and y
 Points = tuple[list[float], list[float]]  # x and y
 
 PIXEL_COLUMNS = 200  # at most twice as many points: a line of 2 kB a hundred columns, sent when it grows
 LEAST_POINTS = 60  # fewer would be drawn as single measurements
+TAIL_POINTS = 25  # are sent as they are; with one more, the whole curve is thinned anew
 RESOLUTION = 1e-3  # of a curve's span: less than a pixel, and what it is rounded to
 
 
@@ -29,15 +31,31 @@ class Series:
     steps: array[int] = field(default_factory=lambda: array("q"))
     times: array[float] = field(default_factory=lambda: array("d"))
     values: array[float] = field(default_factory=lambda: array("d"))
+    _heads: dict[str, tuple[int, Curve]] = field(
+        default_factory=dict
+    )  # thinned, with how many points went into it
 
     def append(self, step: int, time: float, value: float) -> None:
         """Add a point; a step that was here before (a resumed run) drops it and what came after."""
-        while self.steps and self.steps[-1] >= step:
-            for points in (self.steps, self.times, self.values):
+        steps = self.steps
+        while steps and steps[-1] >= step:
+            for points in (steps, self.times, self.values):
                 points.pop()
-        self.steps.append(step)
+            self._heads.clear()
+        steps.append(step)
         self.times.append(time)
         self.values.append(value)
+
+    def thinned(self, along: Literal["steps", "times"]) -> Curve:
+        """Few points that look the same on a screen. A long curve that has grown by one costs next to nothing."""
+        x: array[int] | array[float] = getattr(self, along)
+        length, (kept_x, kept_y) = self._heads.get(along, (0, (np.empty(0), np.empty(0))))
+        if not length or len(x) - length > TAIL_POINTS:
+            length = len(x)
+            kept_x, kept_y = straightened(*thin(np.array(x, dtype=float), np.array(self.values)))
+            self._heads[along] = length, (kept_x, kept_y)
+        tail = slice(length, None)
+        return np.concatenate([kept_x, x[tail]]), np.concatenate([kept_y, self.values[tail]])
 
 
 class Curves:
@@ -69,7 +87,10 @@ class Curves:
         self.started = time if self.started is None else min(self.started, time)
         for name, value in line.items():
             if name not in ("step", "epoch", "time") and isinstance(value, int | float):
-                self.series.setdefault(name, Series()).append(step, time, float(value))
+                series = self.series.get(name)
+                if series is None:
+                    series = self.series[name] = Series()
+                series.append(step, time, float(value))
                 self._changes[name] = self.version
 
     def latest(self, name: str) -> float | None:
@@ -94,15 +115,12 @@ class Curves:
             return known[1]
 
     def _points(self, name: str, axis: XAxis, steps_per_epoch: float) -> Points:
-        series = self.series.get(name, Series())
-        y = np.array(series.values)
-        x = np.array(series.times if axis == "minutes" else series.steps, dtype=float)
+        x, y = self.series.get(name, Series()).thinned("times" if axis == "minutes" else "steps")
         if axis == "minutes":
             x = (x - (self.started or 0.0)) / 60
         elif axis == "epoch":
             x = x / steps_per_epoch
-        kept_x, kept_y = straightened(*thin(x, y))
-        return rounded(kept_x), rounded(kept_y)
+        return rounded(x), rounded(y)
 
 
 class CurveCache:

@@ -7,6 +7,7 @@ import pytest
 from tiny import tiny
 
 from simsiam_core.runs import RunStore
+from simsiam_core.ui import series as series_module
 from simsiam_core.ui.series import RESOLUTION, Curves, rounded, straightened, thin
 
 
@@ -53,6 +54,27 @@ def test_curves_grow_with_the_file_and_follow_a_resumed_run(store: RunStore) -> 
     assert curves.version > version
     assert curves.points("train/loss", "step", 1)[0] == [1, 2, 3]
     assert curves.latest("train/loss") == -0.3
+
+
+def test_a_long_curve_grows_at_its_end_and_keeps_its_shape(monkeypatch: pytest.MonkeyPatch) -> None:
+    times: list[int] = []
+    whole = series_module.thin
+    monkeypatch.setattr(series_module, "thin", lambda x, y: (times.append(len(x)), whole(x, y))[1])
+    series = series_module.Series()
+    for step in range(5000):
+        series.append(step, 10.0 * step, float(step % 7))
+    for step in range(5000, 5000 + series_module.TAIL_POINTS):
+        series.thinned("steps")
+        series.append(step, 10.0 * step, 100.0 + step)
+    x, y = series.thinned("steps")
+    assert times == [5000]
+    assert x[-2:].tolist() == [5023.0, 5024.0]
+    assert y[-1] == 5124.0
+    assert series.thinned("times")[0][-1] == 50240.0
+    series.append(5010, 0.0, -1.0)  # a resumed run
+    x, y = series.thinned("steps")
+    assert (x[-1], y[-1]) == (5010.0, -1.0)
+    assert np.all(np.diff(x) > 0)
 
 
 def test_a_straight_stretch_takes_few_points_and_a_bend_stays() -> None:

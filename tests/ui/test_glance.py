@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+from tiny import tiny
+
+from simsiam_core.runs import RunDirectory, RunStore
+from simsiam_core.runs.metrics import SEARCHED_BYTES
+from simsiam_core.runs.status import process_identity
+from simsiam_core.ui import glance
+from simsiam_core.ui.glance import Glances
+
+
+@pytest.fixture
+def run(store: RunStore) -> RunDirectory:
+    run = store.create(tiny())
+    lines = [{"step": 1, "val/knn_accuracy": 0.25}, {"step": 2, "val/knn_accuracy": 0.5}, {"step": 3}]
+    run.metrics_path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    run.update_status(state="finished", ended=time.time())
+    return run
+
+
+@pytest.fixture
+def glances(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> Glances:
+    monkeypatch.setattr(glance, "FRESH_SECONDS", -1.0)
+    return Glances(store)
+
+
+def test_a_run_at_rest_is_read_once_and_again_when_written(
+    run: RunDirectory, glances: Glances, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads: list[str] = []
+    read = RunDirectory.status
+    monkeypatch.setattr(RunDirectory, "status", lambda self: (reads.append(self.id), read(self))[1])
+    for _ in range(3):
+        assert glances.look().statuses[run.id].state == "finished"
+    assert reads == [run.id]
+    assert glances.look().recent[run.id].values["val/knn_accuracy"] == 0.5
+    run.update_status(state="queued")
+    seen = glances.look()
+    assert seen.statuses[run.id].state == "queued"
+    assert [entry.run.id for entry in seen.queue] == [run.id]
+
+
+def test_a_dead_process_is_noticed_though_nothing_was_written(run: RunDirectory, glances: Glances) -> None:
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    pid, started = process_identity(process.pid)
+    run.update_status(state="running", pid=pid, pid_started=started, host=os.uname().nodename)
+    assert glances.look().statuses[run.id].state == "running"
+    process.kill()
+    process.wait()
+    assert glances.look().statuses[run.id].state == "crashed"
+
+
+def test_pages_share_a_look_until_something_is_changed(store: RunStore, run: RunDirectory) -> None:
+    glances = Glances(store)
+    first = glances.look()
+    assert glances.look() is first
+    glances.forget()
+    assert glances.look() is not first
+
+
+def test_the_newest_value_is_found_in_a_long_file_and_behind_half_a_line(run: RunDirectory) -> None:
+    with run.metrics_path.open("a") as file:
+        file.write("x" * SEARCHED_BYTES + "\n" + json.dumps({"step": 9, "val/knn_accuracy": 0.75}) + "\n")
+        file.write('{"step": 10, "val/knn_accuracy": 0.')
+    assert run.recent("val/knn_accuracy").values == {"val/knn_accuracy": 0.75}
+    assert run.recent("train/loss").values == {}
+    run.metrics_path.write_text("")
+    assert run.recent("val/knn_accuracy").values == {}
+    run.metrics_path.unlink()
+    assert run.recent("val/knn_accuracy").values == {}
+
+
+def test_the_pace_is_that_since_a_moment(run: RunDirectory) -> None:
+    lines = [{"step": step, "time": 10.0 * step + (1000 if step > 3 else 0)} for step in range(1, 7)]
+    run.metrics_path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    whole, since = run.recent(), run.recent(since=500.0)
+    assert (whole.first, whole.last) == ((1, 10.0), (6, 1060.0))
+    assert (since.first, since.last) == ((4, 1040.0), (6, 1060.0))
+    assert run.recent(since=2000.0).first is None
