@@ -88,6 +88,7 @@ def build(context: Context, page: Page, fill: Fill) -> None:
         lambda chosen, sent_now: actions.view(look(context, chosen), sent_now),
         [page.chosen, sent],
         actions.outputs,
+        trigger_mode="always_last",  # a change that comes while one is answered is not to be lost
         **QUIET,
     )
     runs.select(choose, None, [page.chosen, page.link], **QUIET)
