@@ -24,7 +24,14 @@ Refresh = tuple[Callable[..., Any], list[Any], list[Any]]  # the event that has 
 T = TypeVar("T")
 READ_ONLY = "This dashboard only looks (--read-only): another one works on these runs; use that one."
 # Most events only read, any number of them at a time, and show their progress in their own words.
-QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None}
+# With None instead of no components, gradio tells every component that ever was an output how each event is going,
+# though all of it is hidden: a press of a button takes a browser half a second longer.
+QUIET: dict[str, Any] = {
+    "show_progress": "hidden",
+    "show_progress_on": [],
+    "api_visibility": "private",
+    "concurrency_limit": None,
+}
 # A clock's event is answered at once, past gradio's queue: one short request instead of two.
 CLOCK: dict[str, Any] = {**QUIET, "queue": False}
 

@@ -37,10 +37,11 @@ class Colours:
         )
 
     def wire(self, state: gr.State, chart: gr.HTML, wait: Waiting, run_box: gr.Dropdown) -> None:
-        """A change of either recolours the map; so does `recolouring`, which a new map needs."""
+        """A change of either recolours the map; a new map is coloured by another network through `colouring_new`."""
 
         def recolour(now: Drawn | None, by: str, reference: str | None) -> Iterator[list[Any]]:
             if now is None:
+                yield [gr.skip(), gr.skip(), *wait.same()]
                 return
             try:
                 if by in map_view.NEED_ANOTHER and reference:
@@ -59,15 +60,19 @@ class Colours:
             except (WorkError, RunError, ConfigError) as error:
                 yield [gr.skip(), gr.skip(), *wait.failed(error)]
 
-        self.recolouring: dict[str, Any] = {
-            "fn": recolour,
-            "inputs": [state, self.by, self.other],
-            "outputs": [state, chart, *wait.outputs],
-        }
+        def colour_new(now: Drawn | None, by: str, reference: str | None) -> Iterator[list[Any]]:
+            if by in map_view.NEED_ANOTHER:
+                yield from recolour(now, by, reference)
+            else:  # the colours came with the map; without a word, gradio would empty it
+                yield [gr.skip(), gr.skip(), *wait.same()]
+
+        inputs, outputs = [state, self.by, self.other], [state, chart, *wait.outputs]
+        recolouring: dict[str, Any] = {"fn": recolour, "inputs": inputs, "outputs": outputs}
+        self.colouring_new = {**recolouring, "fn": colour_new}
         self.by.input(self._offer, [self.by, run_box, self.other], self.other, **LATEST).then(
-            **self.recolouring, **LATEST
+            **recolouring, **LATEST
         )
-        self.other.input(**self.recolouring, **LATEST)
+        self.other.input(**recolouring, **LATEST)
 
     def _offer(self, by: str, run_id: str, chosen: str | None) -> Any:
         if by not in map_view.NEED_ANOTHER:

@@ -74,6 +74,7 @@ def test_a_picture_is_asked_about_and_placed(page: Page, run: RunDirectory) -> N
     assert saved.value.suggested_filename == "neighbours.csv"
 
     page.locator("#neighbours-map").click()
+    expect(page.locator("#map-checkpoint input")).not_to_have_value("")
     page.locator("#map-method label", has_text="PCA").click()
     page.locator("#map-draw").click()
     expect(page.locator('#map-plot .map-plot[data-ready="yes"]')).to_be_visible(timeout=60_000)
