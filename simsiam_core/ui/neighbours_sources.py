@@ -81,6 +81,7 @@ class Sources:
 
     def _browse(self, run_id: str, seed: int, label: str) -> Iterator[Any]:
         if not run_id:
+            yield gr.skip(), gr.skip()
             return
         label_now = None if label == ANY_CLASS else label
         try:

@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import median
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 from tiny import tiny
 
 from simsiam_core.runs import RunDirectory, Status
@@ -152,3 +152,16 @@ def test_start_names_a_problem_that_is_folded_away(page: Page, server: Server) -
     expect(limit).to_be_hidden()
     page.locator("#train-start").click()
     expect(page.locator("#train-message")).to_contain_text("Training images used (Images)")
+
+
+def test_a_server_that_does_not_answer_is_told_until_it_does(browser: Browser, server: Server) -> None:
+    page = browser.new_page(base_url=server.address)
+    page.goto("/?tab=monitor")
+    trouble = page.locator("#monitor-news .problem")
+    expect(page.locator("#monitor-head")).to_be_visible()
+    expect(trouble).to_be_hidden()
+    page.route("**/component_server/**", lambda route: route.abort())
+    expect(trouble).to_contain_text("does not answer. Training goes on without it")
+    page.unroute("**/component_server/**")
+    expect(trouble).to_be_hidden()
+    page.close()
