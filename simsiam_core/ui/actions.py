@@ -205,7 +205,7 @@ class Actions:
 
     def _to_trash(self, run_id: Any, chosen: list[str], sure: Any) -> tuple[Any, str]:
         if sure is not True:
-            return gr.skip(), problem("Refresh the box first: it says that you mean this run.")
+            return gr.skip(), problem("Tick the box first: it says that you mean this run.")
 
         def act() -> RunDirectory:
             run = self._run(run_id)

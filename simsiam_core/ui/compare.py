@@ -26,7 +26,7 @@ NAMES = {
 RESULTS = {"knn": "val/knn_accuracy", "std": "representation/std", "loss": "train/loss"}
 PANELS = ("train/loss", "representation/std", "val/knn_accuracy")
 LEVEL_LABELS = 5  # axes of the parallel coordinates
-EMPTY = "Again runs in the table to compare them."
+EMPTY = "Tick runs in the table to compare them."
 Values = dict[str, Any]  # leaf path of a config to its value
 
 
@@ -172,7 +172,7 @@ def parallel(runs: Sequence[RunDirectory], curves: CurveCache, result: str) -> d
     differing = differences([run for run, _ in pairs])
     if len(pairs) < 2 or not differing:
         return figure(
-            [], empty="Again at least two runs whose settings differ and that have measured something."
+            [], empty="Tick at least two runs whose settings differ and that have measured something."
         )
     outcome = [v for _, v in pairs]
     axes = [_axis(path, found) for path, found in differing.items()]

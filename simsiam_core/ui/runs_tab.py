@@ -235,7 +235,7 @@ def _differences(runs: list[RunDirectory]) -> dict[str, Any]:
         }
         for path, found in compare.differences(runs).items()
     ]
-    same = "These runs differ in nothing but their names." if len(runs) > 1 else "Again two runs or more."
+    same = "These runs differ in nothing but their names." if len(runs) > 1 else "Tick two runs or more."
     return rows(columns, lines, empty=same)
 
 
