@@ -25,8 +25,9 @@ from simsiam_core.training.allocator import kept_memory
 from simsiam_core.training.device import Precision, resolve_device
 from simsiam_core.training.objective import Objective, Views
 
-CPU_STEP_FLOP = 1e10  # of a calibration step: a fraction of a second on any CPU
-PROCESS_BYTES = {"cpu": 0.6e9, "gpu": 0.6e9}  # the interpreter with torch; on a GPU its context
+CPU_STEP_FLOP = 3e10  # of a calibration step: a second on a slow CPU, and enough images for the pace of a batch
+# The interpreter with torch and Lightning, and what their allocator keeps; on a GPU its context.
+PROCESS_BYTES = {"cpu": 1.0e9, "gpu": 0.6e9}
 FORWARD_SHARE = 1 / 3  # of a step: the backward pass is twice the work
 GREY = (0.5,) * 3, (0.25,) * 3  # mean and std of the random pictures, near enough
 STARTING_SECONDS = 8.0  # imports, and reading images that are decoded already
