@@ -25,7 +25,9 @@ from simsiam_core.training.allocator import kept_memory
 from simsiam_core.training.device import Precision, resolve_device
 from simsiam_core.training.objective import Objective, Views
 
-CPU_STEP_FLOP = 3e10  # of a calibration step: a second on a slow CPU, and enough images for the pace of a batch
+CPU_STEP_FLOP = (
+    3e10  # of a calibration step: a second on a slow CPU, and enough images for the pace of a batch
+)
 # The interpreter with torch and Lightning, and what their allocator keeps; on a GPU its context.
 PROCESS_BYTES = {"cpu": 1.0e9, "gpu": 0.6e9}
 FORWARD_SHARE = 1 / 3  # of a step: the backward pass is twice the work

@@ -31,18 +31,16 @@ class Series:
     steps: array[int] = field(default_factory=lambda: array("q"))
     times: array[float] = field(default_factory=lambda: array("d"))
     values: array[float] = field(default_factory=lambda: array("d"))
-    _heads: dict[str, tuple[int, Curve]] = field(
-        default_factory=dict
-    )  # thinned, with how many points went into it
+    # Thinned, with how many points went into it; by what it is drawn along.
+    _heads: dict[str, tuple[int, Curve]] = field(default_factory=dict)
 
     def append(self, step: int, time: float, value: float) -> None:
         """Add a point; a step that was here before (a resumed run) drops it and what came after."""
-        steps = self.steps
-        while steps and steps[-1] >= step:
-            for points in (steps, self.times, self.values):
+        while self.steps and self.steps[-1] >= step:
+            for points in (self.steps, self.times, self.values):
                 points.pop()
             self._heads.clear()
-        steps.append(step)
+        self.steps.append(step)
         self.times.append(time)
         self.values.append(value)
 
@@ -54,8 +52,7 @@ class Series:
             length = len(x)
             kept_x, kept_y = straightened(*thin(np.array(x, dtype=float), np.array(self.values)))
             self._heads[along] = length, (kept_x, kept_y)
-        tail = slice(length, None)
-        return np.concatenate([kept_x, x[tail]]), np.concatenate([kept_y, self.values[tail]])
+        return np.concatenate([kept_x, x[length:]]), np.concatenate([kept_y, self.values[length:]])
 
 
 class Curves:
