@@ -59,11 +59,14 @@ class Notifier:
             if status.state == "running":
                 self._watch_for_collapse(runs[run_id])
             elif (
-                before is not None and before.get(run_id) in ("running", "queued") and status.state in ENDINGS
+                before is not None
+                and before.get(run_id) not in (None, status.state)
+                and status.state in ENDINGS
             ):
                 self._measured.pop(run_id, None)
-                if before[run_id] == "queued" and status.state not in ("failed", "finished", "crashed"):
-                    continue  # somebody took it out of the queue, and knows
+                # Between two looks a run may have begun and failed; what is taken out of the queue, somebody knows.
+                if before[run_id] != "running" and status.state in ("stopped", "paused"):
+                    continue
                 self._tell(run_id, status.state, f"{ENDINGS[status.state]} {status.error or ''}".strip())
 
     def _watch_for_collapse(self, run: RunDirectory) -> None:

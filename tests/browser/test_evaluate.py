@@ -12,6 +12,7 @@ from tiny import tiny
 from simsiam_core.jobs import stop
 from simsiam_core.runs import RunDirectory
 from simsiam_core.runs.evaluations import evaluations
+from simsiam_core.ui.words import run_name
 
 from .conftest import Server
 from .test_dashboard import eventually, open_tab
@@ -115,6 +116,7 @@ def test_runs_are_written_about_and_compared(page: Page, pair: list[RunDirectory
         box.set_checked(True)
     row = page.locator(f'#runs-table tr[data-id="{pair[1].id}"]')
     row.locator("td").nth(1).click()
+    expect(page.get_by_role("heading", name=run_name(pair[1].id))).to_be_visible()
     page.locator("#runs-tags input, #runs-tags textarea").fill("wide, wide, to repeat")
     page.locator("#runs-notes textarea").fill("Twice the batch.")
     page.locator("#runs-keep").click()

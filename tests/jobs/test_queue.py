@@ -287,3 +287,19 @@ def test_ends_and_collapses_are_told_once(store: RunStore, three: list, tmp_path
         time.sleep(0.02)
     assert {event["kind"] for event in heard} == {"collapsed", "failed"}
     server.shutdown()
+
+
+def test_a_run_that_begins_and_fails_between_two_looks_is_told(store: RunStore, three: list) -> None:
+    notifier, runs = Notifier(), {run.id: run for run in store.runs()}
+
+    def look() -> None:
+        notifier(runs, {run_id: run.status() for run_id, run in runs.items()})
+
+    end(three[0], "paused")
+    end(three[1], "paused")
+    look()
+    end(three[0], "failed", error="The disk is full.")
+    end(three[1], "stopped")  # by somebody, who knows
+    end(three[2], "stopped")
+    look()
+    assert [(event.run, event.kind) for event in notifier.events] == [(three[0].id, "failed")]
