@@ -11,7 +11,6 @@ from simsiam_core.config import ConfigError
 from simsiam_core.config.evaluation import KINDS, parse_evaluation
 from simsiam_core.jobs import enqueue_evaluation
 from simsiam_core.runs import RunDirectory, RunError
-from simsiam_core.ui.actions import READ_ONLY
 from simsiam_core.ui.context import Context
 from simsiam_core.ui.words import problem, run_name
 
@@ -74,14 +73,13 @@ class Form:
     def begin(self, *given: Any) -> list[Any]:
         """Queue what `settings` say: for `message`, and the id of the evaluation to show."""
         try:
-            if self._context.scheduler is None:
-                raise RunError(READ_ONLY)
             run_id, values = given[0], _values(given[1:])
             settings = parse_evaluation(values)
             run = self._context.store.get(run_id or "")
             run.checkpoint(settings.checkpoint)
-            job = enqueue_evaluation(self._context.store, run, settings.model_dump(mode="json"))
-            self._context.scheduler.wake()
+            job = self._context.change(
+                lambda: enqueue_evaluation(self._context.store, run, settings.model_dump(mode="json"))
+            )
         except (ConfigError, RunError) as error:
             return [problem(str(error)), gr.skip()]
         return ["", job.id]

@@ -163,10 +163,9 @@ def build(context: Context, page: Page, tab: gr.Tab, fill: Fill) -> None:
 
     def ablate(name: str, ids: list[str], *given: Any) -> list[Any]:
         try:
-            if context.scheduler is None:
-                raise RunError(READ_ONLY)
-            runs = enqueue(context.store, members(name, fill.values(given)), group=name)
-            context.scheduler.wake()
+            runs = context.change(
+                lambda: enqueue(context.store, members(name, fill.values(given)), group=name)
+            )
         except (ConfigError, RunError) as error:
             return [gr.skip(), gr.skip(), problem(str(error))]
         names = ", ".join(run_name(run.id) for run in runs)

@@ -11,7 +11,6 @@ import gradio as gr
 from simsiam_core.config import ConfigError, expand, parse, preset, presets, read_sweeps
 from simsiam_core.jobs import enqueue
 from simsiam_core.runs import RunError
-from simsiam_core.ui.actions import READ_ONLY
 from simsiam_core.ui.context import QUIET, Context, Page
 from simsiam_core.ui.estimate import expectation
 from simsiam_core.ui.form import Form, Problems
@@ -132,12 +131,10 @@ def build(context: Context, page: Page) -> Fill:
         if problems:
             return [*marked, _attention(form, problems), gr.skip(), *stay]
         try:
-            if context.scheduler is None:
-                raise RunError(READ_ONLY)
             wanted = read_sweeps((sweeps or "").splitlines())
             configs = expand(values, wanted) if wanted else [parse(values)]
-            run, *_ = enqueue(context.store, configs, "; ".join(str(one) for one in wanted))
-            context.scheduler.wake()
+            group = "; ".join(str(one) for one in wanted)
+            run, *_ = context.change(lambda: enqueue(context.store, configs, group))
         except (RunError, ConfigError) as error:
             return [*marked, problem(str(error)), gr.skip(), *stay]
         go = [gr.Tabs(selected="monitor"), [run.id], {"tab": "monitor", "run": run.id}]
