@@ -49,7 +49,9 @@ def list_folder(path: str) -> Listing:
     """
     root = Path(path).expanduser()
     if not root.exists():
-        raise ConfigError.at("data.path", f"There is no folder {root}.")
+        raise ConfigError.at(
+            "data.path", f"There is no folder {root}; bring it back, or give one that exists."
+        )
     if not root.is_dir():
         raise ConfigError.at("data.path", f"{root} is a file; give the folder that holds the pictures.")
     root, skipped = root.resolve(), list[str]()

@@ -10,6 +10,11 @@ from dataclasses import dataclass
 
 from simsiam_core.config import TrainingConfig
 
+# Turns of a loop in which a thread of a CPU job watches for the others, before it leaves the core to the page. None
+# at all makes a small network half as fast, whose threads meet again and again within microseconds; libgomp's own
+# 300,000 keep the core from a page that needs it, and from the very threads that are waited for.
+SPINS = "1000"
+
 
 @dataclass(frozen=True)
 class Slot:
@@ -39,7 +44,7 @@ def variables(slots: Sequence[Slot], cpu_slots: int) -> dict[str, str]:
     gpus = [slot.gpu for slot in slots if slot.gpu is not None]
     chosen = {"CUDA_VISIBLE_DEVICES": ",".join(gpus)}
     if not gpus:
-        chosen["OMP_WAIT_POLICY"] = "passive"  # threads that wait for one another leave the core to the page
+        chosen["GOMP_SPINCOUNT"] = SPINS
     if not gpus and cpu_slots > 1:
         chosen["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // cpu_slots))
     return chosen

@@ -13,7 +13,7 @@ from simsiam_core.runs import RunDirectory, RunError
 from simsiam_core.ui import compare
 from simsiam_core.ui.actions import READ_ONLY
 from simsiam_core.ui.chart import plotly_chart
-from simsiam_core.ui.context import QUIET, Context, Page
+from simsiam_core.ui.context import CLOCK, QUIET, Context, Page, Sent
 from simsiam_core.ui.table import rows
 from simsiam_core.ui.table import table as table_widget
 from simsiam_core.ui.train_tab import Fill
@@ -39,6 +39,7 @@ METRICS = [(title, metric) for metric, title in compare.NAMES.items()]
 AXES = [("Step", "step"), ("Epoch", "epoch"), ("Time", "minutes"), ("Images", "images")]
 OUTCOMES = [("kNN accuracy", "knn"), ("Representation std", "std"), ("Loss", "loss")]
 SETTINGS = [(f"{spec.title} ({spec.section})", spec.path) for spec in fields() if spec.path != "name"]
+FOLLOW_SECONDS = 2.0  # between two looks at what the runs have measured since
 MAX_TEXT, MAX_TAGS, MAX_TAG = 10_000, 20, 40
 TOO_MUCH = f"At most {MAX_TAGS} tags of {MAX_TAG} letters and {MAX_TEXT:,} letters of notes can be kept."
 FIRST = "Click a run in the table first."
@@ -92,7 +93,8 @@ def build(context: Context, page: Page, tab: gr.Tab, fill: Fill) -> None:
         with gr.Column(elem_classes="sheet"):
             gr.HTML("<h3>What differs in their settings</h3>", padding=False)
             difference = table_widget("runs-difference")
-    charts = [panels, overlay, scatter, parallel, difference]
+    sent, timer = gr.State(Sent), gr.Timer(FOLLOW_SECONDS, active=False)
+    charts = [timer, panels, overlay, scatter, parallel, difference]
     controls = [ticked, metric, axis, strength, outcome, setting]
 
     def chosen(ids: list[str]) -> list[RunDirectory]:
@@ -109,11 +111,22 @@ def build(context: Context, page: Page, tab: gr.Tab, fill: Fill) -> None:
         outcome_now = outcome_now if outcome_now in compare.RESULTS else "knn"
         strength_now = min(max(strength_now or 0.0, 0.0), 0.99)
         return [
+            gr.Timer(active=_anything_moves(context)),
             compare.side_by_side(runs, context.curves, x, strength_now),
             compare.overlay(runs, context.curves, m, x, strength_now),
             compare.scatter(runs, context.curves, path, outcome_now),
             compare.parallel(runs, context.curves, outcome_now),
             _differences(runs),
+        ]
+
+    def follow(sent: Sent, ids: list[str], *given: Any) -> list[Any]:
+        """The table and the charts again, where there is more to show than at the last tick."""
+        lines = [_line(run, context, ids) for run in context.store.runs()]
+        drawn = (tuple((run.id, run.metrics_version()) for run in chosen(ids)), _anything_moves(context))
+        again = sent.update("charts", drawn, True)
+        return [
+            sent.update("table", lines, lambda: show(ids)),
+            *(draw(ids, *given) if again is True else [gr.skip()] * len(charts)),
         ]
 
     def suggest(ids: list[str], path: str) -> Any:
@@ -181,6 +194,7 @@ def build(context: Context, page: Page, tab: gr.Tab, fill: Fill) -> None:
     started = start.click(ablate, [ablation, ticked, *fill.inputs], [ticked, listed, trouble], **QUIET)
     for event in (opened, changed, started):
         event.then(suggest, [ticked, setting], setting, **QUIET).then(draw, controls, charts, **QUIET)
+    timer.tick(follow, [sent, *controls], [listed, *charts], **CLOCK)
     gr.on(
         [metric.input, axis.input, strength.input, outcome.input, setting.input],
         draw,
@@ -196,6 +210,11 @@ def _question(name: str) -> str:
     if group is None:
         return ""
     return f'<p class="stamp">{group.question} Runs: {", ".join(group.members)}.</p>'
+
+
+def _anything_moves(context: Context) -> bool:
+    """Whether there is a run that may still measure something."""
+    return any(status.active for status in context.glances.look().statuses.values())
 
 
 def _line(run: RunDirectory, context: Context, ids: list[str]) -> dict[str, Any]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
 
-from simsiam_core.config import ConfigError, expand, parse, preset, presets, read_sweeps
+from simsiam_core.config import ConfigError, Preset, expand, parse, preset, presets, read_sweeps
 from simsiam_core.jobs import enqueue
 from simsiam_core.runs import RunError
 from simsiam_core.ui.context import QUIET, Context, Page
@@ -168,9 +169,15 @@ def build(context: Context, page: Page) -> Fill:
 
 
 def _presets(chosen: str | None) -> dict[str, Any]:
-    ordered = sorted(presets().values(), key=lambda p: p.name != FIRST_PRESET)
+    ordered = sorted(presets().values(), key=_when_offered)
     options = [{"name": p.name, "title": p.title, "description": p.description} for p in ordered]
     return {"options": options, "chosen": chosen}
+
+
+def _when_offered(offered: Preset) -> tuple[bool, int, str]:
+    """The one to begin with first, then by their epochs; those that leave them at the default come last."""
+    epochs = offered.values.get("training", {}).get("epochs", sys.maxsize)
+    return offered.name != FIRST_PRESET, epochs, offered.name
 
 
 def _attention(form: Form, problems: Problems) -> str:

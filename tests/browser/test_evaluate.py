@@ -108,6 +108,46 @@ def test_what_is_missing_is_told_where_it_was_asked_for(page: Page, pair: list[R
     expect(page.locator("#evaluate-message .problem")).to_contain_text("Epochs is 0; it must be greater")
 
 
+def test_what_trains_shows_its_curves_and_the_gain(page: Page, pair: list[RunDirectory]) -> None:
+    page.goto(f"/?tab=evaluate&run={pair[0].id}")
+    traces = "document.querySelector('#evaluate-curves .js-plotly-plot')?.data.length ?? 0"
+    head = page.locator("#evaluate-head")
+    page.locator("#evaluate-kind label", has_text="Linear").click()
+    page.locator("#evaluate-protocol label", has_text="crops and flips").click()
+    page.locator("#evaluate-epochs input").fill("2")
+    page.locator("#evaluate-start").click()
+    expect(head.locator(".figures")).to_contain_text("linear, on validation", timeout=90_000)
+    expect(head.locator(".stamp")).to_contain_text("protocol augmented")
+    page.wait_for_function(f"{traces} > 1")
+    page.locator("#evaluate-kind label", has_text="Fine-tuning").click()
+    page.locator("#evaluate-share label", has_text="100 %").click()
+    page.locator("#evaluate-start").click()
+    for figure in ("fine-tuned, on test", "from random weights", "gain"):
+        expect(head.locator(".figures")).to_contain_text(figure, timeout=90_000)
+    page.wait_for_function(f"{traces} === 2")
+
+
+def test_an_ablation_is_one_click_and_grows_on_the_charts(
+    page: Page, server: Server, pair: list[RunDirectory]
+) -> None:
+    page.goto("/?tab=runs")
+    page.locator(f'#runs-table tr[data-id="{pair[0].id}"] td').nth(1).click()
+    expect(page.get_by_role("heading", name=run_name(pair[0].id))).to_be_visible()
+    page.locator("#runs-clone").click()
+    expect(page.locator("#field-training-batch-size input")).to_have_value("20")
+    open_tab(page, "Runs")
+    page.locator("#runs-ablate").click()
+    expect(page.locator("#runs-trouble")).to_contain_text("Queued, one after another: collapse-baseline")
+    runs = [run for run in server.store.runs() if run.notes().group == "collapse"]
+    assert len(runs) == 3
+    for run in runs:  # the table and the charts follow without a click
+        expect(page.locator(f'#runs-table tr[data-id="{run.id}"]')).to_contain_text(
+            "finished", timeout=90_000
+        )
+    lines = "(document.querySelector('#runs-panels .js-plotly-plot')?.data ?? [])"
+    page.wait_for_function(f"{lines}.filter((t) => t.xaxis === 'x3' && t.y.length === 4).length === 3")
+
+
 def test_runs_are_written_about_and_compared(page: Page, pair: list[RunDirectory]) -> None:
     page.goto("/?tab=runs")
     for run in pair:

@@ -208,3 +208,20 @@ def test_a_failure_is_a_sentence_on_the_page(
     expect(head.locator(".run-state")).to_have_text("failed")
     expect(page.locator(TOASTS)).to_contain_text(sentence[:30])
     expect(page.locator("#monitor-resume")).to_be_visible()
+
+
+def test_a_run_that_collapses_stops_by_itself_and_says_why(page: Page, server: Server) -> None:
+    run = server.store.create(
+        tiny(
+            name="collapses",
+            model={"stop_gradient": False, "predictor": False},
+            optimiser={"base_lr": 5.0, "weight_decay": 0.0},
+            training={"epochs": 200, "stop_on_collapse": True},
+        )
+    )
+    page.goto(f"/?tab=monitor&run={run.id}")
+    head = page.locator("#monitor-head")
+    expect(head.locator(".run-state")).to_have_text("stopped")
+    expect(head.locator(".problem")).to_contain_text("Collapse: per-dimension std is")
+    expect(page.locator("#monitor-collapse")).to_contain_text("loss near −1 is not success")
+    expect(page.locator(TOASTS).filter(has_text="was stopped. Collapse")).to_be_visible()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import socket
 import time
 from pathlib import Path
@@ -19,6 +20,8 @@ from simsiam_core.runs.status import process_identity
 
 from .conftest import Server
 from .test_dashboard import LOSS, POINTS, field, fill, open_tab, png
+
+TOASTS = ".toast-body"
 
 
 @pytest.fixture
@@ -49,11 +52,11 @@ def trained(server: Server) -> RunDirectory:
     return run
 
 
-def write_loss(run: RunDirectory, *steps: int) -> None:
+def write_loss(run: RunDirectory, *steps: int, std: float = 0.9) -> None:
     with run.metrics_path.open("a") as file:
         for step in steps:
             line = {"step": step, "epoch": 0, "time": time.time(), "train/loss": -step / 100}
-            file.write(json.dumps(line) + "\n")
+            file.write(json.dumps(line | {"representation/std": std}) + "\n")
 
 
 def test_a_line_of_the_metrics_is_on_the_chart_within_two_seconds(page: Page, followed: RunDirectory) -> None:
@@ -88,6 +91,39 @@ def test_a_second_tab_shows_the_same_truth(page: Page, server: Server, followed:
         expect(tab.locator("#monitor-head .problem")).to_have_text("The disk is full.")
     other.reload()
     expect(other.locator(f"{row} .run-state")).to_have_text("failed")
+
+
+def test_a_collapse_is_told_in_words_on_every_tab(page: Page, followed: RunDirectory) -> None:
+    page.goto("/?tab=train")
+    expect(page).to_have_title(re.compile("^0% followed"))
+    write_loss(followed, *range(3, 30), std=0.03)
+    expect(page.locator(TOASTS)).to_contain_text("looks collapsed: its representation std fell to 0.03")
+    page.goto(f"/?tab=monitor&run={followed.id}")
+    words = "per-dimension std is 3% of a healthy value since step 3; loss near −1 is not success"
+    expect(page.locator("#monitor-collapse")).to_contain_text(words)
+    write_loss(followed, 30)
+    expect(page.locator("#monitor-collapse")).to_have_count(0)
+
+
+def test_a_run_whose_pictures_are_gone_says_so_where_it_is_asked(
+    page: Page, server: Server, tmp_path: Path
+) -> None:
+    folder = tmp_path / "pictures"
+    gone = tiny(name="gone", data={"source": "folder", "path": str(folder)})
+    run = server.store.create(gone, Status(state="stopped"))
+    page.goto(f"/?tab=monitor&run={run.id}")
+    page.locator("#monitor-resume").click()
+    expect(page.locator("#monitor-head .run-state")).to_have_text("failed")
+    expect(page.locator("#monitor-head .problem")).to_contain_text(f"There is no folder {folder}")
+
+
+def test_no_tab_is_wider_than_a_small_window(page: Page, trained: RunDirectory) -> None:
+    page.set_viewport_size({"width": 800, "height": 700})
+    page.goto(f"/?tab=train&run={trained.id}")
+    for tab in ("Train", "Monitor", "Runs", "Neighbours", "Map", "Check data", "Evaluate"):
+        open_tab(page, tab)
+        expect(page.get_by_role("tab", name=tab)).to_have_attribute("aria-selected", "true")
+        page.wait_for_function("document.documentElement.scrollWidth <= 800")
 
 
 def test_a_run_that_cannot_be_stopped_says_so_in_place(page: Page, followed: RunDirectory) -> None:
