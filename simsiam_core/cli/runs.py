@@ -60,7 +60,7 @@ def _show(arguments: argparse.Namespace) -> int:
         return 0
     status = run.status()
     began = datetime.fromtimestamp(status.created).strftime("%Y-%m-%d %H:%M:%S")
-    took = timedelta(seconds=round((status.ended or status.heartbeat) - (status.started or status.created)))
+    took = timedelta(seconds=round(status.worked))
     print(f"{run.id}\n  state        {status.state}" + (f": {status.error}" if status.error else ""))
     print(f"  created      {began}, worked for {took} on {status.device or '?'}")
     print(f"  progress     step {status.step} of {status.total_steps}, epoch {status.epoch}")

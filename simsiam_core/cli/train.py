@@ -100,7 +100,7 @@ def _train(arguments: argparse.Namespace, flags: SchemaFlags) -> int:
             "state": status.state,
             "error": status.error,
             "steps": status.step,
-            "seconds": round((status.ended or 0) - (status.started or 0), 1),
+            "seconds": round(status.worked, 1),
             "knn_accuracy": accuracies[-1] if accuracies else None,
         }
     )
@@ -148,7 +148,7 @@ def announce(run: RunDirectory) -> Wish:
     """Listen to signals, then say who works on the run: before the seconds that importing torch takes."""
     wish = Wish()
     wish.listen()
-    changes = _here().model_dump(exclude={"created", "step", "total_steps", "epoch", "device"})
+    changes = _here().model_dump(exclude={"created", "step", "total_steps", "epoch", "device", "spent"})
     run.update_status(**changes)
     return wish
 

@@ -146,7 +146,17 @@ def _trainable(run: RunDirectory) -> None:
 
 
 def _queue_again(run: RunDirectory, **changes: Any) -> None:
-    run.update_status(state="queued", activity="", error=None, ended=None, exit_code=None, **changes)
+    spent = run.status().worked
+    run.update_status(
+        state="queued",
+        activity="",
+        error=None,
+        started=None,
+        ended=None,
+        exit_code=None,
+        spent=spent,
+        **changes,
+    )
 
 
 def _at(config: Config, path: str) -> Any:

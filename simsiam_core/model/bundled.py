@@ -105,6 +105,7 @@ def pack(run: RunDirectory, bundle: Path, source: str) -> Path:
         name: (value.half() if value.is_floating_point() else value).contiguous()
         for name, value in encoder.backbone.state_dict().items()
     }
+    ended = status.ended or status.heartbeat
     recipe = {
         "mean": encoder.mean,
         "std": encoder.std,
@@ -113,8 +114,8 @@ def pack(run: RunDirectory, bundle: Path, source: str) -> Path:
         "global_step": encoder.step,
         "device": status.device,
         "created": status.created,
-        "started": status.started,
-        "ended": status.ended,
+        "started": ended - status.worked,
+        "ended": ended,
     }
     every = max(1, len(lines) // LINES_KEPT)
     kept = [line for i, line in enumerate(lines) if i % every == 0 or "val/knn_accuracy" in line]

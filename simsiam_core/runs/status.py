@@ -38,8 +38,9 @@ class Status(BaseModel):
     epoch: int = 0
     heartbeat: float = 0.0
     created: float = 0.0
-    started: float | None = None
+    started: float | None = None  # of the process that works on it, or did last
     ended: float | None = None
+    spent: float = 0.0  # seconds that earlier processes worked on it, before each pause, stop or crash
     exit_code: int | None = None
     error: str | None = None
 
@@ -47,6 +48,11 @@ class Status(BaseModel):
     def active(self) -> bool:
         """Whether a process works on it or will."""
         return self.state in ACTIVE
+
+    @property
+    def worked(self) -> float:
+        """Seconds of work up to now or its end, the times between its processes left out."""
+        return self.spent + max(0.0, (self.ended or self.heartbeat) - (self.started or self.heartbeat))
 
     @property
     def progress(self) -> float:

@@ -70,7 +70,7 @@ def _how_it_goes(status: Status, recent: Recent) -> list[str]:
         if speed := recent.values.get("train/images_per_second"):
             parts.append(rate(speed))
     elif status.started and status.ended:
-        parts.append(f"took {duration(status.ended - status.started)}")
+        parts.append(f"took {duration(status.worked)}")
     if (accuracy := recent.values.get("val/knn_accuracy")) is not None:
         parts.append(f"kNN {accuracy:.1%}")
     return parts

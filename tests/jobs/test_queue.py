@@ -203,6 +203,16 @@ def test_what_cannot_be_resumed_is_told(store: RunStore, three: list) -> None:
         resume(three[0])
 
 
+def test_the_time_between_two_stretches_of_work_is_no_work(store: RunStore, three: list) -> None:
+    run = three[0]
+    run.update_status(state="paused", started=100.0, ended=130.0)
+    resume(run)
+    assert (run.status().spent, run.status().worked) == (30, 30)
+    run.update_status(state="running", started=1000.0)
+    run.update_status(state="stopped", ended=1005.0)
+    assert run.status().worked == 35
+
+
 def test_a_run_is_extended_under_a_stated_schedule(store: RunStore, three: list) -> None:
     run = three[0]
     end(run, step=12, total_steps=12, epoch=3)
