@@ -10,6 +10,9 @@ import gradio as gr
 from simsiam_core.ui.scripts import plotly_script
 from simsiam_core.ui.widgets import widget
 
+# The axis of an accuracy. A single point has plotly choose a range of two units around it; there is no −50 %.
+ACCURACY: dict[str, Any] = {"tickformat": ".0%", "autorangeoptions": {"clipmin": 0, "clipmax": 1}}
+
 
 def plotly_chart(elem_id: str, title: str, note: str = "", value: dict[str, Any] | None = None) -> gr.HTML:
     """A chart whose value is `figure(…)`; triggers `click` and `select` with the `ids` of the points.

@@ -9,7 +9,7 @@ import numpy as np
 
 from simsiam_core.config import fields
 from simsiam_core.runs import RunDirectory, RunError
-from simsiam_core.ui.chart import figure
+from simsiam_core.ui.chart import ACCURACY, figure
 from simsiam_core.ui.series import CurveCache, thin
 from simsiam_core.ui.theme import SERIES_COLOURS
 from simsiam_core.ui.words import run_name
@@ -48,7 +48,7 @@ def overlay(
         "xaxis": {"title": {"text": AXES[axis]}, "rangemode": "tozero"},
         "yaxis": _scale(metric),
         "showlegend": True,
-        "legend": {"orientation": "h", "y": 1.12},
+        "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
     }
     traces = _traces(runs, curves, metric, axis, strength)
     empty = f"None of these runs has measured {NAMES.get(metric, metric)} yet." if runs else EMPTY
@@ -116,7 +116,7 @@ def _scale(metric: str) -> dict[str, Any]:
     """Accuracies in per cent; the std from 0, so that collapsed looks collapsed."""
     if metric == "representation/std":
         return {"rangemode": "tozero"}
-    return {"tickformat": ".0%"} if metric.endswith("accuracy") else {}
+    return ACCURACY if metric.endswith("accuracy") else {}
 
 
 def _x(run: RunDirectory, steps: np.ndarray, times: np.ndarray, started: float, axis: str) -> np.ndarray:
@@ -233,9 +233,6 @@ def scatter(runs: Sequence[RunDirectory], curves: CurveCache, setting: str, resu
     layout = {
         "hovermode": "closest",
         "xaxis": {"title": {"text": title}},
-        "yaxis": {
-            "title": {"text": NAMES[RESULTS[result]]},
-            "tickformat": ".1%" if result == "knn" else "",
-        },
+        "yaxis": {"title": {"text": NAMES[RESULTS[result]]}, **_scale(RESULTS[result])},
     }
     return figure(traces, layout, revision=f"{setting} {result}", empty=EMPTY)

@@ -6,7 +6,7 @@ import html
 from typing import Any
 
 from simsiam_core.runs.evaluations import EvaluationDirectory
-from simsiam_core.ui.chart import figure
+from simsiam_core.ui.chart import ACCURACY, figure
 from simsiam_core.ui.table import rows
 from simsiam_core.ui.theme import SERIES_COLOURS
 from simsiam_core.ui.words import bar, duration, moment, problem
@@ -108,9 +108,16 @@ def curves(job: EvaluationDirectory) -> dict[str, Any]:
                 "x": x,
                 "y": y,
                 "line": {"color": colour, "width": 1 if aside else 2.2},
+                "showlegend": not aside,
             }
         )
-    layout = {"yaxis": {"tickformat": ".0%"}, "xaxis": {"title": {"text": "Epoch"}}, "hovermode": "closest"}
+    layout = {
+        "yaxis": ACCURACY,
+        "xaxis": {"title": {"text": "Epoch"}},
+        "hovermode": "closest",
+        "showlegend": main > 1,
+        "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
+    }
     empty = (
         "A kNN report trains nothing, so it has no curves." if job.kind == "knn" else "No epoch is done yet."
     )

@@ -15,7 +15,7 @@ from simsiam_core.features.maps import Map
 from simsiam_core.features.worker import WorkError
 from simsiam_core.runs import RunDirectory, RunError
 from simsiam_core.ui import map_file, map_view
-from simsiam_core.ui.chart import figure, plotly_chart, plotly_map
+from simsiam_core.ui.chart import ACCURACY, figure, plotly_chart, plotly_map
 from simsiam_core.ui.context import QUIET, Context
 from simsiam_core.ui.map_form import settings_of
 from simsiam_core.ui.saver import download, saver
@@ -134,7 +134,7 @@ def _curves(context: Context, run: RunDirectory, checkpoint: str) -> dict[str, A
     layout = {
         "xaxis": {"title": {"text": "Epoch"}, "rangemode": "tozero"},
         "yaxis": {"title": {"text": "loss"}},
-        "yaxis2": {"overlaying": "y", "side": "right", "tickformat": ".0%", "showgrid": False},
+        "yaxis2": {**ACCURACY, "overlaying": "y", "side": "right", "showgrid": False},
         "shapes": [{**cursor, "line": {"color": "#e4572e", "width": 1.5}}],
     }
     return figure(traces, layout, revision=run.id, empty="Nothing was measured in this run.")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from simsiam_core.runs import RunDirectory, Status
-from simsiam_core.ui.chart import figure
+from simsiam_core.ui.chart import ACCURACY, figure
 from simsiam_core.ui.monitor_words import NO_RUNS, steps_per_epoch
 from simsiam_core.ui.series import Curves, XAxis
 from simsiam_core.ui.theme import SERIES_COLOURS
@@ -39,7 +39,7 @@ CHARTS = (
         "kNN accuracy",
         "dotted: kNN on raw pixels",
         ("val/knn_accuracy", "val/knn_accuracy_raw_pixels"),
-        {"tickformat": ".1~%"},
+        {**ACCURACY, "tickformat": ".1~%"},
         "Nothing measured yet. It takes labels and test images, and comes as often as set under kNN check.",
     ),
     ChartSpec("lr", "Learning rate", "dotted: predictor", ("train/lr", "train/lr_predictor"), FROM_ZERO),

@@ -135,8 +135,15 @@ def build(context: Context, page: Page, tab: gr.Tab, fill: Fill) -> None:
         return gr.skip() if path in differing or not differing else gr.update(value=differing[0])
 
     def open_tab(ids: list[str], shared: list[str]) -> tuple[list[str], dict[str, Any]]:
-        ids = ids or shared or [run.id for run in context.store.runs()[:4]]
+        ids = ids or (shared if len(shared) > 1 else beside(shared))
         return ids, show(ids)
+
+    def beside(shared: list[str]) -> list[str]:
+        """The runs of the same group as the one looked at elsewhere; without one, the newest few."""
+        runs = context.store.runs()
+        group = next((run.notes().group for run in runs if run.id in shared), "")
+        same = [run.id for run in reversed(runs) if group and run.notes().group == group]
+        return same or [*shared, *(run.id for run in runs if run.id not in shared)][:4]
 
     def tick(ids: list[str], event: gr.EventData) -> tuple[list[str], dict[str, Any]]:
         others = [run_id for run_id in ids if run_id != told(event, "id")]
