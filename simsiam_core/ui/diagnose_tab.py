@@ -64,7 +64,7 @@ def build(context: Context, page: Page, tab: gr.Tab) -> None:
     def check(run_id: str, name: str, among: str, *given: float) -> Iterator[Any]:
         same = [gr.skip()] * (1 + len(KINDS))
         if not run_id:
-            yield [*same, *wait.failed(networks.NO_RUNS)]
+            yield [*same, *wait.failed(networks.none_chosen(context))]
             return
         try:
             run, among = context.store.get(run_id), own.allowed(context, among)

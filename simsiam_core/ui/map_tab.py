@@ -72,7 +72,7 @@ def build(context: Context, page: Page, tab: gr.Tab) -> None:
         *values, by = given
         same = [gr.skip(), gr.skip()]
         if not run_id:
-            yield [*same, *wait.failed(networks.NO_RUNS)]
+            yield [*same, *wait.failed(networks.none_chosen(context))]
             return
         try:
             run, wished = context.store.get(run_id), settings_of(context, tuple(values))

@@ -75,6 +75,12 @@ def picker(prefix: str) -> Picker:
     )
 
 
+def none_chosen(context: Context) -> str:
+    """Why there is no network to ask: there is none yet, or none was chosen."""
+    there = any(run.checkpoints() for run in context.store.runs())
+    return "Choose a run and a checkpoint first." if there else NO_RUNS
+
+
 def choices(context: Context, chosen: list[str], name: str | None, *, early: bool = False) -> tuple[Any, Any]:
     """Updates of both boxes for the current run, or the newest; empty where no run has a checkpoint."""
     runs = [run for run in context.store.runs() if run.checkpoints()]

@@ -14,27 +14,12 @@ from simsiam_core.ui import compare
 from simsiam_core.ui.actions import READ_ONLY
 from simsiam_core.ui.chart import plotly_chart
 from simsiam_core.ui.context import CLOCK, QUIET, Context, Page, Sent
-from simsiam_core.ui.table import rows
+from simsiam_core.ui.runs_table import RunsTable, differences
 from simsiam_core.ui.table import table as table_widget
 from simsiam_core.ui.train_tab import Fill
 from simsiam_core.ui.widgets import told
-from simsiam_core.ui.words import moment, problem, run_name
+from simsiam_core.ui.words import problem, run_name
 
-COLUMNS = {
-    "name": "Run",
-    "state": "State",
-    "knn": "kNN",
-    "std": "Std",
-    "epochs": "Epochs",
-    "batch": "Batch",
-    "lr": "LR",
-    "backbone": "Backbone",
-    "data": "Images",
-    "seed": "Seed",
-    "tags": "Tags",
-    "when": "Created",
-}
-NUMBERS = ("knn", "std", "epochs", "batch", "lr", "seed")
 METRICS = [(title, metric) for metric, title in compare.NAMES.items()]
 AXES = [("Step", "step"), ("Epoch", "epoch"), ("Time", "minutes"), ("Images", "images")]
 OUTCOMES = [("kNN accuracy", "knn"), ("Representation std", "std"), ("Loss", "loss")]
@@ -43,12 +28,11 @@ FOLLOW_SECONDS = 2.0  # between two looks at what the runs have measured since
 MAX_TEXT, MAX_TAGS, MAX_TAG = 10_000, 20, 40
 TOO_MUCH = f"At most {MAX_TAGS} tags of {MAX_TAG} letters and {MAX_TEXT:,} letters of notes can be kept."
 FIRST = "Click a run in the table first."
-NOTHING = "No runs yet. Choose a preset on the Train tab and press Start training."
 
 
 def build(context: Context, page: Page, tab: gr.Tab, fill: Fill) -> None:
     """The tab: every run in a table; the ticked ones compared; the clicked one to write about or clone."""
-    ticked, current = gr.State([]), gr.State(None)
+    ticked, current, table = gr.State([]), gr.State(None), RunsTable(context)
     with gr.Column(elem_classes="sheet"):
         gr.HTML("<h3>Runs</h3>", padding=False)
         listed = table_widget("runs-table")
@@ -102,8 +86,7 @@ def build(context: Context, page: Page, tab: gr.Tab, fill: Fill) -> None:
         return [by_id[run_id] for run_id in ids if run_id in by_id]
 
     def show(ids: list[str]) -> dict[str, Any]:
-        lines = [_line(run, context, ids) for run in context.store.runs()]
-        return rows(COLUMNS, lines, numbers=NUMBERS, choose=True, empty=NOTHING)
+        return table.value(table.lines(ids))
 
     def draw(ids: list[str], m: str, x: str, strength_now: float, outcome_now: str, path: str) -> list[Any]:
         runs = chosen(ids)
@@ -116,16 +99,16 @@ def build(context: Context, page: Page, tab: gr.Tab, fill: Fill) -> None:
             compare.overlay(runs, context.curves, m, x, strength_now),
             compare.scatter(runs, context.curves, path, outcome_now),
             compare.parallel(runs, context.curves, outcome_now),
-            _differences(runs),
+            differences(runs),
         ]
 
     def follow(sent: Sent, ids: list[str], *given: Any) -> list[Any]:
         """The table and the charts again, where there is more to show than at the last tick."""
-        lines = [_line(run, context, ids) for run in context.store.runs()]
+        lines = table.lines(ids)
         drawn = (tuple((run.id, run.metrics_version()) for run in chosen(ids)), _anything_moves(context))
         again = sent.update("charts", drawn, True)
         return [
-            sent.update("table", lines, lambda: show(ids)),
+            sent.update("table", lines, lambda: table.value(lines)),
             *(draw(ids, *given) if again is True else [gr.skip()] * len(charts)),
         ]
 
@@ -168,6 +151,7 @@ def build(context: Context, page: Page, tab: gr.Tab, fill: Fill) -> None:
             if len(text_now) > MAX_TEXT or len(found) > MAX_TAGS or any(len(tag) > MAX_TAG for tag in found):
                 raise RunError(TOO_MUCH)
             run.write_notes(run.notes().model_copy(update={"tags": found, "text": text_now}))
+            table.forget(run)
         except (RunError, OSError) as error:
             return [problem(str(error) if run_id or context.scheduler is None else FIRST), gr.skip()]
         return ['<p class="stamp">Kept.</p>', show(ids)]
@@ -222,51 +206,3 @@ def _question(name: str) -> str:
 def _anything_moves(context: Context) -> bool:
     """Whether there is a run that may still measure something."""
     return any(status.active for status in context.glances.look().statuses.values())
-
-
-def _line(run: RunDirectory, context: Context, ids: list[str]) -> dict[str, Any]:
-    status, found = run.status(), compare.latest(run, context.curves)
-    values = compare.values(run)
-    learning_rate = values.get("optimiser.base_lr", 0) * values.get("training.batch_size", 0) / 256
-    cells = {
-        "name": run_name(run.id),
-        "state": status.state + (f" {status.progress:.0%}" if status.active else ""),
-        "knn": f"{found['knn']:.1%}" if "knn" in found else "",
-        "std": f"{found['std']:.2f}" if "std" in found else "",
-        "epochs": str(values.get("training.epochs", "")),
-        "batch": str(values.get("training.batch_size", "")),
-        "lr": f"{learning_rate:.3g}" if learning_rate else "",
-        "backbone": f"{values.get('model.backbone', '')}, {values.get('model.width', '')}",
-        "data": str(values.get("data.source", "")),
-        "seed": str(values.get("training.seed", "")),
-        "tags": ", ".join(run.notes().tags),
-        "when": moment(status.created) if status.created else "",
-    }
-    sort = {**found, "epochs": values.get("training.epochs"), "batch": values.get("training.batch_size")}
-    sort |= {"lr": learning_rate, "when": status.created, "seed": values.get("training.seed")}
-    shown = run.id in ids
-    colour = compare.colour(ids.index(run.id)) if shown else None
-    return {"id": run.id, "title": run.id, "cells": cells, "sort": sort, "shown": shown, "colour": colour}
-
-
-def _differences(runs: list[RunDirectory]) -> dict[str, Any]:
-    columns = {"setting": "Setting"} | {run.id: run_name(run.id) for run in runs}
-    titles = {spec.path: f"{spec.section}: {spec.title}" for spec in fields()}
-    lines = [
-        {
-            "id": path,
-            "cells": {"setting": titles[path]}
-            | {run.id: _text(v) for run, v in zip(runs, found, strict=True)},
-        }
-        for path, found in compare.differences(runs).items()
-    ]
-    same = "These runs differ in nothing but their names." if len(runs) > 1 else "Tick two runs or more."
-    return rows(columns, lines, empty=same)
-
-
-def _text(value: Any) -> str:
-    if value is None:
-        return "–"
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    return f"{value:g}" if isinstance(value, float) else str(value)
