@@ -32,7 +32,7 @@ FIRST = "Click a run in the table first."
 
 def build(context: Context, page: Page, tab: gr.Tab, fill: Fill) -> None:
     """The tab: every run in a table; the ticked ones compared; the clicked one to write about or clone."""
-    ticked, current, table = gr.State([]), gr.State(None), RunsTable(context)
+    ticked, current, table = gr.State([]), gr.State(None), RunsTable(context.glances, context.curves)
     with gr.Column(elem_classes="sheet"):
         gr.HTML("<h3>Runs</h3>", padding=False)
         listed = table_widget("runs-table")

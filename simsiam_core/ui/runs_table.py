@@ -7,7 +7,8 @@ from typing import Any
 from simsiam_core.config import fields
 from simsiam_core.runs import RunDirectory, Status
 from simsiam_core.ui import compare
-from simsiam_core.ui.context import Context
+from simsiam_core.ui.glance import Glances
+from simsiam_core.ui.series import CurveCache
 from simsiam_core.ui.table import rows
 from simsiam_core.ui.words import moment, run_name
 
@@ -32,19 +33,19 @@ NOTHING = "No runs yet. Choose a preset on the Train tab and press Start trainin
 class RunsTable:
     """All runs, a line each; a look at those that have not changed costs next to nothing."""
 
-    def __init__(self, context: Context) -> None:
-        self._context = context
+    def __init__(self, glances: Glances, curves: CurveCache) -> None:
+        self._glances, self._curves = glances, curves
         self._known: dict[str, tuple[Any, dict[str, Any]]] = {}
 
     def lines(self, ids: list[str]) -> list[dict[str, Any]]:
         """The newest first; those of `ids` are ticked, in the colours of their curves."""
-        glance, curves = self._context.glances.look(), self._context.curves
+        glance = self._glances.look()
         for run in glance.runs:
             place = ids.index(run.id) if run.id in ids else None
             status = glance.statuses[run.id]
             depends = (status, run.metrics_version(), place)
             if self._known.get(run.id, (None,))[0] != depends:
-                self._known[run.id] = depends, _line(run, status, compare.latest(run, curves), place)
+                self._known[run.id] = depends, _line(run, status, compare.latest(run, self._curves), place)
         return [self._known[run.id][1] for run in glance.runs]
 
     def forget(self, run: RunDirectory) -> None:
