@@ -68,10 +68,10 @@ def test_every_folder_has_a_floor() -> None:
 
 
 def test_the_core_imports_without_the_page_and_umap() -> None:
-    """As on a GPU box with neither gradio nor plotly nor umap-learn."""
+    """As on a GPU box with neither gradio nor plotly nor umap-learn nor numba."""
     code = """
 import sys
-for name in ("gradio", "plotly", "umap", "sklearn", "pandas"):
+for name in ("gradio", "plotly", "umap", "numba", "sklearn", "pandas"):
     sys.modules[name] = None  # any import of it raises ImportError
 import simsiam_core.training.worker, simsiam_core.features.bank, simsiam_core.jobs, simsiam_core.cli
 """

@@ -1,12 +1,13 @@
 """Images: where they come from, how they are kept, and how two views of one are made."""
 
 from simsiam_core.config.cache import cache_dir
-from simsiam_core.data.augmentation import Augmentation, Parameters, normalise
+from simsiam_core.data.augmentation import Augmentation, normalise
 from simsiam_core.data.cache import Progress
 from simsiam_core.data.fit import check_fit
 from simsiam_core.data.image_set import Dataset, ImageSet, Triple
 from simsiam_core.data.pictures import PictureError, read_picture
 from simsiam_core.data.sources import count_train, load
+from simsiam_core.data.view_parameters import Parameters
 
 __all__ = [
     "Augmentation",

@@ -2,14 +2,15 @@
 
 The transforms and their order are SimSiam's: random-resized-crop, colour jitter, grey, blur, flip. For
 equal parameters the pictures equal those of `torchvision.transforms.functional` on float tensors. Nothing
-here waits for the device: no value is read back, and every shape is known beforehand.
+here waits for the device: no value is read back, and every shape is known beforehand. On a CPU a compiled
+kernel makes the same views, where Numba is installed.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import math
-from dataclasses import dataclass, fields
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import torch
 import torch.nn.functional as F
@@ -18,34 +19,7 @@ from torch import Tensor
 from simsiam_core.config import AugmentationConfig
 from simsiam_core.data.colour import blend, luma, shift_hue
 from simsiam_core.data.image_set import Triple
-
-CROP_RATIO = (3 / 4, 4 / 3)  # width : height, as in torchvision and every SimSiam recipe
-CPU_PIXELS_AT_ONCE = 2**17  # 128 views of 32 px: what passes from one step to the next stays in the cache
-_TRIES = 10  # torchvision draws a crop so often before it takes the whole picture
-
-
-@dataclass(frozen=True)
-class Parameters:
-    """What is done to each of n views; every field is a tensor whose first dimension is n.
-
-    A view whose colours are left alone has factors 1 and hue 0; one that is not blurred has sigma 0.
-    """
-
-    top: Tensor  # of the crop, in whole pixels, as float
-    left: Tensor
-    height: Tensor
-    width: Tensor
-    flip: Tensor  # bool
-    blends: Tensor  # int64 [n, 3]: the order of brightness 0, contrast 1, saturation 2
-    factors: Tensor  # [n, 3]: of the three, in that order of application
-    hue: Tensor  # share of the colour circle
-    hue_after: Tensor  # int64: after how many of the three the hue is shifted, 0..3
-    grey: Tensor  # bool
-    sigma: Tensor  # of the blur, in pixels
-
-    def __getitem__(self, part: slice | Tensor) -> Parameters:
-        """Those of some of the views."""
-        return Parameters(**{field.name: getattr(self, field.name)[part] for field in fields(self)})
+from simsiam_core.data.view_parameters import Parameters, draw
 
 
 class Augmentation:
@@ -81,78 +55,42 @@ class Augmentation:
         return self.apply(images.repeat(count, 1, 1, 1), parameters).chunk(count)
 
     def draw(self, n: int, generator: torch.Generator) -> Parameters:
-        """Random parameters for n views, distributed as torchvision's.
-
-        Every setting has its own random numbers, so changing one leaves what the others do as it was.
-        """
-        c, uniform = self.config, torch.rand(n, 36, generator=generator, device=generator.device)
-        tries, rest = uniform[:, : 2 * _TRIES], uniform[:, 2 * _TRIES :]
-        flip, jitter, grey, blur = (
-            rest[:, i] < p
-            for i, p in enumerate(
-                (c.flip_probability, c.jitter_probability, c.grey_probability, c.blur_probability)
-            )
-        )
-        top, left, height, width = self._crop(tries, rest[:, 4], rest[:, 5])
-        blends = rest[:, 6:9].argsort(1)
-        spread = torch.stack(
-            [_between(rest[:, 10 + i], max(0.0, 1 - s), 1 + s) for i, s in enumerate(self._strengths)], 1
-        )
-        return Parameters(
-            top=top,
-            left=left,
-            height=height,
-            width=width,
-            flip=flip,
-            blends=blends,
-            factors=torch.where(jitter[:, None], spread.gather(1, blends), 1.0),
-            hue=torch.where(jitter, _between(rest[:, 13], -c.hue, c.hue), 0.0),
-            hue_after=(rest[:, 6:9] < rest[:, 9:10]).sum(1),
-            grey=grey,
-            sigma=torch.where(blur, _between(rest[:, 14], c.blur_sigma_min, c.blur_sigma_max), 0.0),
-        )
+        """Random parameters for n views."""
+        return draw(self.config, self.size, n, generator)
 
     def apply(self, images: Tensor, parameters: Parameters) -> Tensor:
         """Views of uint8 [n, 3, S, S], as float32, normalised. Raises ValueError for other shapes."""
-        mean, std = _constants(self.mean, self.std, images.device)
-        at_once = max(1, CPU_PIXELS_AT_ONCE // self.size**2) if images.device.type == "cpu" else len(images)
-        if len(images) <= at_once:
-            return (self.pictures(images, parameters) - mean) / std
-        views = torch.empty((*images.shape[:2], self.view_size, self.view_size))
-        for start in range(0, len(images), at_once):
-            part = slice(start, start + at_once)
-            torch.sub(self.pictures(images[part], parameters[part]), mean, out=views[part]).div_(std)
-        return views
+        return self._make(images, parameters, self.mean, self.std)
 
     def pictures(self, images: Tensor, parameters: Parameters) -> Tensor:
         """As `apply`, on the scale 0..1: what a person can look at."""
-        if images.shape[1:] != (3, self.size, self.size) or len(images) != len(parameters.top):
-            expected = (len(parameters.top), 3, self.size, self.size)
+        return self._make(images, parameters, (0.0,) * 3, (1.0,) * 3)
+
+    def _make(self, images: Tensor, p: Parameters, mean: Triple, std: Triple) -> Tensor:
+        if images.shape[1:] != (3, self.size, self.size) or len(images) != len(p.top):
+            expected = (len(p.top), 3, self.size, self.size)
             raise ValueError(f"Images have the shape {tuple(images.shape)}; it must be {expected}.")
-        c, p = self.config, parameters
-        views = self._crop_and_flip(images.float() / 255, p)
-        if c.jitter_probability > 0:
+        if images.device.type == "cpu" and has_numba():
+            from simsiam_core.data.cpu_kernel import make_views
+
+            views = make_views(images, p, self.view_size, mean, std)
+        else:
+            centre, scale = _constants(mean, std, images.device)
+            views = self._colours(self._crop_and_flip(images.float() / 255, p), p).sub_(centre).div_(scale)
+        if self.config.blur_probability > 0:
+            # Its weights add up to 1: a normalised picture blurred is a blurred picture normalised.
+            blurred = (
+                p.sigma > 0 if views.device.type == "cpu" else slice(None)
+            )  # which ones a GPU would wait for
+            views[blurred] = self._blur(views[blurred], p.sigma[blurred])
+        return views
+
+    def _colours(self, views: Tensor, p: Parameters) -> Tensor:
+        if self.config.jitter_probability > 0:
             views = self._jitter(views, p)
-        if c.grey_probability > 0:
+        if self.config.grey_probability > 0:
             views = torch.lerp(views, luma(views), p.grey.float().view(-1, 1, 1, 1))
-        return self._blur(views, p.sigma) if c.blur_probability > 0 else views
-
-    @property
-    def _strengths(self) -> Triple:
-        return self.config.brightness, self.config.contrast, self.config.saturation
-
-    def _crop(self, tries: Tensor, down: Tensor, across: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """RandomResizedCrop.get_params: the first of ten tries that fits, or the whole picture."""
-        size, c = self.size, self.config
-        area = size**2 * _between(tries[:, :_TRIES], c.crop_scale_min, c.crop_scale_max)
-        ratio = _between(tries[:, _TRIES:], math.log(CROP_RATIO[0]), math.log(CROP_RATIO[1])).exp()
-        widths, heights = (area * ratio).sqrt().round(), (area / ratio).sqrt().round()
-        fits = (widths >= 1) & (widths <= size) & (heights >= 1) & (heights <= size)
-        first = fits.int().argmax(1, keepdim=True)
-        fitting = fits.any(1)
-        width = torch.where(fitting, widths.gather(1, first)[:, 0], float(size))
-        height = torch.where(fitting, heights.gather(1, first)[:, 0], float(size))
-        return (down * (size - height + 1)).floor(), (across * (size - width + 1)).floor(), height, width
+        return views
 
     def _crop_and_flip(self, images: Tensor, p: Parameters) -> Tensor:
         """Bilinear, from one grid: antialiasing changes nothing in views as large as the pictures."""
@@ -185,6 +123,8 @@ class Augmentation:
 
     def _blur(self, views: Tensor, sigma: Tensor) -> Tensor:
         """Separable Gaussian, out to three times the strongest sigma, reflected at the edges."""
+        if not len(views):
+            return views
         radius = min(math.ceil(3 * self.config.blur_sigma_max), self.view_size - 1)
         offsets = torch.arange(-radius, radius + 1, device=views.device)
         kernel = torch.exp(-0.5 * (offsets / sigma.clamp(min=1e-3)[:, None]).square())
@@ -209,14 +149,16 @@ def _rows_of_share(count: int, index: int, shares: int, length: int, device: tor
     return rows[:, index].flatten()
 
 
-def _between(uniform: Tensor, low: float, high: float) -> Tensor:
-    return low + (high - low) * uniform
-
-
 def _pixels(start: Tensor, length: Tensor, steps: Tensor) -> Tensor:
     """Source coordinates [n, S] of a view's pixels, kept within the crop as resizing a cut-out does."""
     inside = (length[:, None] * steps - 0.5).clamp(min=0)
     return start[:, None] + torch.minimum(inside, length[:, None] - 1)
+
+
+@cache
+def has_numba() -> bool:
+    """Whether views on a CPU are made by the kernel; a machine that only trains may lack it."""
+    return importlib.util.find_spec("numba") is not None
 
 
 @lru_cache(maxsize=64)

@@ -1,0 +1,154 @@
+"""The views of a batch on a CPU, in one pass over memory: crop, flip, colours and grey, view by view.
+
+A view fits a core's first cache, while a batch goes through main memory at every operation of a library: so this
+takes about a quarter of the time. The steps are those of `augmentation`, which does them for whole batches on other
+devices, and of `colour`, where the arithmetic is explained. Compiled by Numba when first used, and kept
+on disk from then on; one thread is enough, and other Python threads go on meanwhile.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numba import njit
+from torch import Tensor
+
+from simsiam_core.data.colour import CONTRAST, SATURATION
+from simsiam_core.data.image_set import Triple
+from simsiam_core.data.view_parameters import Parameters
+
+Array = Any  # of numpy; Numba finds the types
+Number = Any  # float32
+f32 = np.float32  # every number is one: a Python float would widen whole loops
+NOTHING, HALF, WHOLE = f32(0), f32(0.5), f32(1)
+RED, GREEN, BLUE = f32(0.2989), f32(0.587), f32(0.114)  # of a pixel's grey value
+THIRD, SIXTH, SIX, TINY = f32(1 / 3), f32(1 / 6), f32(6), f32(1e-12)
+
+_compiled: Any = njit(cache=True, nogil=True, error_model="numpy")
+
+
+def make_views(images: Tensor, parameters: Parameters, view_size: int, mean: Triple, std: Triple) -> Tensor:
+    """Views of uint8 [n, 3, S, S] before they are blurred: float32 [n, 3, V, V] in channels_last, normalised."""
+    p = parameters
+    views = torch.empty(len(images), view_size, view_size, 3)
+    drawn = (p.top, p.left, p.height, p.width, p.flip, p.blends, p.factors, p.hue, p.hue_after, p.grey)
+    arrays = [tensor.contiguous().numpy() for tensor in (images, *drawn)]
+    _make(*arrays, np.array(mean, f32), np.array(std, f32), views.numpy())
+    return views.permute(0, 3, 1, 2)
+
+
+@_compiled
+def _make(
+    images: Array,
+    top: Array,
+    left: Array,
+    height: Array,
+    width: Array,
+    flip: Array,
+    blends: Array,
+    factors: Array,
+    hue: Array,
+    hue_after: Array,
+    grey: Array,
+    mean: Array,
+    std: Array,
+    views: Array,
+) -> None:
+    side = views.shape[1]
+    view = np.empty((3, side * side), f32)
+    for i in range(len(images)):
+        _crop(images[i], top[i], left[i], height[i], width[i], flip[i], side, view)
+        for j in range(4):
+            if j == hue_after[i] and hue[i] != 0:
+                _shift_hue(view, hue[i])
+            if j < 3 and factors[i, j] != 1:
+                _blend(view, blends[i, j], factors[i, j])
+        if grey[i]:
+            for pixel in range(side * side):
+                view[:, pixel] = _luma(view[0, pixel], view[1, pixel], view[2, pixel])
+        for row in range(side):
+            for column in range(side):
+                for channel in range(3):
+                    value = view[channel, row * side + column]
+                    views[i, row, column, channel] = (value - mean[channel]) / std[channel]
+
+
+@_compiled
+def _source(step: int, side: int, start: Number, length: Number, last: int) -> tuple[int, int, Number]:
+    """The two pixels between which a view's pixel lies, and how far it is from the first: `_pixels` there."""
+    inside = (f32(step) + HALF) / f32(side) * length - HALF
+    place = start + min(max(inside, NOTHING), length - WHOLE)
+    first = int(place)
+    return first, min(first + 1, last), f32(place - f32(first))
+
+
+@_compiled
+def _crop(
+    image: Array, top: Number, left: Number, height: Number, width: Number, flip: bool, side: int, view: Array
+) -> None:
+    """Bilinear: each row of the view is first mixed of two rows of the picture, and then of its own pixels."""
+    size = image.shape[1]
+    # Unsigned: an index that could be negative is checked every time.
+    first, second = np.empty(side, np.uintp), np.empty(side, np.uintp)
+    share, line = np.empty(side, f32), np.empty(size, f32)
+    for column in range(side):
+        step = side - 1 - column if flip else column
+        first[column], second[column], share[column] = _source(step, side, left, width, size - 1)
+    for row in range(side):
+        above, below, down = _source(row, side, top, height, size - 1)
+        of_below = down / f32(255)
+        of_above = WHOLE / f32(255) - of_below
+        for channel in range(3):
+            upper, lower = image[channel, above], image[channel, below]
+            for x in range(size):
+                line[x] = upper[x] * of_above + lower[x] * of_below
+            target = view[channel, row * side : (row + 1) * side]
+            for column in range(side):
+                start = line[first[column]]
+                target[column] = start + (line[second[column]] - start) * share[column]
+
+
+@_compiled
+def _luma(red: Number, green: Number, blue: Number) -> Number:
+    return RED * red + GREEN * green + BLUE * blue
+
+
+@_compiled
+def _blend(view: Array, kind: int, factor: Number) -> None:
+    """`colour.blend` with the one partner that the kind takes."""
+    rest = WHOLE - factor
+    of_grey = rest if kind == SATURATION else NOTHING
+    constant = NOTHING
+    if kind == CONTRAST:
+        constant = rest * f32(_luma(view[0].mean(), view[1].mean(), view[2].mean()))
+    red, green, blue = view[0], view[1], view[2]
+    for pixel in range(view.shape[1]):
+        partner = of_grey * _luma(red[pixel], green[pixel], blue[pixel]) + constant
+        red[pixel] = min(max(factor * red[pixel] + partner, NOTHING), WHOLE)
+        green[pixel] = min(max(factor * green[pixel] + partner, NOTHING), WHOLE)
+        blue[pixel] = min(max(factor * blue[pixel] + partner, NOTHING), WHOLE)
+
+
+@_compiled
+def _shift_hue(view: Array, shift: Number) -> None:
+    """`colour.shift_hue`, pixel by pixel."""
+    red, green, blue = view[0], view[1], view[2]
+    for pixel in range(view.shape[1]):
+        r, g, b = red[pixel], green[pixel], blue[pixel]
+        value = max(r, g, b)
+        chroma = value - min(r, g, b)
+        scale = WHOLE / max(SIX * chroma, TINY)
+        hue = (g - b) * scale if r == value else (b - r) * scale + THIRD
+        hue = hue if r == value or g == value else (r - g) * scale + THIRD + THIRD
+        hue += shift
+        red[pixel] = _channel(hue, value, chroma)
+        green[pixel] = _channel(hue + THIRD + THIRD, value, chroma)
+        blue[pixel] = _channel(hue + THIRD, value, chroma)
+
+
+@_compiled
+def _channel(hue: Number, value: Number, chroma: Number) -> Number:
+    distance = abs(hue - np.rint(hue))
+    return value + chroma - SIX * chroma * min(max(distance, SIXTH), THIRD)
