@@ -24,6 +24,7 @@ Number = Any  # float32
 f32 = np.float32  # every number is one: a Python float would widen whole loops
 NOTHING, HALF, WHOLE = f32(0), f32(0.5), f32(1)
 RED, GREEN, BLUE = f32(0.2989), f32(0.587), f32(0.114)  # of a pixel's grey value
+ONE = np.uintp(1)
 THIRD, SIXTH, SIX, TINY = f32(1 / 3), f32(1 / 6), f32(6), f32(1e-12)
 
 _compiled: Any = njit(cache=True, nogil=True, error_model="numpy")
@@ -35,7 +36,7 @@ def make_views(images: Tensor, parameters: Parameters, view_size: int, mean: Tri
     views = torch.empty(len(images), view_size, view_size, 3)
     drawn = (p.top, p.left, p.height, p.width, p.flip, p.blends, p.factors, p.hue, p.hue_after, p.grey)
     arrays = [tensor.contiguous().numpy() for tensor in (images, *drawn)]
-    _make(*arrays, np.array(mean, f32), np.array(std, f32), views.numpy())
+    _make(*arrays, np.array(mean, f32), WHOLE / np.array(std, f32), views.numpy())
     return views.permute(0, 3, 1, 2)
 
 
@@ -53,7 +54,7 @@ def _make(
     hue_after: Array,
     grey: Array,
     mean: Array,
-    std: Array,
+    scale: Array,
     views: Array,
 ) -> None:
     side = views.shape[1]
@@ -68,20 +69,20 @@ def _make(
         if grey[i]:
             for pixel in range(side * side):
                 view[:, pixel] = _luma(view[0, pixel], view[1, pixel], view[2, pixel])
-        for row in range(side):
-            for column in range(side):
-                for channel in range(3):
-                    value = view[channel, row * side + column]
-                    views[i, row, column, channel] = (value - mean[channel]) / std[channel]
+        target = views[i].reshape(-1)
+        for pixel in range(side * side):
+            target[3 * pixel] = (view[0, pixel] - mean[0]) * scale[0]
+            target[3 * pixel + 1] = (view[1, pixel] - mean[1]) * scale[1]
+            target[3 * pixel + 2] = (view[2, pixel] - mean[2]) * scale[2]
 
 
 @_compiled
-def _source(step: int, side: int, start: Number, length: Number, last: int) -> tuple[int, int, Number]:
-    """The two pixels between which a view's pixel lies, and how far it is from the first: `_pixels` there."""
+def _source(step: int, side: int, start: Number, length: Number) -> tuple[int, Number]:
+    """The pixel after which a view's pixel lies, and how far, as a share of the way to the next: `_pixels` there."""
     inside = (f32(step) + HALF) / f32(side) * length - HALF
     place = start + min(max(inside, NOTHING), length - WHOLE)
-    first = int(place)
-    return first, min(first + 1, last), f32(place - f32(first))
+    pixel = int(place)
+    return pixel, f32(place - f32(pixel))
 
 
 @_compiled
@@ -90,14 +91,13 @@ def _crop(
 ) -> None:
     """Bilinear: each row of the view is first mixed of two rows of the picture, and then of its own pixels."""
     size = image.shape[1]
-    # Unsigned: an index that could be negative is checked every time.
-    first, second = np.empty(side, np.uintp), np.empty(side, np.uintp)
-    share, line = np.empty(side, f32), np.empty(size, f32)
+    first, share = np.empty(side, np.uintp), np.empty(side, f32)  # an index with a sign is checked every time
+    line = np.zeros(size + 1, f32)  # the last one is asked for with a share of 0
     for column in range(side):
-        step = side - 1 - column if flip else column
-        first[column], second[column], share[column] = _source(step, side, left, width, size - 1)
+        first[column], share[column] = _source(side - 1 - column if flip else column, side, left, width)
     for row in range(side):
-        above, below, down = _source(row, side, top, height, size - 1)
+        above, down = _source(row, side, top, height)
+        below = min(above + 1, size - 1)
         of_below = down / f32(255)
         of_above = WHOLE / f32(255) - of_below
         for channel in range(3):
@@ -106,8 +106,8 @@ def _crop(
                 line[x] = upper[x] * of_above + lower[x] * of_below
             target = view[channel, row * side : (row + 1) * side]
             for column in range(side):
-                start = line[first[column]]
-                target[column] = start + (line[second[column]] - start) * share[column]
+                start, end = line[first[column]], line[first[column] + ONE]
+                target[column] = start + (end - start) * share[column]
 
 
 @_compiled

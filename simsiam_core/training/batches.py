@@ -68,7 +68,7 @@ class Batches:
             self._order, self._epoch = order.to(self._images.device), epoch
         rows = self._rows(index)
         if self._prefetcher is None:
-            return self._images[rows]
+            return self._images.index_select(0, rows)  # of bytes, several times as fast as [rows]
         following = self._rows(index + 1) if index + 1 < len(self) else None
         return self._prefetcher.fetch(rows, following)
 
