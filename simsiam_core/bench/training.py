@@ -27,8 +27,9 @@ from simsiam_core.runs import MetricsWriter, RunStore
 from simsiam_core.training.allocator import kept_memory
 from simsiam_core.training.callbacks import CheckpointCallback, MetricsCallback
 from simsiam_core.training.device import resolve_device
-from simsiam_core.training.estimate import knn_checks, synchronise, work
+from simsiam_core.training.estimate import knn_checks, work
 from simsiam_core.training.module import SimSiamModule
+from simsiam_core.training.pace import synchronise
 from simsiam_core.training.status import StatusWriter
 from simsiam_core.training.trainer import build_trainer
 

@@ -28,7 +28,7 @@ from torchvision import transforms
 from simsiam_core.config import AugmentationConfig, Config
 from simsiam_core.model import SimSiam, simsiam_loss
 from simsiam_core.training.device import Precision
-from simsiam_core.training.estimate import step_loop, synchronise
+from simsiam_core.training.pace import step_loop, synchronise
 
 Way = Callable[[int], float]  # steps to seconds
 

@@ -1,37 +1,32 @@
 """How long a config will take on this machine and what memory it needs: a few real steps, and arithmetic.
 
-The steps are those of training (views, losses, backward, optimiser) on random pictures; only
-the images a step are fewer on a CPU, where the time grows in proportion. What was measured is kept for as
-long as the process lives, so another number of epochs costs nothing.
+The steps are those of training (views, losses, backward, optimiser) on random pictures; only the images a
+step are fewer on a CPU, where the time grows in proportion.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
-from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
-from statistics import median
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from simsiam_core.config import Config, OptimiserConfig, parse
 from simsiam_core.data import Progress, count_train
-from simsiam_core.training.allocator import kept_memory
-from simsiam_core.training.device import Precision, resolve_device
+from simsiam_core.training.device import resolve_device
 from simsiam_core.training.objective import Objective, Views
+from simsiam_core.training.pace import CONTEXT_BYTES, GREY, Pace, calibrate
 
 # Of a calibration step: a second on two cores, and enough images for the pace of a batch.
 CPU_STEP_FLOP = 1e11
-# The interpreter with torch and Lightning, and what their allocator keeps; on a GPU its context.
-PROCESS_BYTES = {"cpu": 1.1e9, "gpu": 0.6e9}
+# The interpreter with torch and Lightning, and what their allocator keeps.
+PROCESS_BYTES = {"cpu": 1.1e9, "gpu": CONTEXT_BYTES}
 BACKWARD_SHARE = 0.3  # of the activations: what the backward pass takes beside them, measured
 FORWARD_SHARE = 1 / 3  # of a step: the backward pass is twice the work
-GREY = (0.5,) * 3, (0.25,) * 3  # mean and std of the random pictures, near enough
 STARTING_SECONDS = 8.0  # imports, and reading images that are decoded already
 
 
@@ -54,6 +49,7 @@ class Estimate:
     seconds: float | None  # of the whole run with its kNN checks; None where the images are not counted yet
     memory_bytes: float  # of each GPU, or of the machine for all processes
     share_knn: float  # of the seconds
+    alone: bool  # whether nothing else was at work while the steps were timed
 
 
 def work(config: Config) -> Work:
@@ -101,71 +97,6 @@ def _shape(config: Config) -> Config:
     )
 
 
-def step_loop(
-    config: Config, device: torch.device, precision: Precision, images: int, augmented: bool
-) -> tuple[Any, nn.Module]:
-    """A function that makes one training step without Lightning, on random data; and its network.
-
-    With `augmented` off, the views are made once: all that is left is the network.
-    """
-    generator = torch.Generator(device).manual_seed(0)
-    side = config.data.image_size
-    pictures = torch.randint(
-        0, 256, (images, 3, side, side), dtype=torch.uint8, device=device, generator=generator
-    )
-    objective = Objective(config, *GREY)
-    network = objective.network().to(device)
-    optimiser = torch.optim.SGD(network.parameters(), lr=0.01, momentum=0.9, weight_decay=5e-4, fused=True)
-    half = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}.get(precision)
-    fixed = objective.views(pictures, generator)
-
-    def step() -> None:
-        views = objective.views(pictures, generator) if augmented else fixed
-        optimiser.zero_grad()
-        with torch.autocast(device.type, half) if half else nullcontext():
-            loss = objective.losses(network, views).total
-        loss.backward()
-        optimiser.step()
-
-    return step, network
-
-
-def synchronise(device: torch.device) -> None:
-    """Wait for a GPU, so that a clock tells what has been done and not what has been asked for."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-
-
-@dataclass(frozen=True)
-class Pace:
-    """A calibration: seconds an image of training, and on a GPU the memory that the steps took at most."""
-
-    seconds_per_image: float
-    peak_bytes: float | None
-
-
-@lru_cache(maxsize=64)
-def calibrate(config: Config, batch: int, device: str, precision: Precision) -> Pace:
-    """Three timed steps after one that warms up. Raises torch.OutOfMemoryError on a GPU that is too small."""
-    place = torch.device(device)
-    images = batch
-    if place.type == "cpu":
-        images = max(4, min(batch, int(CPU_STEP_FLOP / work(config).flop)))
-    else:
-        torch.cuda.empty_cache()
-        torch.cuda.reset_peak_memory_stats(place)
-    with torch.random.fork_rng(), kept_memory():
-        step, _ = step_loop(config, place, precision, images, augmented=True)
-        times = []
-        for _ in range(4):
-            started = time.perf_counter()
-            step()
-            synchronise(place)
-            times.append(time.perf_counter() - started)
-    peak = torch.cuda.max_memory_allocated(place) if place.type == "cuda" else None
-    return Pace(median(times[1:]) / images, peak)
-
-
 def predict(values: Mapping[str, Any], progress: Progress | None = None) -> Estimate:
     """The estimate of a config given as nested values. Raises ConfigError.
 
@@ -175,10 +106,11 @@ def predict(values: Mapping[str, Any], progress: Progress | None = None) -> Esti
     config = parse(values)
     accelerator, precision = resolve_device(config.training)
     batch, gpus = config.training.batch_size, config.training.devices if accelerator == "gpu" else 1
-    images = batch // config.training.devices
-    count = count_train(config.data)
-    place = "cuda" if accelerator == "gpu" else "cpu"
-    pace = calibrate(_shape(config), min(images, count or images), place, precision)
+    images, count = batch // config.training.devices, count_train(config.data)
+    images = min(images, count or images)
+    if accelerator == "cpu":
+        images = max(4, min(images, int(CPU_STEP_FLOP / work(config).flop)))
+    pace = calibrate(_shape(config), images, "cuda" if accelerator == "gpu" else "cpu", precision)
     seconds, share = None, 0.0
     if count:
         training = count // batch * batch * config.training.epochs * pace.seconds_per_image / gpus
@@ -192,6 +124,7 @@ def predict(values: Mapping[str, Any], progress: Progress | None = None) -> Esti
         seconds=seconds,
         memory_bytes=memory_bytes(config, count, accelerator, pace),
         share_knn=share,
+        alone=pace.alone,
     )
 
 

@@ -24,7 +24,10 @@ def expectation(worker: InspectionWorker, config: Config) -> Iterator[str]:
         return
     several = found.devices > 1
     place = f"{found.devices} {found.device}s" if several else f"this {found.device}"
-    speed = f"{rate(found.images_per_second)} on {place}, measured just now{' on one' if several else ''}"
+    when = f"measured just now{' on one' if several else ''}"
+    if not found.alone:
+        when = "measured while something else kept it busy; alone it is faster"
+    speed = f"{rate(found.images_per_second)} on {place}, {when}"
     took = f"about {spoken(found.seconds)} on {place}; " if found.seconds is not None else ""
     whose = "the memory of each" if several else "its memory"
     yield _row(f"{took}needs about {memory(found.memory_bytes)} of {whose} ({speed})")

@@ -5,7 +5,8 @@ from tiny import TINY
 
 from simsiam_core.config import merge, parse
 from simsiam_core.training import estimate
-from simsiam_core.training.estimate import Estimate, Pace, knn_checks, predict, work
+from simsiam_core.training.estimate import Estimate, knn_checks, predict, work
+from simsiam_core.training.pace import Pace
 
 
 def test_work_is_counted_from_the_network() -> None:
