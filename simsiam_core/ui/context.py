@@ -141,7 +141,12 @@ class Sent:
 
         A callable value is only called when it is needed.
         """
-        if self._tokens.get(name) == token:
+        if not self.changes(name, token):
             return gr.skip()
-        self._tokens[name] = token
         return value() if callable(value) else value
+
+    def changes(self, name: str, token: Any) -> bool:
+        """Whether the token is not the one last sent under this name; it counts as sent from here on."""
+        changed = self._tokens.get(name) != token
+        self._tokens[name] = token
+        return changed

@@ -25,6 +25,7 @@ AXES = [("Step", "step"), ("Epoch", "epoch"), ("Time", "minutes"), ("Images", "i
 OUTCOMES = [("kNN accuracy", "knn"), ("Representation std", "std"), ("Loss", "loss")]
 SETTINGS = [(f"{spec.title} ({spec.section})", spec.path) for spec in fields() if spec.path != "name"]
 FOLLOW_SECONDS = 2.0  # between two looks at what the runs have measured since
+IDLE_SECONDS = 5.0  # where none is at work: one may be started from a terminal
 MAX_TEXT, MAX_TAGS, MAX_TAG = 10_000, 20, 40
 TOO_MUCH = f"At most {MAX_TAGS} tags of {MAX_TAG} letters and {MAX_TEXT:,} letters of notes can be kept."
 FIRST = "Click a run in the table first."
@@ -94,7 +95,7 @@ def build(context: Context, page: Page, tab: gr.Tab, fill: Fill) -> None:
         outcome_now = outcome_now if outcome_now in compare.RESULTS else "knn"
         strength_now = min(max(strength_now or 0.0, 0.0), 0.99)
         return [
-            gr.Timer(active=_anything_moves(context)),
+            gr.Timer(FOLLOW_SECONDS if _anything_moves(context) else IDLE_SECONDS, active=True),
             compare.side_by_side(runs, context.curves, x, strength_now),
             compare.overlay(runs, context.curves, m, x, strength_now),
             compare.scatter(runs, context.curves, path, outcome_now),
@@ -106,10 +107,9 @@ def build(context: Context, page: Page, tab: gr.Tab, fill: Fill) -> None:
         """The table and the charts again, where there is more to show than at the last tick."""
         lines = table.lines(ids)
         drawn = (tuple((run.id, run.metrics_version()) for run in chosen(ids)), _anything_moves(context))
-        again = sent.update("charts", drawn, True)
         return [
             sent.update("table", lines, lambda: table.value(lines)),
-            *(draw(ids, *given) if again is True else [gr.skip()] * len(charts)),
+            *(draw(ids, *given) if sent.changes("charts", drawn) else [gr.skip()] * len(charts)),
         ]
 
     def suggest(ids: list[str], path: str) -> Any:

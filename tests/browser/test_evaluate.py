@@ -148,7 +148,7 @@ def test_an_ablation_is_one_click_and_grows_on_the_charts(
     page.wait_for_function(f"{lines}.filter((t) => t.xaxis === 'x3' && t.y.length === 4).length === 3")
 
 
-def test_runs_are_written_about_and_compared(page: Page, pair: list[RunDirectory]) -> None:
+def test_runs_are_written_about_and_compared(page: Page, server: Server, pair: list[RunDirectory]) -> None:
     page.goto("/?tab=runs")
     for run in pair:
         box = page.locator(f'#runs-table tr[data-id="{run.id}"] input')
@@ -180,3 +180,7 @@ def test_runs_are_written_about_and_compared(page: Page, pair: list[RunDirectory
         page.locator("#runs-panels .js-plotly-plot").hover()
         page.locator('#runs-panels .modebar-btn[data-title="Save as SVG"]').click()
     assert saved.value.suggested_filename == "loss-std-and-knn-accuracy.svg"
+
+    elsewhere = server.store.create(tiny(name="elsewhere"))  # as from a terminal, while nothing runs
+    elsewhere.update_status(state="stopped")
+    expect(page.locator(f'#runs-table tr[data-id="{elsewhere.id}"]')).to_contain_text("stopped")
