@@ -8,9 +8,9 @@ kernel makes the same views, where Numba is installed.
 
 from __future__ import annotations
 
-import importlib.util
 import math
 from functools import cache, lru_cache
+from types import ModuleType
 
 import torch
 import torch.nn.functional as F
@@ -70,10 +70,9 @@ class Augmentation:
         if images.shape[1:] != (3, self.size, self.size) or len(images) != len(p.top):
             expected = (len(p.top), 3, self.size, self.size)
             raise ValueError(f"Images have the shape {tuple(images.shape)}; it must be {expected}.")
-        if images.device.type == "cpu" and has_numba():
-            from simsiam_core.data.cpu_kernel import make_views
-
-            views = make_views(images, p, self.view_size, mean, std)
+        kernel = cpu_kernel() if images.device.type == "cpu" else None
+        if kernel:
+            views = kernel.make_views(images, p, self.view_size, mean, std)
         else:
             centre, scale = _constants(mean, std, images.device)
             views = self._colours(self._crop_and_flip(images.float() / 255, p), p).sub_(centre).div_(scale)
@@ -156,9 +155,13 @@ def _pixels(start: Tensor, length: Tensor, steps: Tensor) -> Tensor:
 
 
 @cache
-def has_numba() -> bool:
-    """Whether views on a CPU are made by the kernel; a machine that only trains may lack it."""
-    return importlib.util.find_spec("numba") is not None
+def cpu_kernel() -> ModuleType | None:
+    """The kernel, where Numba is installed and can be loaded: a machine that only trains may lack it."""
+    try:
+        from simsiam_core.data import cpu_kernel
+    except (ImportError, OSError):
+        return None
+    return cpu_kernel
 
 
 @lru_cache(maxsize=64)

@@ -61,7 +61,7 @@ def test_images_fetched_ahead_change_nothing(monkeypatch: pytest.MonkeyPatch) ->
 def test_the_views_of_the_kernel_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     config = tiny(augmentation={"blur_probability": 0.5})
     usual = trained(config, STEPS)[1].losses
-    monkeypatch.setattr(augmentation, "has_numba", lambda: False)
+    monkeypatch.setattr(augmentation, "cpu_kernel", lambda: None)
     assert trained(config, STEPS)[1].losses == pytest.approx(usual, abs=TOLERANCE)
 
 
