@@ -12,6 +12,7 @@ import time
 import webbrowser
 from pathlib import Path
 
+from simsiam_core import collector
 from simsiam_core.config import ConfigError
 from simsiam_core.config.cache import uploads_dir
 from simsiam_core.runs import RunStore
@@ -181,4 +182,5 @@ def _has_display() -> bool:
 
 
 if __name__ == "__main__":
+    collector.relieve()
     sys.exit(main())

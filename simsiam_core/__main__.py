@@ -2,7 +2,9 @@
 
 import sys
 
+from simsiam_core import collector
 from simsiam_core.cli import main
 
 if __name__ == "__main__":
+    collector.relieve()
     sys.exit(main())

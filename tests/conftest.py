@@ -12,7 +12,10 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")  # the same figures with and w
 # UMAP compiles itself for half a minute: once a checkout, not once a server.
 os.environ.setdefault("NUMBA_CACHE_DIR", str(Path(__file__).resolve().parents[1] / ".pytest_cache" / "numba"))
 
+from simsiam_core import collector
 from simsiam_core.runs import RunStore
+
+collector.relieve()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -12,6 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "simsiam_core"
 FLOORS = {
+    "collector": 0,
     "config": 1,
     "data": 2,
     "runs": 2,

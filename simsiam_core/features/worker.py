@@ -25,6 +25,7 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from typing import Any, Generic, TypeVar
 
+from simsiam_core import collector
 from simsiam_core.config import ConfigError, Problem
 
 T = TypeVar("T")
@@ -246,6 +247,7 @@ def _packed(request: tuple[Any, ...]) -> bytes:
 
 def serve() -> None:
     """Answer requests until the server is gone: the closed socket tells at once, even in mid-request."""
+    collector.relieve()
     connection = Connection(int(sys.argv[1]))
     requests: queue.SimpleQueue[bytes] = queue.SimpleQueue()
 

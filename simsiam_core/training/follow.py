@@ -41,8 +41,9 @@ def _end_with_the_first() -> None:
     os._exit(1)
 
 
-def main(run: str, index: str, count: str, place: str, kind: str) -> None:
-    """The words of the command line: run directory, which of how many, where they meet, and on what."""
+def main() -> None:
+    """With the words of the command line: run directory, which of how many, where they meet, and on what."""
+    run, index, count, place, kind = sys.argv[1:]
     threading.Thread(target=_end_with_the_first, daemon=True).start()
     ranks = Ranks(int(index), int(count))
     ranks.meet(Path(place), torch.device("cuda", ranks.index) if kind == "cuda" else torch.device("cpu"))
@@ -52,7 +53,3 @@ def main(run: str, index: str, count: str, place: str, kind: str) -> None:
         print(f"Process {ranks.index + 1} of {ranks.count}:", file=sys.stderr)
         raise
     ranks.leave()
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

@@ -29,6 +29,11 @@ PATIENCE = timedelta(minutes=30)  # with a process that measures or writes while
 NOTICE_SECONDS = 10.0  # in which a process that waits for one that is gone usually notices
 GONE_SECONDS = 1.0  # between the end of a process's connections, which raises here, and that of the process
 END_SECONDS = 20.0  # for the others to end by themselves after training
+# What they run: the collector first, before the imports that it is told of.
+FOLLOW = (
+    "from simsiam_core import collector; collector.relieve(); "
+    "from simsiam_core.training.follow import main; main()"
+)
 Word = Literal["stopped", "paused"] | None
 _WORDS: tuple[Word, ...] = (None, "stopped", "paused")
 
@@ -147,7 +152,7 @@ def _start(run: RunDirectory, index: int, count: int, place: Path, cuda: bool) -
         environment["OMP_NUM_THREADS"] = str(max(1, torch.get_num_threads() // count))
     words = [str(run.path), str(index), str(count), str(place), "cuda" if cuda else "cpu"]
     return subprocess.Popen(
-        [sys.executable, "-m", "simsiam_core.training.follow", *words],
+        [sys.executable, "-c", FOLLOW, *words],
         stdin=subprocess.PIPE,  # held open and never written to: its end tells that this process is gone
         stdout=subprocess.DEVNULL,  # may be for a JSON object alone
         env=environment,
