@@ -14,13 +14,14 @@ from simsiam_core.training.module import SimSiamModule
 SMALL_BATCHES = (8, 24)
 SAFETY = 0.9  # of the memory: fragments and the kNN check want some too
 CPU_SHARE = 2.5  # of what autograd keeps: gradients, views and the convolutions' own space; 2.2 was measured
+CPU_FULL = ("can't allocate memory", "could not create a primitive")  # torch's own words, and oneDNN's
 CPU_BYTES = 1e8  # for the threads, whatever the batch
 
 
 def is_out_of_memory(problem: BaseException) -> bool:
     """Whether an exception says that memory is full; on a CPU torch has no type of its own for it."""
     full = isinstance(problem, torch.OutOfMemoryError | MemoryError)
-    return full or (isinstance(problem, RuntimeError) and "can't allocate memory" in str(problem))
+    return full or (isinstance(problem, RuntimeError) and any(words in str(problem) for words in CPU_FULL))
 
 
 def address_space() -> int:

@@ -14,6 +14,7 @@ import torch
 
 from simsiam_core.config import ConfigError
 from simsiam_core.data import check_fit, load
+from simsiam_core.data.augmentation import cpu_kernel
 from simsiam_core.runs import MetricsWriter, RunDirectory
 from simsiam_core.runs.files import remove_leftovers
 from simsiam_core.runs.metrics import rewind
@@ -136,6 +137,8 @@ def _fit(
         callbacks += [checkpoints, StopCallback(wish, ranks, checkpoints, watched)]
         trainer = build_trainer(config, callbacks, ranks)
         wish.at_step_boundaries = True
+        if accelerator == "cpu":
+            cpu_kernel()  # what its compiler takes is none of the steps'
         taken = address_space()
         try:
             with kept_memory():
