@@ -159,7 +159,7 @@ def cpu_kernel() -> ModuleType | None:
     """The kernel, where Numba is installed and can be loaded: a machine that only trains may lack it."""
     try:
         from simsiam_core.data import cpu_kernel
-    except (ImportError, OSError):
+    except (ImportError, OSError, RuntimeError):  # the last where it finds no folder to keep what it compiles
         return None
     return cpu_kernel
 
