@@ -1,8 +1,8 @@
 """Python's garbage collector, kept from looking through the libraries again and again.
 
 Importing torch and Lightning makes half a million objects that stay. The collector goes through them at every
-700 new ones, and once more when the process ends: a third of the time that a training process takes to start,
-and over a second of its end.
+700 new ones, and once more when the process ends: a quarter of the time that a training process takes to import
+them, and over a second of its end.
 """
 
 from __future__ import annotations

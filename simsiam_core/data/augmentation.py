@@ -76,13 +76,8 @@ class Augmentation:
         else:
             centre, scale = _constants(mean, std, images.device)
             views = self._colours(self._crop_and_flip(images.float() / 255, p), p).sub_(centre).div_(scale)
-        if self.config.blur_probability > 0:
-            # Its weights add up to 1: a normalised picture blurred is a blurred picture normalised.
-            blurred = (
-                p.sigma > 0 if views.device.type == "cpu" else slice(None)
-            )  # which ones a GPU would wait for
-            views[blurred] = self._blur(views[blurred], p.sigma[blurred])
-        return views
+        # Its weights add up to 1: a normalised picture blurred is a blurred picture normalised.
+        return self._blur(views, p.sigma) if self.config.blur_probability > 0 else views
 
     def _colours(self, views: Tensor, p: Parameters) -> Tensor:
         if self.config.jitter_probability > 0:
@@ -122,8 +117,6 @@ class Augmentation:
 
     def _blur(self, views: Tensor, sigma: Tensor) -> Tensor:
         """Separable Gaussian, out to three times the strongest sigma, reflected at the edges."""
-        if not len(views):
-            return views
         radius = min(math.ceil(3 * self.config.blur_sigma_max), self.view_size - 1)
         offsets = torch.arange(-radius, radius + 1, device=views.device)
         kernel = torch.exp(-0.5 * (offsets / sigma.clamp(min=1e-3)[:, None]).square())

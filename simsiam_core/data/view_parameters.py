@@ -38,7 +38,7 @@ class Parameters:
     grey: Tensor  # bool
     sigma: Tensor  # of the blur, in pixels
 
-    def __getitem__(self, part: slice | Tensor) -> Parameters:
+    def __getitem__(self, part: Tensor) -> Parameters:
         """Those of some of the views."""
         return Parameters(**{field.name: getattr(self, field.name)[part] for field in fields(self)})
 
