@@ -47,7 +47,7 @@ def build(context: Context, page: Page, tab: gr.Tab) -> None:
             with gr.Column(elem_classes="sheet"):
                 gr.HTML("<h3>Check</h3>", padding=False)
                 split, *limits = _settings_form()
-                start = gr.Button("Check", variant="primary", elem_id="diagnose-start")
+                start = networks.ask_button("Check", "diagnose-start")
         with gr.Column(min_width=320):
             wait = waiting("diagnose")
             lists, savers = {}, {}
@@ -94,7 +94,7 @@ def build(context: Context, page: Page, tab: gr.Tab) -> None:
     def ask(event: gr.EventData) -> list[Any]:
         return [query_by_id(event), gr.Tabs(selected="neighbours"), {"tab": "neighbours"}]
 
-    opened, _ = picker.wire(context, page, tab, wait.trouble)
+    opened, _ = picker.wire(context, page, tab, wait.trouble, start)
     opened.then(lambda chosen: own.refreshed(context, chosen), split, split, **QUIET)
     start.click(check, question, outputs, **QUIET)
     gr.on(

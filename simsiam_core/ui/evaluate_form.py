@@ -10,9 +10,10 @@ import gradio as gr
 from simsiam_core.config import ConfigError
 from simsiam_core.config.evaluation import KINDS, parse_evaluation
 from simsiam_core.jobs import enqueue_evaluation
-from simsiam_core.runs import RunDirectory, RunError
+from simsiam_core.runs import RunError
+from simsiam_core.ui import networks
 from simsiam_core.ui.context import Context
-from simsiam_core.ui.words import problem, run_name
+from simsiam_core.ui.words import problem
 
 KIND_CHOICES = [("kNN report", "knn"), ("Linear classifier", "linear"), ("Fine-tuning", "finetune")]
 PROTOCOLS = [("cached features, 12 settings at once", "cached"), ("crops and flips (published)", "augmented")]
@@ -31,10 +32,7 @@ class Form:
         self._context = context
         with gr.Column(elem_classes="sheet"):
             gr.HTML("<h3>Network</h3>", padding=False)
-            self.run = gr.Dropdown(label="Run", allow_custom_value=True, elem_id="evaluate-run")
-            self.checkpoint = gr.Dropdown(
-                label="Checkpoint", allow_custom_value=True, elem_id="evaluate-checkpoint"
-            )
+            self.network = networks.picker("evaluate")
         with gr.Column(elem_classes="sheet"):
             gr.HTML("<h3>Measure</h3>", padding=False)
             self.kind = gr.Radio(KIND_CHOICES, value="knn", show_label=False, elem_id="evaluate-kind")
@@ -48,21 +46,11 @@ class Form:
             with gr.Row(visible=False) as self._numbers:
                 self._epochs = gr.Number(100, label="Epochs", step=1, min_width=90, elem_id="evaluate-epochs")
                 self._seed = gr.Number(0, label="Seed", step=1, min_width=90, elem_id="evaluate-seed")
-            self.start = gr.Button("Measure", variant="primary", elem_id="evaluate-start")
+            self.start = networks.ask_button("Measure", "evaluate-start")
             self.message = gr.HTML(elem_id="evaluate-message", padding=False)
-        self.settings = [
-            self.run, self.checkpoint, self.kind, self._protocol, self._share, self._epochs, self._seed
-        ]  # fmt: skip
+        by_hand = [self.kind, self._protocol, self._share, self._epochs, self._seed]
+        self.settings = [*self.network.boxes, *by_hand]
         self.by_kind = [self._about, self._protocol, self._share, self._numbers]
-
-    def refresh(self, chosen: list[str], name: str | None) -> list[Any]:
-        """Runs and checkpoints as they are now: for `run` and `checkpoint`."""
-        runs = [run for run in self._context.store.runs() if run.checkpoints()]
-        if not runs:
-            return [gr.update(choices=[], value=None)] * 2
-        run = next((r for r in runs if chosen and r.id == chosen[0]), runs[0])
-        names = [(run_name(r.id), r.id) for r in runs]
-        return [gr.update(choices=names, value=run.id), checkpoints(run, name)]
 
     def use_kind(self, kind: str) -> list[Any]:
         """Show what this kind can be told: for `by_kind`."""
@@ -83,13 +71,6 @@ class Form:
         except (ConfigError, RunError) as error:
             return [problem(str(error)), gr.skip()]
         return ["", job.id]
-
-
-def checkpoints(run: RunDirectory, name: str | None) -> Any:
-    """Those of a run, the newest first; `name` stays chosen where there is one."""
-    names = [checkpoint.name for checkpoint in reversed(run.checkpoints())]
-    choices = [(n if n == "last" else f"epoch {int(n.removeprefix('epoch='))}", n) for n in names]
-    return gr.update(choices=choices, value=name if name in names else (names[0] if names else None))
 
 
 def _values(given: Sequence[Any]) -> dict[str, Any]:

@@ -14,17 +14,17 @@ from simsiam_core.runs import RunError
 from simsiam_core.runs.evaluations import EvaluationDirectory, evaluations, find_evaluation
 from simsiam_core.ui import evaluate_report as report
 from simsiam_core.ui import evaluate_results as results
+from simsiam_core.ui import networks
 from simsiam_core.ui.actions import READ_ONLY
 from simsiam_core.ui.cards import card, card_gallery, gallery
 from simsiam_core.ui.chart import figure, plotly_chart
 from simsiam_core.ui.context import CLOCK, QUIET, Context, Page, Sent
-from simsiam_core.ui.evaluate_form import ABOUT, Form, checkpoints
+from simsiam_core.ui.evaluate_form import ABOUT, Form
 from simsiam_core.ui.table import table as table_widget
 from simsiam_core.ui.widgets import told
 from simsiam_core.ui.words import problem
 
 PICTURES = 60
-NO_RUNS = "No run has a checkpoint yet. Start one on the Train tab."
 NO_CELL = "Click a cell of the confusion matrix to see the pictures in it."
 RESULTS = (
     "Backbone features, test split. Grey rows are published figures, not measured here. "
@@ -45,7 +45,7 @@ class Evaluate:
         active = any(j.status().active for j in found)
         result = job.result() if job else None
         token = (job.id, state.state, state.step, result is not None) if job and state else None
-        nothing = f'<p class="stamp">{ABOUT["knn"] if run_id else NO_RUNS}</p>'
+        nothing = f'<p class="stamp">{ABOUT["knn"] if run_id else networks.NO_RUNS}</p>'
         heading = report.heading(job) if job else nothing
         lines = [report.line(j, j is job) for j in found]
         runs = self._context.store.runs()
@@ -64,14 +64,6 @@ class Evaluate:
             sent.update("results", counts, lambda: results.listed(runs)),
             *(sent.update(f, counts, lambda f=f: results.written(runs, f)) for f in FORMATS),
         ]
-
-    def use_run(self, run_id: str) -> list[Any]:
-        """Another run was chosen."""
-        try:
-            run = self._context.store.get(run_id)
-        except RunError as error:
-            return [gr.skip(), gr.skip(), gr.skip(), problem(str(error))]
-        return [checkpoints(run, None), [run.id], None, ""]
 
     def cancel(self, run_id: str, shown: str | None) -> str:
         """End the evaluation on the right; it leaves no result."""
@@ -176,14 +168,13 @@ def build(context: Context, page: Page, tab: gr.Tab) -> None:
                 for key, name in (("csv", "CSV"), ("markdown", "Markdown"), ("latex", "LaTeX"))
             ]
     outputs = [timer, jobs, head, beside, cancel, curves, grid, confusion, classes, everything, *downloads]
-    view = (evaluate.view, [form.run, shown, sent], outputs)
-    networks, choice = [form.run, form.checkpoint], [form.run, shown]
+    choice = [form.network.run, shown]
+    view = (evaluate.view, [*choice, sent], outputs)
 
-    tab.select(form.refresh, [page.chosen, form.checkpoint], networks, **QUIET).then(*view, **QUIET)
+    opened, changed = form.network.wire(context, page, tab, form.message, form.start)
+    opened.then(*view, **QUIET)
+    changed.then(lambda: None, None, shown, **QUIET).then(*view, **QUIET)
     timer.tick(*view, **CLOCK)
-    form.run.input(
-        evaluate.use_run, form.run, [form.checkpoint, page.chosen, shown, form.message], **QUIET
-    ).then(*view, **QUIET)
     form.kind.input(form.use_kind, form.kind, form.by_kind, **QUIET)
     form.start.click(form.begin, form.settings, [form.message, shown], **QUIET).then(*view, **QUIET)
     cancel.click(evaluate.cancel, choice, form.message, **QUIET).then(*view, **QUIET)

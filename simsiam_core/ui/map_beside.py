@@ -33,7 +33,9 @@ def build(
         gr.HTML("<h3>Beside another network</h3>", padding=False)
         with gr.Row(equal_height=False, elem_classes="map-tools"):
             picker = networks.picker("second")
-            compare_button = gr.Button("Compare", size="sm", elem_id="second-draw", min_width=110)
+            compare_button = gr.Button(
+                "Compare", size="sm", elem_id="second-draw", min_width=110, interactive=False
+            )
         wait = waiting("second")
         with gr.Row(elem_classes="map-pair", equal_height=False):
             first = plotly_map(
@@ -80,7 +82,7 @@ def build(
 
         return chosen
 
-    picker.wire_alone(context, page, tab)
+    picker.wire_alone(context, page, tab, compare_button)
     outputs = [pair, first, second, moved, *wait.outputs]
     compare_button.click(draw, [state, *picker.boxes], outputs, **QUIET)
     first.select(link(1), pair, second, **LATEST)

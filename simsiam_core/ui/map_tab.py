@@ -43,7 +43,7 @@ def build(context: Context, page: Page, tab: gr.Tab) -> None:
             with gr.Column(elem_classes="sheet"):
                 gr.HTML("<h3>Map</h3>", padding=False)
                 settings = settings_form()
-                draw_button = gr.Button("Draw map", variant="primary", elem_id="map-draw")
+                draw_button = networks.ask_button("Draw map", "map-draw")
             with gr.Column(elem_classes="sheet"):
                 gr.HTML("<h3>Place a picture on it</h3>", padding=False)
                 upload = upload_box("map-upload", camera=True)
@@ -134,7 +134,7 @@ def build(context: Context, page: Page, tab: gr.Tab) -> None:
         context.expect_maps()
         return [gr.skip(), own.refreshed(context, split)]
 
-    opened, _ = picker.wire(context, page, tab, wait.trouble)
+    opened, _ = picker.wire(context, page, tab, wait.trouble, draw_button)
     opened.then(prepare, [picker.run, settings[0]], [chart, settings[0]], **QUIET)
     colours.wire(state, chart, wait, picker.run)
     draw_button.click(

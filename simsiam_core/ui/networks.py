@@ -30,9 +30,9 @@ class Picker:
         return [self.run, self.checkpoint]
 
     def wire(
-        self, context: Context, page: Page, tab: gr.Tab, trouble: gr.HTML
+        self, context: Context, page: Page, tab: gr.Tab, trouble: gr.HTML, ask: gr.Button | None = None
     ) -> tuple[Dependency, Dependency]:
-        """Keep the boxes in step with the disk, the page's run and the address.
+        """Keep the boxes in step with the disk, the page's run and the address; `ask` works once they are filled in.
 
         Returns what happens when the tab is opened and when another run is chosen, for more to follow on them.
         """
@@ -45,9 +45,9 @@ class Picker:
             return [checkpoint_choices(run, None), [run.id], {"run": run.id}, ""]
 
         changed = self.run.input(use, self.run, [self.checkpoint, page.chosen, page.link, trouble], **QUIET)
-        return self._opened(context, page, tab), changed
+        return self._opened(context, page, tab, ask), changed
 
-    def wire_alone(self, context: Context, page: Page, tab: gr.Tab) -> None:
+    def wire_alone(self, context: Context, page: Page, tab: gr.Tab, ask: gr.Button) -> None:
         """The same for a second network, whose choice is nobody else's business; at first it is an early one."""
 
         def use(run_id: str) -> Any:
@@ -57,13 +57,18 @@ class Picker:
                 return gr.skip()
 
         self.run.input(use, self.run, self.checkpoint, **QUIET)
-        self._opened(context, page, tab, early=True)
+        self._opened(context, page, tab, ask, early=True)
 
-    def _opened(self, context: Context, page: Page, tab: gr.Tab, *, early: bool = False) -> Dependency:
+    def _opened(
+        self, context: Context, page: Page, tab: gr.Tab, ask: gr.Button | None, *, early: bool = False
+    ) -> Dependency:
+        buttons = [ask] if ask is not None else []
+
         def refresh(chosen: list[str], name: str | None) -> list[Any]:
-            return list(choices(context, chosen, name, early=early))
+            filled = choices(context, chosen, name, early=early)
+            return [*filled, *(gr.update(interactive=True) for _ in buttons)]
 
-        return tab.select(refresh, [page.chosen, self.checkpoint], self.boxes, **QUIET)
+        return tab.select(refresh, [page.chosen, self.checkpoint], [*self.boxes, *buttons], **QUIET)
 
 
 def picker(prefix: str) -> Picker:
@@ -73,6 +78,11 @@ def picker(prefix: str) -> Picker:
     return Picker(
         run, gr.Dropdown(label="Checkpoint", allow_custom_value=True, elem_id=f"{prefix}-checkpoint")
     )
+
+
+def ask_button(label: str, elem_id: str) -> gr.Button:
+    """Asks about the network chosen; not to be pressed before `wire` has filled the boxes in."""
+    return gr.Button(label, variant="primary", elem_id=elem_id, interactive=False)
 
 
 def none_chosen(context: Context) -> str:
