@@ -6,6 +6,7 @@ import errno
 import json
 import socket
 import time
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -70,10 +71,19 @@ def process_alive(pid: int | None, started: float | None) -> bool:
     if pid is None or started is None:
         return False
     try:
-        process = psutil.Process(pid)
-        return process.create_time() == started and process.status() != psutil.STATUS_ZOMBIE
+        process = _process(pid, started)
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.Error:
         return False
+
+
+@lru_cache(maxsize=1024)
+def _process(pid: int, started: float) -> psutil.Process:
+    """Found once and kept: a start time in seconds of the epoch costs far more than asking the same process again."""
+    process = psutil.Process(pid)
+    if process.create_time() != started:
+        raise psutil.NoSuchProcess(pid)
+    return process
 
 
 def write_status(path: Path, status: Status) -> None:

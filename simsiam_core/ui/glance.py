@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 from simsiam_core.jobs import Entry, queue_entries
 from simsiam_core.runs import Recent, RunDirectory, RunStore, Status, Statuses
 
 FRESH_SECONDS = 0.9  # a page asks once a second, so it is never shown the same glance twice
 LISTED = ("val/knn_accuracy", "train/images_per_second")  # the metrics that the list of runs shows
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,13 @@ class Glance:
     recent: Mapping[str, Recent]
     queue: list[Entry]
     groups: Mapping[str, str]  # of the runs in the queue
+    _derived: dict[Hashable, Any] = field(default_factory=dict, compare=False)
+
+    def once(self, key: Hashable, make: Callable[[], T]) -> T:
+        """What `make` gives, made once for all pages that ask the same of this glance."""
+        if key not in self._derived:
+            self._derived[key] = make()
+        return self._derived[key]
 
 
 class Glances:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import gradio as gr
@@ -26,12 +27,17 @@ class Part:
 
     id: str
     depends: Any
-    value: Callable[[], Any]
+    make: Callable[[], Any]
 
-    @property
+    @cached_property
     def version(self) -> str:
         """Another one whenever `depends` is another one, on whatever server."""
         return hashlib.blake2s(repr(self.depends).encode(), digest_size=8).hexdigest()
+
+    @cached_property
+    def value(self) -> Any:
+        """The content, made when the first page wants it."""
+        return self.make()
 
 
 @dataclass(frozen=True)
@@ -42,10 +48,10 @@ class Aim:
     axis: str
 
 
-def news_widget(elem_id: str, look: Callable[[Aim], tuple[Sequence[Part], Any]]) -> gr.HTML:
+def news_widget(elem_id: str, look: Callable[[Aim], tuple[Sequence[Part], Part]]) -> gr.HTML:
     """Asks once a second while it can be seen; its value is an aim as {"chosen", "axis", "at"}.
 
-    `look` gives the parts, and what the page's buttons depend on: as that changes, `input` is triggered.
+    `look` gives the parts, and one for the page's buttons: as its version changes, `input` is triggered.
     """
 
     def news(asked: Any) -> Response:
@@ -55,11 +61,11 @@ def news_widget(elem_id: str, look: Callable[[Aim], tuple[Sequence[Part], Any]])
         chosen = [str(run_id) for run_id in chosen[:AT_MOST]] if isinstance(chosen, list) else []
         parts, controls = look(Aim(chosen, str(asked.get("axis"))))
         versions = {part.id: part.version for part in parts}
-        new = {part.id: part.value() for part in parts if have.get(part.id) != versions[part.id]}
+        new = {part.id: part.value for part in parts if have.get(part.id) != versions[part.id]}
         told = {
             "parts": new,
             "versions": {part_id: versions[part_id] for part_id in new},
-            "controls": Part("", controls, dict).version,
+            "controls": controls.version,
         }
         # Written here: FastAPI would walk through every number first, and knows no word for one that is NaN.
         return Response(to_json(told, inf_nan_mode="null"), media_type="application/json")

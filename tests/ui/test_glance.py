@@ -61,8 +61,10 @@ def test_pages_share_a_look_until_something_is_changed(store: RunStore, run: Run
     glances = Glances(store)
     first = glances.look()
     assert glances.look() is first
+    assert [first.once("a", lambda: 1), first.once("a", lambda: 2), first.once("b", lambda: 3)] == [1, 1, 3]
     glances.forget()
     assert glances.look() is not first
+    assert glances.look().once("a", lambda: 4) == 4
 
 
 def test_the_newest_value_is_found_in_a_long_file_and_behind_half_a_line(run: RunDirectory) -> None:

@@ -7,12 +7,12 @@ from typing import Any
 from simsiam_core.ui.news import Aim, Part, news_widget
 
 
-def ask(parts: list[Part], asked: Any, controls: Any = None) -> tuple[dict[str, Any], list[Aim]]:
+def ask(parts: list[Part], asked: Any, controls: int = 0) -> tuple[dict[str, Any], list[Aim]]:
     aims: list[Aim] = []
 
-    def look(aim: Aim) -> tuple[list[Part], Any]:
+    def look(aim: Aim) -> tuple[list[Part], Part]:
         aims.append(aim)
-        return parts, controls
+        return parts, Part("", controls, dict)
 
     return json.loads(news_widget("news", look).news(asked).body), aims
 
@@ -25,7 +25,9 @@ def test_only_what_the_page_has_not_is_made_and_sent() -> None:
     first, _ = ask(parts, {})
     assert first["parts"] == {"a": "A", "b": "B"}
     made.clear()
-    parts[1] = Part("b", ("b", 2), parts[1].value)
+    assert ask(parts, {})[0]["parts"] == first["parts"]  # another page
+    assert made == []
+    parts = [parts[0], Part("b", ("b", 2), parts[1].make)]
     second, _ = ask(parts, {"have": first["versions"]})
     assert second["parts"] == {"b": "B"}
     assert made == ["b"]
