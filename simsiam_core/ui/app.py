@@ -22,8 +22,9 @@ from simsiam_core.ui.scripts import ASSETS
 from simsiam_core.ui.theme import theme
 
 TABS = ("train", "monitor", "runs", "neighbours", "map", "diagnose", "evaluate")
-# gradio looks into its queue a thousand times a second, which takes a tenth of a core while nobody does anything.
-QUEUE_LOOK_SECONDS = 0.02
+# gradio looks into its queue a thousand times a second, which takes a tenth of a core while nobody does anything;
+# this is what it does on Windows.
+QUEUE_LOOK_SECONDS = 0.05
 MAX_UPLOAD = "500mb"  # a zip of pictures; single pictures are held to less where they are taken
 
 
