@@ -64,7 +64,10 @@ def _write(
 ) -> None:
     run.checkpoints_dir.mkdir(parents=True)
     run.write_config(config)
-    run.write_notes(Notes(name="bundled", text=(bundle / CARD).read_text(encoding="utf-8")))
+    # Its config says what it shows; what it was trained and measured on is said beside that.
+    trained_on = f"trained on {checkpoint[RECIPE]['config']['data']['source']}"
+    card = (bundle / CARD).read_text(encoding="utf-8")
+    run.write_notes(Notes(name="bundled", tags=(trained_on,), text=card))
     shutil.copyfile(bundle / METRICS, run.metrics_path)
     target = run.checkpoints_dir / f"epoch={recipe['epochs_done']:04d}.ckpt"
     torch.save(checkpoint, target)

@@ -35,6 +35,7 @@ def test_a_packed_run_comes_back_with_its_features(run: RunDirectory, bundle: Pa
     assert ours.config.data.source == "cifar10"  # what it was trained on
     assert ours.config.data.path is None
     assert installed.config().data.source == "textures"  # what it shows
+    assert installed.notes().tags == ("trained on cifar10",)
     assert installed.notes().text == "A card."
     assert not any(path.name.startswith(".bundled") for path in (tmp_path / "other").iterdir())
 
