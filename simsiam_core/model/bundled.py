@@ -54,20 +54,20 @@ def install(store: RunStore, bundle: Path = BUNDLE_DIR) -> RunDirectory | None:
         dir=store.path, prefix=".bundled-", ignore_cleanup_errors=True
     ) as folder:
         made = Path(folder) / BUNDLED
-        _write(RunDirectory(made), shown(trained), checkpoint, recipe, bundle)
+        _write(RunDirectory(made), trained, checkpoint, recipe, bundle)
         made.rename(store.path / BUNDLED)  # in one step: a scheduler never meets half a run
     return RunDirectory(store.path / BUNDLED)
 
 
 def _write(
-    run: RunDirectory, config: Config, checkpoint: dict[str, Any], recipe: dict[str, Any], bundle: Path
+    run: RunDirectory, trained: Config, checkpoint: dict[str, Any], recipe: dict[str, Any], bundle: Path
 ) -> None:
     run.checkpoints_dir.mkdir(parents=True)
-    run.write_config(config)
+    run.write_config(shown(trained))
     # Its config says what it shows; what it was trained and measured on is said beside that.
-    trained_on = f"trained on {checkpoint[RECIPE]['config']['data']['source']}"
+    tags = (f"trained on {trained.data.source}",)
     card = (bundle / CARD).read_text(encoding="utf-8")
-    run.write_notes(Notes(name="bundled", tags=(trained_on,), text=card))
+    run.write_notes(Notes(name="bundled", tags=tags, text=card))
     shutil.copyfile(bundle / METRICS, run.metrics_path)
     target = run.checkpoints_dir / f"epoch={recipe['epochs_done']:04d}.ckpt"
     torch.save(checkpoint, target)

@@ -16,7 +16,6 @@ from simsiam_core.runs import RunDirectory, RunError
 from simsiam_core.ui.context import QUIET, READ_ONLY, Context, Page, Refresh, Sent
 from simsiam_core.ui.monitor_view import Look
 from simsiam_core.ui.monitor_words import epochs
-from simsiam_core.ui.news import Part
 from simsiam_core.ui.train_tab import Fill
 from simsiam_core.ui.words import problem, run_name
 
@@ -97,12 +96,12 @@ class Actions:
             self._trashed, self._undo, self._more_trouble,
         ]  # fmt: skip
 
-    def part(self, seen: Look) -> Part:
-        """Changes when what `view` gives does."""
+    def depends(self, seen: Look) -> Any:
+        """What `view` depends on."""
         run = seen.current
         checkpoints = [c.name for c in run.checkpoints()] if run else []
         trashed = [r.id for r in self._context.store.trashed()]
-        return Part("", (run and (run.id, seen.state, checkpoints, epochs(run)), trashed), dict)
+        return run and (run.id, seen.state, checkpoints, epochs(run)), trashed
 
     def view(self, seen: Look, sent: Sent) -> list[Any]:
         """Updates for `outputs`, without what the page already has."""

@@ -33,9 +33,8 @@ def build(
         gr.HTML("<h3>Beside another network</h3>", padding=False)
         with gr.Row(equal_height=False, elem_classes="map-tools"):
             picker = networks.picker("second")
-            compare_button = gr.Button(
-                "Compare", size="sm", elem_id="second-draw", min_width=110, interactive=False
-            )
+            small = {"variant": "secondary", "size": "sm", "min_width": 110}
+            compare_button = networks.ask_button("Compare", "second-draw", **small)
         wait = waiting("second")
         with gr.Row(elem_classes="map-pair", equal_height=False):
             first = plotly_map(

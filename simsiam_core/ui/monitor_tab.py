@@ -26,12 +26,12 @@ def build(context: Context, page: Page, fill: Fill) -> None:
     monitor, actions = Monitor(context), Actions(context)
     sent = gr.State(Sent)
 
-    def parts(aim: Aim) -> tuple[list[Part], Part]:
+    def parts(aim: Aim) -> tuple[list[Part], Any]:
         seen = look(context, aim.chosen)
         axis_now: XAxis = aim.axis if aim.axis in AXES else "step"  # type: ignore[assignment]
         return seen.glance.once(
             ("monitor", axis_now, *(run.id for run in seen.shown)),
-            lambda: ([*monitor.parts(seen, axis_now), queue.part(seen)], actions.part(seen)),
+            lambda: ([*monitor.parts(seen, axis_now), queue.part(seen)], actions.depends(seen)),
         )
 
     with gr.Row(elem_classes="monitor-layout", equal_height=False):

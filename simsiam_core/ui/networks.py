@@ -80,9 +80,9 @@ def picker(prefix: str) -> Picker:
     )
 
 
-def ask_button(label: str, elem_id: str) -> gr.Button:
+def ask_button(label: str, elem_id: str, **look: Any) -> gr.Button:
     """Asks about the network chosen; not to be pressed before `wire` has filled the boxes in."""
-    return gr.Button(label, variant="primary", elem_id=elem_id, interactive=False)
+    return gr.Button(label, elem_id=elem_id, interactive=False, **{"variant": "primary", **look})
 
 
 def none_chosen(context: Context) -> str:

@@ -32,7 +32,7 @@ class Part:
     @cached_property
     def version(self) -> str:
         """Another one whenever `depends` is another one, on whatever server."""
-        return hashlib.blake2s(repr(self.depends).encode(), digest_size=8).hexdigest()
+        return _version(self.depends)
 
     @cached_property
     def value(self) -> Any:
@@ -48,10 +48,10 @@ class Aim:
     axis: str
 
 
-def news_widget(elem_id: str, look: Callable[[Aim], tuple[Sequence[Part], Part]]) -> gr.HTML:
+def news_widget(elem_id: str, look: Callable[[Aim], tuple[Sequence[Part], Any]]) -> gr.HTML:
     """Asks once a second while it can be seen; its value is an aim as {"chosen", "axis", "at"}.
 
-    `look` gives the parts, and one for the page's buttons: as its version changes, `input` is triggered.
+    `look` gives the parts, and what the page's buttons depend on: as that changes, `input` is triggered.
     """
 
     def news(asked: Any) -> Response:
@@ -65,9 +65,13 @@ def news_widget(elem_id: str, look: Callable[[Aim], tuple[Sequence[Part], Part]]
         told = {
             "parts": new,
             "versions": {part_id: versions[part_id] for part_id in new},
-            "controls": controls.version,
+            "controls": _version(controls),
         }
         # Written here: FastAPI would walk through every number first, and knows no word for one that is NaN.
         return Response(to_json(told, inf_nan_mode="null"), media_type="application/json")
 
     return widget("news", elem_id, {"chosen": [], "axis": "step"}, padding=False, server_functions=[news])
+
+
+def _version(depends: Any) -> str:
+    return hashlib.blake2s(repr(depends).encode(), digest_size=8).hexdigest()

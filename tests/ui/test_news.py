@@ -7,12 +7,12 @@ from typing import Any
 from simsiam_core.ui.news import Aim, Part, news_widget
 
 
-def ask(parts: list[Part], asked: Any, controls: int = 0) -> tuple[dict[str, Any], list[Aim]]:
+def ask(parts: list[Part], asked: Any, controls: Any = None) -> tuple[dict[str, Any], list[Aim]]:
     aims: list[Aim] = []
 
-    def look(aim: Aim) -> tuple[list[Part], Part]:
+    def look(aim: Aim) -> tuple[list[Part], Any]:
         aims.append(aim)
-        return parts, Part("", controls, dict)
+        return parts, controls
 
     return json.loads(news_widget("news", look).news(asked).body), aims
 
