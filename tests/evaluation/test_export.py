@@ -60,15 +60,15 @@ def test_onnx(trained: RunDirectory, expected: torch.Tensor, tmp_path: Path) -> 
 def test_a_standard_resnet18_takes_the_weights(
     store: RunStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The three lines of the README, read from there: torchvision's network with the CIFAR stem."""
+    """The three lines of the documentation, read from there: torchvision's network with the CIFAR stem."""
     pytest.importorskip("safetensors.torch")
     import torchvision
 
     run = untrained(store, tiny(model={"backbone": "resnet18", "stem": "cifar", "width": 64}))
     checkpoint = run.checkpoint("epoch=0000")
     export_backbone(checkpoint, "safetensors", tmp_path / "backbone.safetensors")
-    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-    (snippet,) = re.findall(r"```python\n(net = torchvision.*?)```", readme, re.DOTALL)
+    page = (Path(__file__).parents[2] / "docs" / "evaluation.md").read_text(encoding="utf-8")
+    (snippet,) = re.findall(r"```python\n(net = torchvision.*?)```", page, re.DOTALL)
     assert len(snippet.splitlines()) == 3
     monkeypatch.chdir(tmp_path)
     import safetensors.torch
