@@ -31,7 +31,6 @@ FIXED_IN_A_FORK = (
     "model",
     "training.batch_size",
     "optimiser.algorithm",
-    "optimiser.decay_norm_and_bias",
 )
 
 
@@ -91,6 +90,12 @@ def fork(store: RunStore, run: RunDirectory, checkpoint: str, changes: Mapping[s
         if _at(config, path) != _at(new, path):
             sentence = f"A fork cannot change {path}: the checkpoint would not fit; start a new run instead."
             raise ConfigError.at(path, sentence)
+    if (config.objective.rotation_weight > 0) != (new.objective.rotation_weight > 0):
+        raise ConfigError.at(
+            "objective.rotation_weight",
+            "A fork cannot switch the rotation task on or off: its head is a part of the network that the "
+            "checkpoint would not fit; start a new run instead.",
+        )
     per_epoch = status.total_steps // config.training.epochs
     step = status.step if found.epoch is None else per_epoch * found.epoch
     total = per_epoch * new.training.epochs
@@ -103,7 +108,7 @@ def fork(store: RunStore, run: RunDirectory, checkpoint: str, changes: Mapping[s
     for other in run.checkpoints():
         if other.epoch is not None and other.epoch * per_epoch <= step:
             shutil.copy2(other.path, copy.checkpoints_dir / other.path.name)
-    shutil.copyfile(found.path, copy.checkpoints_dir / "last.ckpt")  # the newest by its time of writing
+    shutil.copyfile(found.path, copy.checkpoints_dir / "last.ckpt")
     lines = [line for line in run.metrics() if line["step"] <= step]
     write_text(copy.metrics_path, "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in lines))
     copy.update_status(state="queued")

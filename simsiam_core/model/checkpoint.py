@@ -53,10 +53,13 @@ def recipe(
     }
 
 
-def read_checkpoint(path: Path, device: str = "cpu") -> dict[str, Any]:
-    """The file's content. Raises CheckpointError if it is missing, damaged or not one of ours."""
+def read_checkpoint(path: Path, device: str = "cpu", *, mapped: bool = False) -> dict[str, Any]:
+    """The file's content. Raises CheckpointError if it is missing, damaged or not one of ours.
+
+    `mapped` leaves weights on disk until they are used: for who wants to know what a checkpoint is.
+    """
     try:
-        content = torch.load(path, map_location=device, weights_only=True)
+        content = torch.load(path, map_location=device, weights_only=True, mmap=mapped)
     except FileNotFoundError:
         raise CheckpointError(f"Checkpoint {path.name} is no longer there; choose another one.") from None
     except Exception:  # torch raises a dozen kinds for a damaged file, none of them documented

@@ -19,6 +19,7 @@ from simsiam_core.runs.files import replacing
 TAIL_BYTES = 256  # of the last line and its time: no two runs of the same steps agree in it
 SEARCHED_BYTES = 4 * 2**20  # about 25,000 lines, in which a metric that is measured every few epochs is found
 PACED_BYTES = 128 * 2**10  # about 800 lines, which tell the pace of late
+CUT_NAME = "metrics.cut.jsonl"  # what a resumed run took out of its record, to measure it again
 Metric = dict[str, Any]  # {"step": int, "epoch": int, "time": float, "<metric>": number, …}
 
 
@@ -120,13 +121,24 @@ def recent(path: Path, names: Iterable[str], since: float = 0.0) -> Recent:
     return Recent(values, _moment(lines[first]), _moment(lines[-1]))
 
 
-def rewind(path: Path, step: int) -> None:
-    """Drop what was measured after `step`: a resumed run measures it again."""
+def rewind(path: Path, step: int) -> int:
+    """Take out what was measured after `step`, since a resumed run measures it again; returns how many lines.
+
+    Nothing is lost: what is taken out is appended to `metrics.cut.jsonl` beside the record, first.
+    """
     if not path.exists():
-        return
-    kept = [line for line in path.read_bytes().splitlines() if (m := _parsed(line)) and m["step"] <= step]
-    with replacing(path, durable=True) as temporary:
-        temporary.write_bytes(b"".join(line + b"\n" for line in kept))
+        return 0
+    kept, cut = list[bytes](), list[bytes]()
+    for line in path.read_bytes().splitlines(keepends=True):
+        metric = _parsed(line) if line.endswith(b"\n") else None
+        (kept if metric is not None and metric["step"] <= step else cut).append(line)
+    if cut:
+        with path.with_name(CUT_NAME).open("ab") as file:
+            file.write(b"".join(line.rstrip(b"\n") + b"\n" for line in cut))
+            os.fsync(file.fileno())
+        with replacing(path, durable=True) as temporary:
+            temporary.write_bytes(b"".join(kept))
+    return len(cut)
 
 
 def drop_truncated_line(path: Path) -> None:

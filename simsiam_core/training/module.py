@@ -62,12 +62,18 @@ class SimSiamModule(pl.LightningModule):
         return range(len(self.batches))
 
     def on_train_start(self) -> None:
-        """The schedule is a function of the step: an extended run follows its new one from its first step on."""
+        """Set rates, decay and momentum as the config says them.
+
+        A checkpoint restores its own along with the optimiser's state. What it is there for is the momentum of each
+        weight: a fork under other settings, or a run that was extended, follows the new ones from its first step.
+        """
         (optimiser,) = self.trainer.optimizers
         schedule: Any = self.trainer.lr_scheduler_configs[0].scheduler
-        factors = schedule.lr_lambdas
-        for group, factor in zip(optimiser.param_groups, factors, strict=True):
-            group["lr"] = self.config.lr * factor(self.global_step)
+        schedule.base_lrs = [self.config.lr] * len(optimiser.param_groups)
+        for group, settings, factor in zip(
+            optimiser.param_groups, self._group_settings, schedule.lr_lambdas, strict=True
+        ):
+            group.update(settings, lr=self.config.lr * factor(self.global_step))
 
     def on_fit_start(self) -> None:
         """Bring images to the device and compile for it; it is known only here."""
@@ -116,6 +122,10 @@ class SimSiamModule(pl.LightningModule):
         def factor(predictor: bool) -> Any:
             return lambda step: lr_factor(step, **steps, decayed=not (predictor and constant))
 
+        self._group_settings = [
+            {name: value for name, value in group.items() if name != "params"}
+            for group in optimiser.param_groups
+        ]
         schedule = LambdaLR(optimiser, [factor(group["name"].startswith("predictor")) for group in groups])
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 

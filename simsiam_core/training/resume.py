@@ -25,19 +25,19 @@ class Found:
 
 
 def newest(run: RunDirectory) -> Found | None:
-    """The newest checkpoint that can be read; a damaged one is passed over for the one before it."""
-    for checkpoint in sorted(run.checkpoints(), key=lambda c: c.path.stat().st_mtime_ns, reverse=True):
+    """The checkpoint of the most steps that can be read; a damaged one is passed over for the one before it.
+
+    By the step inside: names repeat (`last`), and a file's time changes when a run is copied or touched.
+    """
+    found = []
+    for checkpoint in run.checkpoints():
         try:
-            content = read_checkpoint(checkpoint.path)
-            return Found(
-                checkpoint.name,
-                checkpoint.path,
-                int(content["global_step"]),
-                int(content[RECIPE]["epochs_done"]),
-            )
+            content = read_checkpoint(checkpoint.path, mapped=True)
+            step, epoch = int(content["global_step"]), int(content[RECIPE]["epochs_done"])
+            found.append(Found(checkpoint.name, checkpoint.path, step, epoch))
         except (CheckpointError, KeyError, TypeError, ValueError):
             print(f"Passed over {checkpoint.name}: it cannot be read.", flush=True)
-    return None
+    return max(found, key=lambda checkpoint: checkpoint.step, default=None)
 
 
 class WholeCheckpointIO(TorchCheckpointIO):

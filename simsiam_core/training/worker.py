@@ -111,7 +111,11 @@ def _fit(
     check_fit(config, len(dataset.train))
     remove_leftovers(run.checkpoints_dir)
     found = newest(run)
-    rewind(run.metrics_path, found.step if found else -1)
+    step = found.step if found else 0
+    if cut := rewind(run.metrics_path, step if found else -1):
+        print(
+            f"{cut} metric lines after step {step} are measured again; metrics.cut.jsonl keeps the former ones."
+        )
     collapse = CollapseWatch()
 
     def last_word(error: str) -> None:
