@@ -6,10 +6,12 @@ answers with the exit code, negative for a signal.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
 import os
 import resource
+import select
 import subprocess
 import sys
 import traceback
@@ -30,6 +32,7 @@ class Start:
     log: str = ""  # else the file that it writes to
     environment: dict[str, str] = field(default_factory=dict)
     folder: str = ""
+    closed: list[int] = field(default_factory=list)  # streams that are closed at its start
     prepare: list[Any] = field(default_factory=list)  # "module:function" called first, and its arguments
     file_size_limit: int = 0  # bytes
     memory_limit: int = 0  # bytes beyond what the process has at its start
@@ -38,13 +41,13 @@ class Start:
 class Warm:
     """The client."""
 
-    def __init__(self, environment: dict[str, str] | None = None) -> None:
+    def __init__(self) -> None:
         self._process = subprocess.Popen(
             [sys.executable, __file__],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", **(environment or {})},
+            env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
         )
 
     def start(self, start: Start) -> int:
@@ -101,6 +104,9 @@ def _run(start: Start) -> int:
     for number, descriptor in enumerate(streams):
         os.dup2(descriptor, number)
     sys.stdin, sys.stdout, sys.stderr = open(0), open(1, "w"), open(2, "w")  # noqa: SIM115 what a terminal is, they ask once
+    for number in start.closed:
+        os.close(number)
+        setattr(sys, ("stdin", "stdout", "stderr")[number], None)
     os.environ.update(start.environment)
     os.chdir(start.folder or ".")
     if start.file_size_limit:
@@ -119,8 +125,18 @@ def _run(start: Start) -> int:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
     except BaseException:
         traceback.print_exc()
-    sys.stdout.flush()
+    with contextlib.suppress(OSError, AttributeError):
+        sys.stdout.flush()
     return code
+
+
+def redirect_stderr(path: str, pipe: int) -> None:
+    """A `prepare` of a `Start`: standard error into a file, when everybody is gone who reads standard output."""
+    sys.stderr = open(path, "w", buffering=1)  # noqa: SIM115
+    if pipe >= 0:
+        poll = select.poll()
+        poll.register(1, select.POLLERR)
+        poll.poll()  # returns when there is no reader any more
 
 
 if __name__ == "__main__":

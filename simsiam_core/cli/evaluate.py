@@ -8,6 +8,7 @@ from typing import Any
 
 from simsiam_core import output
 from simsiam_core.cli.options import add_json, add_run, chosen_run, print_json
+from simsiam_core.cli.terminal import print_row
 from simsiam_core.cli.train import announce
 from simsiam_core.config.evaluation import KINDS, parse_evaluation
 from simsiam_core.jobs.stop_request import Interrupted, StopRequest
@@ -38,19 +39,19 @@ def add_to(commands: Any) -> None:
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:
+    request = StopRequest()
+    request.listen()  # before there is an evaluation that a Ctrl-C could leave behind as waiting
     run = chosen_run(arguments)
     if arguments.job:
         job = find_evaluation(run, arguments.job)
         with job.claim():  # the queue and a person may start it in the same moment
             if (state := job.status().state) != "queued":
                 raise RunError(f"The evaluation {job.id} does not wait; it is {state}.")
-            return _work(job, arguments, StopRequest())
+            return _work(job, arguments, request)
     names = KINDS[arguments.kind].model_fields
     given = {n: v for n in names if (v := getattr(arguments, n, None)) is not None}
     settings = parse_evaluation({**given, "kind": arguments.kind})
     run.checkpoint(settings.checkpoint)  # before anything is made
-    request = StopRequest()
-    request.listen()  # before there is an evaluation that a Ctrl-C could leave behind as waiting
     return _work(create_evaluation(run, settings.model_dump(mode="json")), arguments, request)
 
 
@@ -73,8 +74,8 @@ def _work(job: EvaluationDirectory, arguments: argparse.Namespace, request: Stop
 
 
 def _print(job: EvaluationDirectory, result: dict[str, Any]) -> None:
-    print(f"{job.id}  ({result['seconds']:.1f} s on {result['device']})")
+    print_row(job.id, text=f"({result['seconds']:.1f} s on {result['device']})")
     for name, value in result["figures"].items():
         print(f"  {name:<28} {value:.2%}")
     stamp = ", ".join(f"{name} {value}" for name, value in result["stamp"].items() if value is not None)
-    print(f"  {stamp}")
+    print_row(" ", text=stamp)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from simsiam_core.cli.options import add_network, checkpoint_in_words, chosen_run, print_json
-from simsiam_core.cli.terminal import progress_line
+from simsiam_core.cli.terminal import print_row, progress_line
 from simsiam_core.config import ConfigError
 
 
@@ -75,7 +75,9 @@ def _map(arguments: argparse.Namespace) -> int:
             {**result, "points": len(drawn.ids), "of": drawn.total, "seconds": round(drawn.seconds, 3)}
         )
     else:
-        print(f"{len(drawn.ids):,} of {drawn.total:,} {arguments.split} images: {', '.join(written)}")
+        print_row(
+            text=f"{len(drawn.ids):,} of {drawn.total:,} {arguments.split} images: {', '.join(written)}"
+        )
     return 0
 
 

@@ -59,8 +59,11 @@ def _list(arguments: argparse.Namespace) -> int:
         ]
         print_json({"queue": rows})
         return 0
+    width = max((len(entry.run.id) for entry in entries), default=0)
     for entry in entries:
-        print_row(f"{entry.place:>3}", f"{entry.run.id:<44}", f"{entry.status.state:<8}", text=entry.reason)
+        print_row(
+            f"{entry.place:>3}", f"{entry.run.id:<{width}}", f"{entry.status.state:<8}", text=entry.reason
+        )
     if not entries:
         print("The queue is empty.")
     return 0
@@ -93,7 +96,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def work(store: RunStore, cpu_slots: int, notifier: Notifier, *, forever: bool = False) -> None:
-    """Be the scheduler of a folder until nothing runs or waits, until Ctrl-C, or until its terminal is closed; jobs go on."""
+    """Be the scheduler of a folder until nothing runs or waits, or until Ctrl-C or a closed terminal; jobs go on."""
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it

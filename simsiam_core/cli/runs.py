@@ -44,9 +44,12 @@ def _list(arguments: argparse.Namespace) -> int:
         print_json({"runs": [_summary(run) for run in runs]})
     elif not runs:
         print(f"No runs in {arguments.save_dir} yet; 'train --preset quick' makes one.")
+    width = max((len(run.id) for run in runs), default=0)
     for run in runs if not arguments.json else []:
         status = run.status()
-        print_row(f"{run.id:<44}", f"{status.state:<8}", f"{status.progress:>4.0%}", text=status.activity)
+        print_row(
+            f"{run.id:<{width}}", f"{status.state:<8}", f"{status.progress:>4.0%}", text=status.activity
+        )
     return 0
 
 

@@ -13,21 +13,23 @@ from contextlib import contextmanager
 
 from simsiam_core.output import rewrites_lines
 
-NARROW = 24  # columns; what is left of a line for its last part may be no less
+NARROW = 18  # columns; what is left of a line for its last part may be no less
 
 
 def print_row(*columns: str, text: str = "") -> None:
-    """One line of a table; on a terminal `text`, its last column, goes on below itself where it is too long.
+    """One line of a table, or a sentence; on a terminal `text`, its last column, goes on below itself.
 
     A file or a pipe gets it on one line. Names are never broken, so that they can be copied.
     """
     start = "  ".join(columns)
-    line = f"{start}  {text}" if text else start
+    line = f"{start}  {text}" if start and text else start or text
     if not sys.stdout.isatty():
         print(line)
         return
     width = shutil.get_terminal_size().columns
-    indent = len(start) + 2 if width - len(start) - 2 >= NARROW else 4
+    indent = len(start) + 2 if start else 0
+    if width - indent < NARROW:
+        indent = 4
     lines = textwrap.wrap(
         line,
         width,
@@ -35,7 +37,6 @@ def print_row(*columns: str, text: str = "") -> None:
         break_long_words=False,
         break_on_hyphens=False,
         replace_whitespace=False,
-        drop_whitespace=True,
     )
     print("\n".join(lines) if len(line) > width else line)
 

@@ -38,7 +38,11 @@ if TYPE_CHECKING:
 def add_to(commands: Any) -> None:
     """Add the command's parser."""
     parser = commands.add_parser(
-        "train", help="train a run in the foreground", allow_abbrev=False, description=__doc__
+        "train",
+        help="train a run in the foreground",
+        allow_abbrev=False,
+        description=__doc__,
+        usage="%(prog)s [--preset NAME] [--config FILE] [--save-dir DIR] [SETTING ...]",
     )
     parser.add_argument("--preset", metavar="NAME", help=f"start from a preset: {', '.join(presets())}")
     parser.add_argument(
@@ -54,6 +58,7 @@ def add_to(commands: Any) -> None:
     parser.add_argument(
         "--ablation",
         choices=ABLATIONS,
+        metavar="NAME",
         help="queue a ready group: " + "; ".join(f"{name}: {a.question}" for name, a in ABLATIONS.items()),
     )
     parser.add_argument(
@@ -66,13 +71,16 @@ def add_to(commands: Any) -> None:
 
 
 def _train(arguments: argparse.Namespace, flags: SchemaFlags) -> int:
+    request = StopRequest()
     if arguments.run:
+        request.listen()
         run = RunStore(arguments.run.parent).get(arguments.run.name)
         with run.claim():
             if run.status().state not in ("queued", "running"):  # "running": by the process that died with it
                 raise RunError(f"Run {run.id} is not queued; it is {run.status().state}.")
             with output.recorded(run.log_path):
-                return _work(run, announce(run))
+                announce(run, request)
+                return _work(run, request)
     if arguments.sweep or arguments.ablation:
         return _group(arguments, flags)
     if arguments.tensorboard and find_spec("tensorboard") is None:
@@ -81,7 +89,6 @@ def _train(arguments: argparse.Namespace, flags: SchemaFlags) -> int:
         )
     config = _config(arguments, flags)
     check_data(config)
-    request = StopRequest()
     request.listen()  # before there is a run that a Ctrl-C could leave behind as running
     run = RunStore(arguments.save_dir).create(config, _here())  # never queued: no queue may start it too
     with run.claim(), output.recorded(run.log_path, stdout_is_for_json=arguments.json) as terminal:

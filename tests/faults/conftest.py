@@ -41,8 +41,8 @@ def wait_for(condition: Callable[[], object], seconds: float = 60, what: str = "
 class Trainers:
     """Trainers that start within a fraction of a second."""
 
-    def __init__(self) -> None:
-        self._warm = Warm({"PYTHONUNBUFFERED": "1"})
+    def __init__(self, warm: Warm) -> None:
+        self._warm = warm
 
     def start(
         self,
@@ -79,9 +79,6 @@ class Trainers:
         pid = self.start(run, file_size_limit, memory_limit, prepare)
         wait_for(lambda: _gone(pid), 180)
 
-    def close(self) -> None:
-        self._warm.close()
-
 
 def _gone(pid: int) -> bool:
     try:
@@ -91,10 +88,8 @@ def _gone(pid: int) -> bool:
 
 
 @pytest.fixture(scope="session")
-def trainers() -> Iterator[Trainers]:
-    started = Trainers()
-    yield started
-    started.close()
+def trainers(warm: Warm) -> Trainers:
+    return Trainers(warm)
 
 
 class Queue:

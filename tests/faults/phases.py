@@ -23,6 +23,10 @@ def _step(number: int) -> Callable[..., bool]:
     return lambda module, *_: module.global_step == number - 1
 
 
+def _saves(step: int) -> Callable[..., bool]:
+    return lambda _, content, *__, **___: content["global_step"] == step
+
+
 def _epochs_done(number: int) -> Callable[..., bool]:
     return lambda _, encoder: encoder.epoch == number
 
@@ -45,13 +49,13 @@ TRAINING: dict[str, Where] = {
     "checkpoint": (
         "simsiam_core.training.resume",
         "WholeCheckpointIO.save_checkpoint",
-        lambda _, content, *__: content["global_step"] == 8,
+        _saves(8),
     ),
     "last step": (MODULE, "SimSiamModule.training_step", _step(STEPS)),
     "last checkpoint": (
         "simsiam_core.training.resume",
         "WholeCheckpointIO.save_checkpoint",
-        lambda _, content, *__: content["global_step"] == STEPS,
+        _saves(STEPS),
     ),
     "last kNN": (EVALUATION, "Evaluation.knn_accuracy", _epochs_done(EPOCHS)),
     "last word": ("simsiam_core.runs.metrics", "MetricsWriter.close", _always),
