@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import Any
 
 import pytorch_lightning as pl
@@ -30,7 +31,8 @@ class ProgressBar(pl.Callback):
             file=self._terminal,
             unit="step",
             mininterval=REDRAW_SECONDS,
-            dynamic_ncols=True,
+            ncols=_columns(),
+            nrows=2,  # not asked for: a terminal that does not know its size, as in a container, has none
             leave=False,  # what stays of a run is in its log
             bar_format="{n_fmt} of {total_fmt} steps |{bar}| {desc}{elapsed} < {remaining}",
         )
@@ -39,6 +41,7 @@ class ProgressBar(pl.Callback):
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, *_: Any) -> None:
         """One step more."""
         if self._bar is not None:
+            self._bar.ncols = _columns()
             self._bar.update()
             if pl_module.at_epoch_end:
                 self._say_epoch(pl_module)
@@ -54,3 +57,8 @@ class ProgressBar(pl.Callback):
         self._bar.set_description_str(
             f"epoch {module.epochs_done} of {module.config.training.epochs}, ", refresh=False
         )
+
+
+def _columns() -> int:
+    """As many as fit on a line now; 80 are taken where the terminal does not say."""
+    return shutil.get_terminal_size().columns - 1

@@ -27,7 +27,7 @@ from simsiam_core.jobs import launch, process, stop
 from simsiam_core.runs import RunDirectory, RunError, RunStore
 from simsiam_core.training.resume import newest
 
-ENDLESS = {**TINY, "training": {**TINY["training"], "epochs": 5000}, "knn": {"knn_every": 5000}}
+ENDLESS = {**TINY, "training": {**TINY["training"], "epochs": 5000}, "knn": {"k": 5, "knn_every": 5000}}
 
 
 def until(condition: Callable[[], object], seconds: float = 120) -> None:
