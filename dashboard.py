@@ -12,7 +12,7 @@ import time
 import webbrowser
 from pathlib import Path
 
-from simsiam_core import collector
+from simsiam_core import collector, output
 from simsiam_core.config import ConfigError
 from simsiam_core.config.cache import uploads_dir
 from simsiam_core.runs import RunStore
@@ -183,4 +183,5 @@ def _has_display() -> bool:
 
 if __name__ == "__main__":
     collector.relieve()
-    sys.exit(main())
+    with output.recorded():  # the queue goes on when nobody reads any more
+        sys.exit(main())

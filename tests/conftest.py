@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")  # the same figures with and w
 
 # UMAP compiles itself for half a minute: once a checkout, not once a server.
 os.environ.setdefault("NUMBA_CACHE_DIR", str(Path(__file__).resolve().parents[1] / ".pytest_cache" / "numba"))
+
+from warm import Warm
 
 from simsiam_core import collector
 from simsiam_core.runs import RunStore
@@ -22,6 +25,14 @@ collector.relieve()
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Nothing is read from or left in the user's cache."""
     os.environ["SIMSIAM_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(scope="session")
+def warm() -> Iterator[Warm]:
+    """Starts commands within a fraction of a second."""
+    started = Warm()
+    yield started
+    started.close()
 
 
 @pytest.fixture

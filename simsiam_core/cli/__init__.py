@@ -19,6 +19,7 @@ from simsiam_core.cli import (
     train,
     users,
 )
+from simsiam_core.cli.streams import OutputError, standard_streams
 from simsiam_core.config import ConfigError
 from simsiam_core.runs import RunError
 
@@ -51,6 +52,17 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0 done, 1 failed, 2 bad input."""
+    try:
+        with standard_streams():
+            return _run(argv)
+    except OutputError as error:
+        if error.unread:
+            return DONE
+        print(error, file=sys.stderr)
+        return FAILED
+
+
+def _run(argv: Sequence[str] | None) -> int:
     arguments = build_parser().parse_args(argv)
     try:
         return int(arguments.run_command(arguments))

@@ -26,9 +26,12 @@ def add_to(commands: Any) -> None:
     """Add the command's parser."""
     parser = commands.add_parser("bench", help="measure this machine", description=__doc__)
     listed = "; ".join(f"{name}: {question}" for name, question in QUESTIONS.items())
-    parser.add_argument("question", nargs="?", default="training", choices=QUESTIONS, help=listed)
+    parser.add_argument(
+        "question", nargs="?", default="training", choices=QUESTIONS, metavar="QUESTION", help=listed
+    )
     training = parser.add_argument_group("training")
-    training.add_argument("--preset", default="quick", choices=presets(), help="what to train (%(default)s)")
+    named = f"what to train: {', '.join(presets())} (%(default)s)"
+    training.add_argument("--preset", default="quick", choices=presets(), metavar="NAME", help=named)
     training.add_argument(
         "--baseline", action="store_true", help="compare with the ways of published code, in the same run"
     )

@@ -13,8 +13,8 @@ from simsiam_core.cli.options import (
     chosen_run,
     print_figures,
     print_json,
-    report,
 )
+from simsiam_core.cli.terminal import print_row, progress_line
 from simsiam_core.config import ConfigError
 from simsiam_core.features.diagnosis import Thresholds
 from simsiam_core.runs import RunDirectory
@@ -54,7 +54,7 @@ def _diagnose(arguments: argparse.Namespace) -> int:
     if arguments.planted:
         return _planted(run, arguments)
     thresholds = Thresholds(arguments.duplicate, arguments.outlier, arguments.label, arguments.k)
-    with checkpoint_in_words():
+    with checkpoint_in_words(), progress_line() as report:
         found = diagnose(
             run.path, arguments.checkpoint, arguments.split, thresholds, max(0, arguments.limit), 0, report
         )
@@ -77,14 +77,15 @@ def _diagnose(arguments: argparse.Namespace) -> int:
         print(f"{kind}: {found.found[kind]:,} among {found.checked:,}")
         for row in rows[:10]:
             suggested = f" → {row['suggested']}" if row["suggested"] else ""
-            print(f"  {row['score']:.3f}  {row['id']}{suggested}  {row['evidence'][0]}  ({row['note']})")
+            said = f"{row['id']}{suggested}  {row['evidence'][0]}  ({row['note']})"
+            print_row(f"  {row['score']:.3f}", text=said)
     return 0
 
 
 def _planted(run: RunDirectory, arguments: argparse.Namespace) -> int:
     from simsiam_core.bench import planted
 
-    with checkpoint_in_words():
+    with checkpoint_in_words(), progress_line() as report:
         figures = planted.measure(run, arguments.checkpoint, k=arguments.k, progress=report)
     print_figures(figures, arguments.json)
     return 0

@@ -6,12 +6,14 @@ import argparse
 import time
 from typing import Any
 
+from simsiam_core import output
 from simsiam_core.cli.options import add_json, add_run, chosen_run, print_json
+from simsiam_core.cli.terminal import print_row
 from simsiam_core.cli.train import announce
 from simsiam_core.config.evaluation import KINDS, parse_evaluation
+from simsiam_core.jobs.stop_request import Interrupted, StopRequest
 from simsiam_core.runs import RunError
 from simsiam_core.runs.evaluations import EvaluationDirectory, create_evaluation, find_evaluation
-from simsiam_core.training.wishes import Interrupted
 
 HELP = {
     "knn": "accuracy over k and T, per class, confusion matrix, baselines",
@@ -37,41 +39,43 @@ def add_to(commands: Any) -> None:
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:
+    request = StopRequest()
+    request.listen()  # before there is an evaluation that a Ctrl-C could leave behind as waiting
     run = chosen_run(arguments)
     if arguments.job:
         job = find_evaluation(run, arguments.job)
         with job.claim():  # the queue and a person may start it in the same moment
             if (state := job.status().state) != "queued":
                 raise RunError(f"The evaluation {job.id} does not wait; it is {state}.")
-            return _work(job, arguments)
+            return _work(job, arguments, request)
     names = KINDS[arguments.kind].model_fields
     given = {n: v for n in names if (v := getattr(arguments, n, None)) is not None}
     settings = parse_evaluation({**given, "kind": arguments.kind})
     run.checkpoint(settings.checkpoint)  # before anything is made
-    return _work(create_evaluation(run, settings.model_dump(mode="json")), arguments)
+    return _work(create_evaluation(run, settings.model_dump(mode="json")), arguments, request)
 
 
-def _work(job: EvaluationDirectory, arguments: argparse.Namespace) -> int:
-    wish = announce(job)
-    try:
-        from simsiam_core.evaluation.worker import evaluate
-    except Interrupted:
-        job.update_status(state=wish.state, ended=time.time(), activity="")
-        return 1
-    code = evaluate(job)
-    result = job.result()
-    if result is None:
-        return code or 1
-    if arguments.json:
+def _work(job: EvaluationDirectory, arguments: argparse.Namespace, request: StopRequest) -> int:
+    with output.recorded(job.log_path, stdout_is_for_json=arguments.json):
+        announce(job, request)
+        try:
+            with request.raising():
+                from simsiam_core.evaluation.worker import evaluate
+        except Interrupted:
+            job.update_status(state="stopped", ended=time.time(), activity="")
+            return 1
+        code = evaluate(job, request)
+        result = job.result()
+        if result is not None and not arguments.json:
+            _print(job, result)
+    if result is not None and arguments.json:
         print_json({name: value for name, value in result.items() if name != "details"})
-    else:
-        _print(job, result)
-    return code
+    return code if result is not None else code or 1
 
 
 def _print(job: EvaluationDirectory, result: dict[str, Any]) -> None:
-    print(f"{job.id}  ({result['seconds']:.1f} s on {result['device']})")
+    print_row(job.id, text=f"({result['seconds']:.1f} s on {result['device']})")
     for name, value in result["figures"].items():
         print(f"  {name:<28} {value:.2%}")
     stamp = ", ".join(f"{name} {value}" for name, value in result["stamp"].items() if value is not None)
-    print(f"  {stamp}")
+    print_row(" ", text=stamp)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from simsiam_core.cli.options import add_json, add_run, chosen_run, print_json
+from simsiam_core.cli.terminal import print_row
 from simsiam_core.config import ConfigError
 
 FORMATS = ("safetensors", "torchscript", "torch", "onnx", "npz", "parquet", "bundle")
@@ -61,5 +62,5 @@ def _export(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json({"run": run.id, "checkpoint": checkpoint.name, "files": [str(p) for p in written]})
     else:
-        print(f"Wrote {text}: {', '.join(map(str, written))}")
+        print_row(text=f"Wrote {text}: {', '.join(map(str, written))}")
     return 0

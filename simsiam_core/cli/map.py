@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from simsiam_core.cli.options import add_network, checkpoint_in_words, chosen_run, print_json, report
+from simsiam_core.cli.options import add_network, checkpoint_in_words, chosen_run, print_json
+from simsiam_core.cli.terminal import print_row, progress_line
 from simsiam_core.config import ConfigError
 
 
@@ -52,7 +53,7 @@ def _map(arguments: argparse.Namespace) -> int:
         arguments.reproducible,
         arguments.dense,
     )
-    with checkpoint_in_words():
+    with checkpoint_in_words(), progress_line() as report:
         drawn = maps.draw_map(run.path, arguments.checkpoint, settings, report)
         facts = maps.facts(run.path, arguments.checkpoint, settings, report)
     try:
@@ -74,7 +75,9 @@ def _map(arguments: argparse.Namespace) -> int:
             {**result, "points": len(drawn.ids), "of": drawn.total, "seconds": round(drawn.seconds, 3)}
         )
     else:
-        print(f"{len(drawn.ids):,} of {drawn.total:,} {arguments.split} images: {', '.join(written)}")
+        print_row(
+            text=f"{len(drawn.ids):,} of {drawn.total:,} {arguments.split} images: {', '.join(written)}"
+        )
     return 0
 
 

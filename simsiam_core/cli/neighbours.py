@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from simsiam_core.cli.options import add_network, checkpoint_in_words, chosen_run, print_json, report
+from simsiam_core.cli.options import add_network, checkpoint_in_words, chosen_run, print_json
+from simsiam_core.cli.terminal import print_row, progress_line
 from simsiam_core.config import ConfigError
 
 
@@ -47,7 +48,7 @@ def _neighbours(arguments: argparse.Namespace) -> int:
         query = arguments.id or arguments.image.read_bytes()
         names = [arguments.checkpoint, *arguments.beside]
         split = loaded.own_split(str(arguments.bank.resolve())) if arguments.bank else arguments.split
-        with checkpoint_in_words():
+        with checkpoint_in_words(), progress_line() as report:
             answer, *others = ask_all(
                 [(run.path, name) for name in names],
                 split,
@@ -81,9 +82,11 @@ def _neighbours(arguments: argparse.Namespace) -> int:
         print_json({**stamp, **asked, "neighbours": found, "votes": votes, "beside": moved})
         return 0
     for rank, neighbour in enumerate(answer.neighbours, start=1):
-        print(f"{rank:>4}  {neighbour.similarity:.4f}  {neighbour.label or '':<16} {neighbour.id}")
+        print_row(
+            f"{rank:>4}", f"{neighbour.similarity:.4f}", f"{neighbour.label or '':<16}", text=neighbour.id
+        )
     if answer.votes:
-        print("vote  " + ", ".join(f"{v.label} {v.share:.0%}" for v in answer.votes[:5]))
+        print_row("vote", text=", ".join(f"{v.label} {v.share:.0%}" for v in answer.votes[:5]))
     for name, each in beside.items():
         stayed = sum(change.before is not None and change.after is not None for change in each)
         print(f"{name}: {stayed} of {len(ids)} stayed")

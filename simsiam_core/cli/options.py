@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -51,12 +50,6 @@ def checkpoint_in_words() -> Iterator[None]:
         yield
     except CheckpointError as error:
         raise ConfigError.at("checkpoint", str(error)) from None
-
-
-def report(share: float, activity: str) -> None:
-    """Progress on one line of a terminal; a file or a pipe is spared it."""
-    if sys.stderr.isatty():
-        print(f"\r{activity} ({share:.0%})\033[K", end="" if share < 1 else "\n", file=sys.stderr, flush=True)
 
 
 def chosen_run(arguments: argparse.Namespace) -> RunDirectory:

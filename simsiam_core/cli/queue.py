@@ -8,7 +8,9 @@ import sys
 import threading
 from typing import Any
 
+from simsiam_core import output
 from simsiam_core.cli.options import add_json, add_run, add_save_dir, chosen_run, print_json
+from simsiam_core.cli.terminal import print_row
 from simsiam_core.jobs import Notifier, Scheduler, move, read_queue, stop
 from simsiam_core.runs import RunError, RunStore
 
@@ -57,8 +59,11 @@ def _list(arguments: argparse.Namespace) -> int:
         ]
         print_json({"queue": rows})
         return 0
+    width = max((len(entry.run.id) for entry in entries), default=0)
     for entry in entries:
-        print(f"{entry.place:>3}  {entry.run.id:<44} {entry.status.state:<8} {entry.reason}")
+        print_row(
+            f"{entry.place:>3}", f"{entry.run.id:<{width}}", f"{entry.status.state:<8}", text=entry.reason
+        )
     if not entries:
         print("The queue is empty.")
     return 0
@@ -91,12 +96,13 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def work(store: RunStore, cpu_slots: int, notifier: Notifier, *, forever: bool = False) -> None:
-    """Be the scheduler of a folder until nothing runs or waits, or until Ctrl-C; jobs stay as they are."""
+    """Be the scheduler of a folder until nothing runs or waits, or until Ctrl-C or a closed terminal; jobs go on."""
     ended = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: ended.set())
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
+            signal.signal(number, lambda *_: ended.set())
     told = 0
-    with Scheduler(store, cpu_slots, notifier) as scheduler:
+    with output.recorded(), Scheduler(store, cpu_slots, notifier) as scheduler:
         print(
             f"Working on {store.path}, slots: {', '.join(s.name for s in scheduler.slots)}", file=sys.stderr
         )

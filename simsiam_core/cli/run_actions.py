@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from simsiam_core.cli.options import add_json, add_run, add_save_dir, chosen_run, print_json
+from simsiam_core.cli.terminal import print_row
 from simsiam_core.config import ConfigError
 from simsiam_core.jobs import SCHEDULES, extend, fork, pause, resume
 from simsiam_core.runs import RunDirectory, RunError, RunStore
@@ -93,7 +94,7 @@ def _delete(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json({"run": run.id, "deleted": True})
     else:
-        print(f"{run.id} is in the trash; 'runs restore {run.id}' brings it back.")
+        print_row(text=f"{run.id} is in the trash; 'runs restore {run.id}' brings it back.")
     return 0
 
 
@@ -107,5 +108,5 @@ def _told(arguments: argparse.Namespace, run: RunDirectory) -> int:
         print_json({"run": run.id, "state": status.state, "step": status.step})
         return 0
     hint = "" if status.state != "queued" else "; a dashboard or 'queue run' over this folder starts it"
-    print(f"{run.id} is {status.state}{hint}.")
+    print_row(text=f"{run.id} is {status.state}{hint}.")
     return 0

@@ -9,6 +9,7 @@ from typing import Any
 
 from simsiam_core.cli import run_actions
 from simsiam_core.cli.options import add_json, add_run, add_save_dir, chosen_run, print_json
+from simsiam_core.cli.terminal import print_row
 from simsiam_core.evaluation.curves import metrics_csv
 from simsiam_core.jobs import stop
 from simsiam_core.runs import RunDirectory, RunError, RunStore
@@ -43,9 +44,12 @@ def _list(arguments: argparse.Namespace) -> int:
         print_json({"runs": [_summary(run) for run in runs]})
     elif not runs:
         print(f"No runs in {arguments.save_dir} yet; 'train --preset quick' makes one.")
+    width = max((len(run.id) for run in runs), default=0)
     for run in runs if not arguments.json else []:
         status = run.status()
-        print(f"{run.id:<44} {status.state:<9} {status.progress:>4.0%}  {status.activity}")
+        print_row(
+            f"{run.id:<{width}}", f"{status.state:<8}", f"{status.progress:>4.0%}", text=status.activity
+        )
     return 0
 
 
@@ -58,13 +62,15 @@ def _show(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json({**summary, "config": run.config().model_dump(mode="json")})
         return 0
-    status = run.status()
+    status, epochs = run.status(), run.config().training.epochs
     began = datetime.fromtimestamp(status.created).strftime("%Y-%m-%d %H:%M:%S")
     took = timedelta(seconds=round(status.worked))
-    print(f"{run.id}\n  state        {status.state}" + (f": {status.error}" if status.error else ""))
-    print(f"  created      {began}, worked for {took} on {status.device or '?'}")
-    print(f"  progress     step {status.step} of {status.total_steps}, epoch {status.epoch}")
-    print(f"  checkpoints  {', '.join(summary['checkpoints']) or 'none yet'}")
+    print(run.id)
+    print_row("  state      ", text=status.state + (f": {status.error}" if status.error else ""))
+    print_row("  created    ", text=f"{began}, worked for {took} on {status.device or '?'}")
+    progress = f"step {status.step} of {status.total_steps}, epoch {status.epoch} of {epochs}"
+    print_row("  progress   ", text=progress)
+    print_row("  checkpoints", text=", ".join(summary["checkpoints"]) or "none yet")
     for name, value in sorted(latest.items()):
         print(f"  {name:<32} {value:.6g}")
     return 0

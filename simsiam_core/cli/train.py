@@ -6,12 +6,12 @@ import argparse
 import contextlib
 import os
 import socket
-import sys
 import time
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from simsiam_core import output
 from simsiam_core.cli.flags import SchemaFlags
 from simsiam_core.cli.options import add_json, add_save_dir, print_json
 from simsiam_core.config import (
@@ -27,9 +27,9 @@ from simsiam_core.config import (
 )
 from simsiam_core.config.ablations import ABLATIONS, members
 from simsiam_core.jobs import InUseError, Notifier, enqueue
+from simsiam_core.jobs.stop_request import Interrupted, StopRequest
 from simsiam_core.runs import RunDirectory, RunError, RunStore, Status
 from simsiam_core.runs.status import process_identity
-from simsiam_core.training.wishes import Interrupted, Wish
 
 if TYPE_CHECKING:
     from pytorch_lightning import Callback
@@ -38,7 +38,11 @@ if TYPE_CHECKING:
 def add_to(commands: Any) -> None:
     """Add the command's parser."""
     parser = commands.add_parser(
-        "train", help="train a run in the foreground", allow_abbrev=False, description=__doc__
+        "train",
+        help="train a run in the foreground",
+        allow_abbrev=False,
+        description=__doc__,
+        usage="%(prog)s [--preset NAME] [--config FILE] [--save-dir DIR] [SETTING ...]",
     )
     parser.add_argument("--preset", metavar="NAME", help=f"start from a preset: {', '.join(presets())}")
     parser.add_argument(
@@ -54,6 +58,7 @@ def add_to(commands: Any) -> None:
     parser.add_argument(
         "--ablation",
         choices=ABLATIONS,
+        metavar="NAME",
         help="queue a ready group: " + "; ".join(f"{name}: {a.question}" for name, a in ABLATIONS.items()),
     )
     parser.add_argument(
@@ -66,12 +71,16 @@ def add_to(commands: Any) -> None:
 
 
 def _train(arguments: argparse.Namespace, flags: SchemaFlags) -> int:
+    request = StopRequest()
     if arguments.run:
+        request.listen()
         run = RunStore(arguments.run.parent).get(arguments.run.name)
         with run.claim():
             if run.status().state not in ("queued", "running"):  # "running": by the process that died with it
                 raise RunError(f"Run {run.id} is not queued; it is {run.status().state}.")
-            return _work(run, announce(run))
+            with output.recorded(run.log_path):
+                announce(run, request)
+                return _work(run, request)
     if arguments.sweep or arguments.ablation:
         return _group(arguments, flags)
     if arguments.tensorboard and find_spec("tensorboard") is None:
@@ -80,17 +89,14 @@ def _train(arguments: argparse.Namespace, flags: SchemaFlags) -> int:
         )
     config = _config(arguments, flags)
     check_data(config)
+    request.listen()  # before there is a run that a Ctrl-C could leave behind as running
     run = RunStore(arguments.save_dir).create(config, _here())  # never queued: no queue may start it too
-    with run.claim():
-        wish = announce(run)
-        if not arguments.json:
-            print(run.id, flush=True)
-            return _work(run, wish, arguments.tensorboard, progress_bar=sys.stderr.isatty())
-        stdout, sys.stdout = sys.stdout, sys.stderr  # what training has to say must not mix with the object
-        try:
-            code = _work(run, wish, arguments.tensorboard)
-        finally:
-            sys.stdout = stdout
+    with run.claim(), output.recorded(run.log_path, stdout_is_for_json=arguments.json) as terminal:
+        announce(run, request)
+        print(run.id)
+        code = _work(run, request, arguments.tensorboard, terminal)
+    if not arguments.json:
+        return code
     accuracies = [m["val/knn_accuracy"] for m in run.metrics() if "val/knn_accuracy" in m]
     status = run.status()
     print_json(
@@ -144,13 +150,13 @@ def _values(arguments: argparse.Namespace, flags: SchemaFlags) -> dict[str, Any]
     return merge(*layers, flags.given(arguments))
 
 
-def announce(run: RunDirectory) -> Wish:
+def announce(run: RunDirectory, request: StopRequest | None = None) -> StopRequest:
     """Listen to signals, then say who works on the run: before the seconds that importing torch takes."""
-    wish = Wish()
-    wish.listen()
+    request = request or StopRequest()
+    request.listen()
     changes = _here().model_dump(exclude={"created", "step", "total_steps", "epoch", "device", "spent"})
     run.update_status(**changes)
-    return wish
+    return request
 
 
 def _here() -> Status:
@@ -175,19 +181,26 @@ def check_data(config: Config) -> None:
     check_fit(config)
 
 
-def _work(run: RunDirectory, wish: Wish, tensorboard: bool = False, progress_bar: bool = False) -> int:
+def _work(
+    run: RunDirectory,
+    request: StopRequest,
+    tensorboard: bool = False,
+    terminal: output.Terminal | None = None,
+) -> int:
+    """Train, and show how far it is on a terminal that can rewrite a line."""
     try:
-        from simsiam_core.training.worker import train
+        with request.raising():
+            from simsiam_core.training.worker import train
     except Interrupted:
-        run.update_status(state=wish.state, ended=time.time(), activity="")
+        run.update_status(state=request.state, ended=time.time(), activity="")
         return 0
     callbacks: list[Callback] = []
-    if progress_bar:
-        from pytorch_lightning.callbacks import TQDMProgressBar
+    if terminal is not None and output.rewrites_lines(terminal):
+        from simsiam_core.training.progress_bar import ProgressBar
 
-        callbacks.append(TQDMProgressBar(refresh_rate=10))
+        callbacks.append(ProgressBar(terminal))
     if tensorboard:
         from simsiam_core.training.tensorboard import TensorBoardCallback
 
         callbacks.append(TensorBoardCallback(run))
-    return train(run, tuple(callbacks), wish)
+    return train(run, tuple(callbacks), request)

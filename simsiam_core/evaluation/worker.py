@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import time
 import traceback
-from types import FrameType
 from typing import Any
 
 import torch
@@ -23,35 +21,27 @@ from simsiam_core.evaluation.job import Reporter, Subject, versions
 from simsiam_core.evaluation.knn_report import report
 from simsiam_core.evaluation.linear_augmented import run_augmented
 from simsiam_core.evaluation.linear_cached import run_cached
+from simsiam_core.jobs.stop_request import StopRequest
 from simsiam_core.model import CheckpointError
 from simsiam_core.runs import RunError
 from simsiam_core.runs.evaluations import EvaluationDirectory
 
 
-class Cancelled(Exception):
-    """The process was asked to end."""
-
-
-def _cancel(_number: int, _frame: FrameType | None) -> None:
-    raise Cancelled
-
-
-def evaluate(job: EvaluationDirectory) -> int:
+def evaluate(job: EvaluationDirectory, request: StopRequest | None = None) -> int:
     """Do what the job's settings say; returns the exit code: 0 done or cancelled, 1 failed, 2 bad input.
 
-    A cancelled evaluation leaves no result: half a sweep is no figure.
+    A cancelled evaluation leaves no result: half a sweep is no figure. To pause one is to cancel it.
     """
-    before = signal.signal(signal.SIGTERM, _cancel)
+    if request is None:
+        request = StopRequest()
+        request.listen()
     reporter = Reporter(job)
     state, error, code = "finished", None, 0
     try:
-        settings = parse_evaluation(job.settings())
-        reporter.set(force=True, activity="Loading the checkpoint and its images", device=_device())
-        started = time.time()
-        subject = Subject.load(job.run, settings.checkpoint, reporter)
-        found = _measure(subject, settings, reporter)
-        job.write_result(_stamped(job, subject, settings, found, time.time() - started))
-    except (Cancelled, KeyboardInterrupt):
+        with request.raising():
+            result = _result(job, reporter)
+        job.write_result(result)
+    except KeyboardInterrupt:
         state = "stopped"
     except (ConfigError, RunError, CheckpointError) as problem:
         state, error, code = "failed", str(problem), 2
@@ -60,12 +50,19 @@ def evaluate(job: EvaluationDirectory) -> int:
     except Exception as problem:
         traceback.print_exc()
         state, error, code = "failed", f"{type(problem).__name__}: {problem}", 1
-    finally:
-        signal.signal(signal.SIGTERM, before)
     reporter.close(state=state, error=error, exit_code=code)
     if error:
         print(error, file=sys.stderr, flush=True)
     return code
+
+
+def _result(job: EvaluationDirectory, reporter: Reporter) -> dict[str, Any]:
+    settings = parse_evaluation(job.settings())
+    reporter.set(force=True, activity="Loading the checkpoint and its images", device=_device())
+    started = time.time()
+    subject = Subject.load(job.run, settings.checkpoint, reporter)
+    found = _measure(subject, settings, reporter)
+    return _stamped(job, subject, settings, found, time.time() - started)
 
 
 def _measure(subject: Subject, settings: EvaluationSettings, reporter: Reporter) -> dict[str, Any]:

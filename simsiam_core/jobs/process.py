@@ -15,12 +15,16 @@ from pathlib import Path
 
 import psutil
 
+from simsiam_core.jobs.stop_request import PAUSE
 from simsiam_core.runs import RunDirectory, RunError
-from simsiam_core.runs.status import State, process_alive
+from simsiam_core.runs.status import State, process_alive, process_identity
 
 PROJECT_DIR = Path(__file__).resolve().parents[2]
-START_SECONDS = 30.0  # until the process has said that it lives; it says so before its heavy imports
-PAUSE = signal.SIGUSR1
+START_SECONDS = (
+    30.0  # that the queue waits for a process to announce itself, which it does before heavy imports
+)
+ENDED_EARLY = "The process ended before it could start; the log says why."
+STARTING = "Starting, which takes long: the machine is busy, or the file system slow"
 CPU_JOB_NICENESS = 5  # a job on the CPU takes every core; the page must still answer at once
 TERM_SECONDS = 60.0  # until the end of a step and its checkpoint
 
@@ -28,7 +32,7 @@ TERM_SECONDS = 60.0  # until the end of a step and its checkpoint
 def launch(
     run: RunDirectory, variables: Mapping[str, str] | None = None, command: Sequence[str] | None = None
 ) -> None:
-    """Start the process of a queued run, and return once it has announced itself.
+    """Start the process of a queued run, and return once it has announced itself, or lives for `START_SECONDS`.
 
     `variables` go into its environment, such as the GPU it may see; `command` are the words after
     `python -m simsiam_core`, without which the run is trained.
@@ -55,13 +59,36 @@ def launch(
             psutil.Process(process.pid).nice(CPU_JOB_NICENESS)
     deadline = time.monotonic() + START_SECONDS
     while run.status().state == "queued":
-        if process.poll() is not None or time.monotonic() > deadline:
-            sentence = "The process ended before it could start; the log says why."
-            run.update_status(state="failed", error=sentence, ended=time.time())
-            raise RunError(sentence)
+        if process.poll() is not None:
+            run.update_status(state="failed", error=ENDED_EARLY, ended=time.time())
+            raise RunError(ENDED_EARLY)
+        if time.monotonic() > deadline:
+            _announce(run, process)
         time.sleep(0.02)
     # Unless its end is collected it stays a zombie, and whoever stops it from a terminal waits for that in vain.
-    threading.Thread(target=process.wait, name=f"end of {run.id}", daemon=True).start()
+    threading.Thread(target=_see_end, args=(run, process), name=f"end of {run.id}", daemon=True).start()
+
+
+def _announce(run: RunDirectory, process: subprocess.Popen[bytes]) -> None:
+    """Say for a process that lives and has not said so yet that it works on the run: nobody else may start it."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        pid, started = process_identity(process.pid)
+        run.update_status(
+            state="running",
+            activity=STARTING,
+            pid=pid,
+            pid_started=started,
+            host=socket.gethostname(),
+            started=time.time(),
+        )
+
+
+def _see_end(run: RunDirectory, process: subprocess.Popen[bytes]) -> None:
+    """Wait for the end of a process; one that never announced itself has nobody else to tell of it."""
+    process.wait()
+    status = run.status()
+    if (status.state, status.activity, status.pid) == ("crashed", STARTING, process.pid):
+        run.update_status(state="failed", error=ENDED_EARLY, ended=time.time(), activity="")
 
 
 def stop(run: RunDirectory, timeout: float = TERM_SECONDS) -> None:

@@ -1,4 +1,4 @@
-"""What watches a training run: metrics, status, kNN accuracy, checkpoints, and the wish to stop."""
+"""What watches a training run: metrics, status, kNN accuracy, checkpoints, and requests to stop."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import math
 import os
 import shutil
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from torch import Tensor
 
 from simsiam_core.config import CheckpointConfig
 from simsiam_core.features.diagnostics import effective_rank
+from simsiam_core.jobs.stop_request import Interrupted, StopRequest
 from simsiam_core.runs import MetricsWriter, RunDirectory
 from simsiam_core.runs.files import replacing
 from simsiam_core.training.collapse import CollapseWatch
@@ -22,7 +24,6 @@ from simsiam_core.training.evaluation import Evaluation
 from simsiam_core.training.module import SimSiamModule
 from simsiam_core.training.ranks import Ranks
 from simsiam_core.training.status import StatusWriter
-from simsiam_core.training.wishes import Wish
 
 FLUSH_SECONDS = 0.5  # how long a metric may wait on the device before it is written
 RANK_EVERY_STEPS = 50
@@ -41,11 +42,16 @@ class MetricsCallback(pl.Callback):
     """Gathers metrics on the device and writes them in batches: one synchronisation per flush, none per step."""
 
     def __init__(
-        self, writer: MetricsWriter, status: StatusWriter, collapse: CollapseWatch | None = None
+        self,
+        writer: MetricsWriter,
+        status: StatusWriter,
+        collapse: CollapseWatch | None = None,
+        request: StopRequest | None = None,
     ) -> None:
         self._writer = writer
         self._status = status
         self._collapse = collapse or CollapseWatch()
+        self._request = request or StopRequest()
         self._warned = False
         self._pending: list[tuple[dict[str, Any], Tensor]] = []
         self._rates: dict[str, float] = {}
@@ -61,12 +67,12 @@ class MetricsCallback(pl.Callback):
         self._rates = pl_module.learning_rates()
 
     def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+        self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Keep this step's numbers; flush when the oldest has waited long enough."""
         line = {
             "step": trainer.global_step,
-            "epoch": trainer.current_epoch,
+            "epoch": pl_module.epochs_done,
             "time": time.time(),
             **self._rates,
         }
@@ -107,52 +113,69 @@ class MetricsCallback(pl.Callback):
         if self._collapse.sentence and not self._warned:
             print(self._collapse.sentence, flush=True)
         self._warned = self._collapse.sentence is not None
-        self._status.beat(step=lines[-1]["step"], epoch=lines[-1]["epoch"], activity="Training")
+        activity = "Training, its terminal is closed" if self._request.hung_up else "Training"
+        self._status.beat(step=lines[-1]["step"], epoch=lines[-1]["epoch"], activity=activity)
         self._pending.clear()
         self._last_flush = now
 
 
 class KnnCallback(pl.Callback):
-    """Measures kNN accuracy before training and every `knn_every` epochs, and says so in the log."""
+    """Measures kNN accuracy before training and every `knn_every` epochs, and says so in the log.
+
+    A request to stop ends a measurement, which may take minutes: it is made when the run is resumed. The other
+    processes of a run know of no request in the middle of one, so that there it is waited for.
+    """
 
     def __init__(
         self,
         evaluation: Evaluation,
+        run: RunDirectory,
+        ranks: Ranks,
+        request: StopRequest,
         writer: MetricsWriter | None = None,  # None where this process only helps to encode
         status: StatusWriter | None = None,
     ) -> None:
         self._evaluation = evaluation
+        self._measured = {line["step"] for line in run.metrics() if "val/knn_accuracy" in line}
+        self._until_asked = request.raising if ranks.count == 1 else nullcontext[None]
         self._writer = writer
         self._status = status
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """The untrained network and the raw pixels are what training has to beat."""
-        if trainer.global_step:
+        if trainer.global_step in self._measured or not pl_module.at_epoch_end:
             return
-        extra = {}
-        if self._writer:
-            extra["val/knn_accuracy_raw_pixels"] = baseline = self._evaluation.raw_pixel_accuracy()
-            print(f"kNN on raw pixels: {baseline:.1%}", flush=True)
-        self._measure(trainer, pl_module, extra)
+        if trainer.global_step == 0 or self._due(pl_module):  # due: ended before it was measured
+            self._measure(trainer, pl_module)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """At the cadence, and at the end of training."""
-        done, config = pl_module.epochs_done, pl_module.config
-        if trainer.should_stop and done == trainer.current_epoch:
-            return  # stopped in mid-epoch: no time to spend
-        if done % config.knn.knn_every == 0 or done == config.training.epochs:
-            self._measure(trainer, pl_module, {})
+        if pl_module.at_epoch_end and self._due(pl_module):  # not where it is stopped in mid-epoch
+            self._measure(trainer, pl_module)
 
-    def _measure(self, trainer: pl.Trainer, module: SimSiamModule, extra: dict[str, float]) -> None:
+    def _due(self, module: SimSiamModule) -> bool:
+        done, config = module.epochs_done, module.config
+        return done % config.knn.knn_every == 0 or done == config.training.epochs
+
+    def _measure(self, trainer: pl.Trainer, module: SimSiamModule) -> None:
         if self._status:
             self._status.beat(force=True, activity="Measuring kNN accuracy")
-        accuracy = self._evaluation.knn_accuracy(module.encoder())
+        extra = {}
+        epoch = f"epoch {module.epochs_done} of {module.config.training.epochs}"
+        try:
+            with self._until_asked():
+                if trainer.global_step == 0 and self._writer:
+                    extra["val/knn_accuracy_raw_pixels"] = baseline = self._evaluation.raw_pixel_accuracy()
+                    print(f"kNN on raw pixels: {baseline:.1%}", flush=True)
+                accuracy = self._evaluation.knn_accuracy(module.encoder())
+        except Interrupted:
+            print(f"{epoch}: kNN accuracy is not measured, since the run is asked to end", flush=True)
+            return
         if accuracy is None or self._writer is None:
             return
         line = {"step": trainer.global_step, "epoch": module.epochs_done, "time": time.time()}
         self._writer.write([{**line, "val/knn_accuracy": accuracy, **extra}])
-        epochs = module.config.training.epochs
-        print(f"epoch {module.epochs_done}/{epochs}: kNN accuracy {accuracy:.1%}", flush=True)
+        print(f"{epoch}: kNN accuracy {accuracy:.1%}", flush=True)
 
 
 class CheckpointCallback(pl.Callback):
@@ -169,6 +192,7 @@ class CheckpointCallback(pl.Callback):
         self._last_seconds = 60 * config.last_every
         self._metrics = metrics
         self._written = time.monotonic()
+        self._last_step: int | None = None  # of the newest checkpoint
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """The untrained network: where the story that the checkpoints tell begins."""
@@ -193,8 +217,11 @@ class CheckpointCallback(pl.Callback):
             self.write_last(trainer)
 
     def write_last(self, trainer: pl.Trainer) -> None:
-        """A checkpoint of this very step under the name `last` alone."""
+        """A checkpoint of this very step under the name `last` alone, unless that is one already."""
+        if self._last_step == trainer.global_step:
+            return
         self._save(trainer, self._run.checkpoints_dir / "last.ckpt")
+        self._last_step = trainer.global_step
 
     def _save(self, trainer: pl.Trainer, target: Path) -> None:
         module: Any = trainer.lightning_module
@@ -216,6 +243,7 @@ class CheckpointCallback(pl.Callback):
                 os.link(target, temporary)
             except OSError:  # a file system without links
                 shutil.copyfile(target, temporary)
+        self._last_step = trainer.global_step
 
     def _drop_oldest(self) -> None:
         numbered = [c for c in self._run.checkpoints() if c.epoch]  # the first, epoch 0, always stays
@@ -224,39 +252,56 @@ class CheckpointCallback(pl.Callback):
 
 
 class StopCallback(pl.Callback):
-    """Ends training at the next step boundary, with a checkpoint, when the process is asked to stop."""
+    """Ends training at the next step boundary, with a checkpoint, when the process is asked to.
+
+    Comes last of the callbacks: what they have to write of a step is written then.
+    """
 
     def __init__(
         self,
-        wish: Wish,
+        request: StopRequest,
         ranks: Ranks,
         checkpoints: CheckpointCallback | None = None,  # where this process writes them
         collapse: CollapseWatch | None = None,
     ) -> None:
-        self._wish = wish
+        self._request = request
         self._ranks = ranks
         self._checkpoints = checkpoints
         self._collapse = collapse  # given where a collapse shall end the run
+        self._told = False
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
-        """Take the signals over from Lightning, which would raise SystemExit in mid-hook."""
-        self._wish.listen()
+        """Asked before the first step: there is nothing to add to the checkpoint that it would have started from."""
+        self._look(trainer)
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, *_: Any) -> None:
         """A step is the smallest thing that can be resumed from."""
         if self._collapse and self._collapse.sentence:
-            self._wish.state = self._wish.state or "stopped"
-        self._wish.state = self._ranks.heed(self._wish.state)
-        if self._wish.state and not trainer.should_stop:
-            trainer.should_stop = True
-            if not pl_module.at_epoch_end:
-                self._write(trainer)
+            self._request.state = self._request.state or "stopped"
+        self._look(trainer)
+        if not pl_module.at_epoch_end:
+            self._write_what_is_asked_for(trainer)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """At the end of an epoch, with its evaluation done and counted as complete."""
-        if trainer.should_stop and pl_module.at_epoch_end:
-            self._write(trainer)
+        if pl_module.at_epoch_end:
+            self._look(trainer)  # asked during the evaluation, or while a checkpoint was written
+            self._write_what_is_asked_for(trainer)
 
-    def _write(self, trainer: pl.Trainer) -> None:
-        if self._checkpoints:
+    def _look(self, trainer: pl.Trainer) -> None:
+        self._request.state = self._ranks.agree(self._request.state)
+        trainer.should_stop = trainer.should_stop or self._request.state is not None
+
+    def _write_what_is_asked_for(self, trainer: pl.Trainer) -> None:
+        if self._checkpoints is None:
+            return
+        hung_up = self._request.hung_up and not self._told
+        if trainer.should_stop or hung_up:
             self._checkpoints.write_last(trainer)
+        if hung_up:
+            self._told = True
+            print(
+                f"The terminal was closed (SIGHUP). The run goes on, with a checkpoint of step "
+                f"{trainer.global_step}; 'runs stop' ends it.",
+                flush=True,
+            )

@@ -35,8 +35,10 @@ class Evaluation:
         assert self._test is not None
         self._ranks.agree_on_buffers(encoder.backbone)
         encoder.backbone.eval()
-        bank, queries = (self._features(encoder, images) for images in (self._train, self._test))
-        encoder.backbone.train()
+        try:
+            bank, queries = (self._features(encoder, images) for images in (self._train, self._test))
+        finally:
+            encoder.backbone.train()
         return self._accuracy(bank, queries) if self._ranks.first else None
 
     def _features(self, encoder: Encoder, images: ImageSet) -> Tensor:

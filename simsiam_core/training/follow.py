@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import threading
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytorch_lightning as pl
 import torch
 
 from simsiam_core.data import load
+from simsiam_core.jobs.stop_request import PAUSE, StopRequest
 from simsiam_core.runs import RunDirectory
 from simsiam_core.training.allocator import kept_memory
 from simsiam_core.training.callbacks import KnnCallback, StopCallback
@@ -19,7 +21,6 @@ from simsiam_core.training.module import SimSiamModule
 from simsiam_core.training.ranks import Ranks
 from simsiam_core.training.resume import newest
 from simsiam_core.training.trainer import build_trainer
-from simsiam_core.training.wishes import Wish
 
 
 def follow(run: RunDirectory, ranks: Ranks) -> None:
@@ -28,8 +29,11 @@ def follow(run: RunDirectory, ranks: Ranks) -> None:
     dataset = load(config.data)
     pl.seed_everything(config.training.seed, verbose=False)
     module, evaluation = SimSiamModule(config, dataset, ranks), Evaluation(config, dataset, ranks)
-    callbacks: list[pl.Callback] = [KnnCallback(evaluation)] if evaluation.possible else []
-    trainer = build_trainer(config, [*callbacks, StopCallback(Wish(), ranks)], ranks)
+    request = StopRequest()  # never made here: the first process tells of its own
+    callbacks: list[pl.Callback] = []
+    if evaluation.possible:
+        callbacks.append(KnnCallback(evaluation, run, ranks, request))
+    trainer = build_trainer(config, [*callbacks, StopCallback(request, ranks)], ranks)
     found = newest(run)
     with kept_memory():
         trainer.fit(module, ckpt_path=found.path if found else None, weights_only=True)
@@ -43,6 +47,10 @@ def _end_with_the_first() -> None:
 
 def main() -> None:
     """With the words of the command line: run directory, which of how many, where they meet, and on what."""
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, PAUSE):
+        signal.signal(
+            number, signal.SIG_IGN
+        )  # such as a batch system sends to all; the first process acts on it
     run, index, count, place, kind = sys.argv[1:]
     threading.Thread(target=_end_with_the_first, daemon=True).start()
     ranks = Ranks(int(index), int(count))

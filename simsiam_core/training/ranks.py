@@ -34,8 +34,8 @@ FOLLOW = (
     "from simsiam_core import collector; collector.relieve(); "
     "from simsiam_core.training.follow import main; main()"
 )
-Word = Literal["stopped", "paused"] | None
-_WORDS: tuple[Word, ...] = (None, "stopped", "paused")
+End = Literal["stopped", "paused"] | None  # the state that the run shall end in
+_ENDS: tuple[End, ...] = (None, "stopped", "paused")
 
 
 class Ranks:
@@ -103,13 +103,13 @@ class Ranks:
         for buffer in network.buffers() if self.count > 1 else ():
             dist.broadcast(buffer, 0)
 
-    def heed(self, word: Word) -> Word:
+    def agree(self, end: End) -> End:
         """What the first process was asked to do, for all to do after the same step."""
         if self._hosts is None:
-            return word
-        said = torch.tensor(_WORDS.index(word))
-        dist.broadcast(said, 0, group=self._hosts)
-        return _WORDS[int(said)]
+            return end
+        asked = torch.tensor(_ENDS.index(end))
+        dist.broadcast(asked, 0, group=self._hosts)
+        return _ENDS[int(asked)]
 
 
 @contextmanager
@@ -151,13 +151,15 @@ def _start(run: RunDirectory, index: int, count: int, place: Path, cuda: bool) -
     if not cuda:
         environment["OMP_NUM_THREADS"] = str(max(1, torch.get_num_threads() // count))
     words = [str(run.path), str(index), str(count), str(place), "cuda" if cuda else "cpu"]
-    return subprocess.Popen(
-        [sys.executable, "-c", FOLLOW, *words],
-        stdin=subprocess.PIPE,  # held open and never written to: its end tells that this process is gone
-        stdout=subprocess.DEVNULL,  # may be for a JSON object alone
-        env=environment,
-        process_group=0,  # signals for the job are for the first process
-    )
+    with run.log_path.open("ab") as log:
+        return subprocess.Popen(
+            [sys.executable, "-c", FOLLOW, *words],
+            stdin=subprocess.PIPE,  # held open and never written to: its end tells that this process is gone
+            stdout=subprocess.DEVNULL,  # may be for a JSON object alone
+            stderr=log,
+            env=environment,
+            process_group=0,  # signals for the job are for the first process
+        )
 
 
 def _end(others: list[subprocess.Popen[bytes]], patience: float) -> None:

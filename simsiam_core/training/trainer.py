@@ -44,11 +44,12 @@ def build_trainer(
         benchmark=True,
         plugins=[WholeCheckpointIO()],
     )
-    if ranks.count > 1:
-        # Lightning asks at every step whether a SIGTERM came to any process, and waits for the GPU to know.
-        # Wishes take another way here, past the GPUs (Ranks.heed).
-        loop: Any = trainer.fit_loop.epoch_loop
-        loop._broadcast_sigterm_tensor = lambda: None
+    # Signals are StopRequest's. Lightning's handler of SIGTERM raises SystemExit in the middle of a step, and where
+    # there are several processes, it asks at every step if one came to any, and waits for the GPU to know.
+    connector: Any = trainer._signal_connector
+    connector.register_signal_handlers = lambda: None
+    loop: Any = trainer.fit_loop.epoch_loop
+    loop._broadcast_sigterm_tensor = lambda: None
     return trainer
 
 

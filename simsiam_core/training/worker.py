@@ -15,6 +15,7 @@ import torch
 from simsiam_core.config import ConfigError
 from simsiam_core.data import check_fit, load
 from simsiam_core.data.augmentation import cpu_kernel
+from simsiam_core.jobs.stop_request import StopRequest
 from simsiam_core.runs import MetricsWriter, RunDirectory
 from simsiam_core.runs.files import remove_leftovers
 from simsiam_core.runs.metrics import rewind
@@ -37,26 +38,28 @@ from simsiam_core.training.ranks import together
 from simsiam_core.training.resume import Found, newest
 from simsiam_core.training.status import StatusWriter
 from simsiam_core.training.trainer import build_trainer
-from simsiam_core.training.wishes import Wish
 
 
-def train(run: RunDirectory, extra_callbacks: tuple[pl.Callback, ...] = (), wish: Wish | None = None) -> int:
+def train(
+    run: RunDirectory, extra_callbacks: tuple[pl.Callback, ...] = (), request: StopRequest | None = None
+) -> int:
     """Train a run from its directory and return the exit code: 0 finished or stopped, 1 failed, 2 bad input.
 
     A run that has checkpoints goes on from the newest one.
 
     Whatever happens, the status ends in a final state with a sentence; only a killed process leaves none.
     """
-    status, wish = StatusWriter(run), wish or Wish()
+    status, request = StatusWriter(run), request or StopRequest()
     try:
-        state, code = _fit(run, status, extra_callbacks, wish), 0
+        with request.raising():
+            state, code = _fit(run, status, extra_callbacks, request), 0
         error = status.status.error
     except ConfigError as problem:
         state, error, code = "failed", str(problem), 2
     except TrainingFailure as problem:
         state, error, code = "failed", f"{problem} {_way_back(run)}", 1
     except KeyboardInterrupt:
-        state, error, code = wish.state or "stopped", None, 0
+        state, error, code = request.state or "stopped", None, 0
     except Exception as problem:
         state, code = "failed", 1
         if isinstance(problem, OSError) and problem.errno in DISK_FULL:
@@ -101,8 +104,9 @@ def _size(count: float) -> str:
 
 
 def _fit(
-    run: RunDirectory, status: StatusWriter, extra_callbacks: tuple[pl.Callback, ...], wish: Wish
+    run: RunDirectory, status: StatusWriter, extra_callbacks: tuple[pl.Callback, ...], request: StopRequest
 ) -> str:
+    """Train; returns the state that the run ends in. Until the first step may come, a stop request raises."""
     config = run.config()
     accelerator, precision = resolve_device(config.training)
     dataset = load(config.data, status.progress)
@@ -131,18 +135,18 @@ def _fit(
         pl.seed_everything(config.training.seed, verbose=False)
         module = SimSiamModule(config, dataset, ranks)
         _announce(module, status, found, accelerator, precision)
-        metrics = MetricsCallback(writer, status, collapse)
+        metrics = MetricsCallback(writer, status, collapse, request)
         checkpoints = CheckpointCallback(run, config.checkpoints, metrics)
         evaluation = Evaluation(config, dataset, ranks)
-        callbacks: list[pl.Callback] = [metrics, *extra_callbacks]
+        callbacks: list[pl.Callback] = [metrics, *extra_callbacks, checkpoints]
         if evaluation.possible:
-            callbacks.append(KnnCallback(evaluation, writer, status))
+            callbacks.append(KnnCallback(evaluation, run, ranks, request, writer, status))
         watched = collapse if config.training.stop_on_collapse else None
-        callbacks += [checkpoints, StopCallback(wish, ranks, checkpoints, watched)]
+        callbacks.append(StopCallback(request, ranks, checkpoints, watched))
         trainer = build_trainer(config, callbacks, ranks)
-        wish.at_step_boundaries = True
         if accelerator == "cpu":
             cpu_kernel()  # what its compiler takes is none of the steps'
+        request.poll()
         taken = address_space()
         try:
             with kept_memory():
@@ -156,7 +160,7 @@ def _fit(
         raise TrainingFailure(memory_sentence(module, precision, accelerator == "gpu", taken))
     if watched and watched.sentence:
         status.beat(error=watched.sentence)
-    return wish.state if wish.state and trainer.global_step < module.total_steps else "finished"
+    return request.state if request.state and trainer.global_step < module.total_steps else "finished"
 
 
 def _announce(

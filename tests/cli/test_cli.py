@@ -39,7 +39,7 @@ def test_train_prints_the_id_first_and_what_it_measures(
     lines = capsys.readouterr().out.splitlines()
     assert (folder / lines[0] / "config.yaml").exists()
     assert any(line.startswith("kNN on raw pixels: ") for line in lines)
-    assert any(line.startswith("epoch 1/1: kNN accuracy ") for line in lines)
+    assert any(line.startswith("epoch 1 of 1: kNN accuracy ") for line in lines)
 
 
 def test_flags_win_over_files_over_presets(

@@ -10,9 +10,11 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
+from warm import Start, Warm
 
 from simsiam_core.jobs import stop
 from simsiam_core.runs import RunDirectory, RunStore
@@ -39,33 +41,43 @@ def wait_for(condition: Callable[[], object], seconds: float = 60, what: str = "
 class Trainers:
     """Trainers that start within a fraction of a second."""
 
-    def __init__(self) -> None:
-        program = [sys.executable, str(Path(__file__).with_name("trainers.py"))]
-        self._process = subprocess.Popen(
-            program,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env={**os.environ, **ENVIRONMENT},
+    def __init__(self, warm: Warm) -> None:
+        self._warm = warm
+
+    def start(
+        self,
+        run: RunDirectory,
+        file_size_limit: int = 0,
+        memory_limit: int = 0,
+        prepare: list[Any] | None = None,
+    ) -> int:
+        """The pid of a process that works on the run; `prepare` as in `Start`."""
+        return self.command(
+            ["train", "--run", str(run.path)],
+            log=str(run.log_path),
+            file_size_limit=file_size_limit,
+            memory_limit=memory_limit,
+            prepare=prepare or [],
         )
 
-    def start(self, run: RunDirectory, file_size_limit: int = 0, memory_limit: int = 0) -> int:
-        """The pid of a process that works on the run."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(f"{run.path} {file_size_limit} {memory_limit}\n")
-        self._process.stdin.flush()
-        return int(self._process.stdout.readline())
+    def command(self, argv: list[str], **options: Any) -> int:
+        """The pid of a process that runs any command; `options` as in `Start`."""
+        return self._warm.start(Start(argv, **options))
 
-    def train(self, run: RunDirectory, file_size_limit: int = 0, memory_limit: int = 0) -> None:
+    def wait(self, pid: int) -> int:
+        """The exit code of one that has ended, negative for a signal."""
+        return self._warm.wait(pid)
+
+    def train(
+        self,
+        run: RunDirectory,
+        file_size_limit: int = 0,
+        memory_limit: int = 0,
+        prepare: list[Any] | None = None,
+    ) -> None:
         """Start and wait for the end."""
-        pid = self.start(run, file_size_limit, memory_limit)
+        pid = self.start(run, file_size_limit, memory_limit, prepare)
         wait_for(lambda: _gone(pid), 180)
-
-    def close(self) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.wait(20)
 
 
 def _gone(pid: int) -> bool:
@@ -76,10 +88,8 @@ def _gone(pid: int) -> bool:
 
 
 @pytest.fixture(scope="session")
-def trainers() -> Iterator[Trainers]:
-    started = Trainers()
-    yield started
-    started.close()
+def trainers(warm: Warm) -> Trainers:
+    return Trainers(warm)
 
 
 class Queue:

@@ -164,4 +164,4 @@ def test_a_child_that_prints_five_megabytes_with_nobody_reading_finishes(
     launch(run)
     wait_for(lambda: run.status().state == "finished")
     assert run.log_path.stat().st_size > 5_000_000
-    assert run.log_tail(1)[0].startswith("epoch 1/1")
+    assert run.log_tail(1)[0].startswith("epoch 1 of 1")

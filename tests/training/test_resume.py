@@ -11,10 +11,10 @@ from tiny import tiny
 
 from simsiam_core.cli.train import announce
 from simsiam_core.config import Config
+from simsiam_core.jobs.stop_request import StopRequest
 from simsiam_core.model.checkpoint import read_checkpoint
 from simsiam_core.runs import RunDirectory, RunStore
 from simsiam_core.training.resume import newest
-from simsiam_core.training.wishes import Wish
 from simsiam_core.training.worker import train
 
 CONFIG = tiny(
@@ -26,18 +26,18 @@ STEPS = 12
 class AskAt(pl.Callback):
     """Has the run asked for something at a step, as a signal would."""
 
-    def __init__(self, wish: Wish, step: int, state: Any = "paused") -> None:
-        self._wish, self._step, self._state = wish, step, state
+    def __init__(self, request: StopRequest, step: int, state: Any = "paused") -> None:
+        self._request, self._step, self._state = request, step, state
 
     def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
         if trainer.global_step == self._step:
-            self._wish.state = self._state
+            self._request.state = self._state
 
 
 def trained(run: RunDirectory, pause_at: int | None = None) -> RunDirectory:
     announce(run)
-    wish = Wish()
-    assert train(run, () if pause_at is None else (AskAt(wish, pause_at),), wish) == 0
+    request = StopRequest()
+    assert train(run, () if pause_at is None else (AskAt(request, pause_at),), request) == 0
     return run
 
 

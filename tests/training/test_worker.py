@@ -41,6 +41,12 @@ def test_every_step_has_its_metrics(finished: RunDirectory) -> None:
     assert "representation/effective_rank" in steps[-1]
 
 
+def test_epochs_are_counted_when_they_are_complete(finished: RunDirectory) -> None:
+    """In the metrics of every kind and in the status alike: step 4 is the last of the first epoch."""
+    assert all(m["epoch"] == m["step"] // 4 for m in finished.metrics())
+    assert finished.status().epoch == 3
+
+
 def test_knn_accuracy_is_measured_before_and_after_each_epoch(finished: RunDirectory) -> None:
     measured = [m for m in finished.metrics() if "val/knn_accuracy" in m]
     assert [(m["step"], m["epoch"]) for m in measured] == [(0, 0), (4, 1), (8, 2), (12, 3)]

@@ -1,0 +1,61 @@
+"""What commands show on a terminal: lines that fit it, and progress that leaves nothing behind.
+
+No escape sequences anywhere: `NO_COLOR` and `TERM=dumb` have nothing to switch off but the progress.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from simsiam_core.output import rewrites_lines
+
+NARROW = 18  # columns; what is left of a line for its last part may be no less
+
+
+def print_row(*columns: str, text: str = "") -> None:
+    """One line of a table, or a sentence; on a terminal `text`, its last column, goes on below itself.
+
+    A file or a pipe gets it on one line. Names are never broken, so that they can be copied.
+    """
+    start = "  ".join(columns)
+    line = f"{start}  {text}" if start and text else start or text
+    if not sys.stdout.isatty():
+        print(line)
+        return
+    width = shutil.get_terminal_size().columns
+    indent = len(start) + 2 if start else 0
+    if width - indent < NARROW:
+        indent = 4
+    lines = textwrap.wrap(
+        line,
+        width,
+        subsequent_indent=" " * indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+        replace_whitespace=False,
+    )
+    print("\n".join(lines) if len(line) > width else line)
+
+
+@contextmanager
+def progress_line() -> Iterator[Callable[[float, str], None]]:
+    """A `Progress` callback that shows progress on one line of a terminal; a file or a pipe is spared it.
+
+    The line is gone when the block ends: what is printed next begins in its place.
+    """
+    if not rewrites_lines(sys.stderr):
+        yield lambda _share, _activity: None
+        return
+    width = shutil.get_terminal_size().columns - 1
+
+    def show(line: str) -> None:
+        print(f"\r{line[:width]:<{width}}\r", end="", file=sys.stderr, flush=True)
+
+    try:
+        yield lambda share, activity: show(f"{activity} ({share:.0%})")
+    finally:
+        show("")

@@ -1,0 +1,64 @@
+"""How far a run in the foreground is, on the last line of its terminal."""
+
+from __future__ import annotations
+
+import shutil
+from typing import Any
+
+import pytorch_lightning as pl
+from tqdm import tqdm
+
+from simsiam_core.output import Terminal
+
+REDRAW_SECONDS = 0.5
+
+
+class ProgressBar(pl.Callback):
+    """Steps done of all, epochs done, and the time left; not in the log, and without escape sequences.
+
+    Not Lightning's own, which starts a new line for each epoch and writes across what is printed beside it.
+    """
+
+    def __init__(self, terminal: Terminal) -> None:
+        self._terminal = terminal
+        self._bar: tqdm | None = None
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        """From where the run starts or goes on."""
+        self._bar = self._terminal.bar = tqdm(
+            total=pl_module.total_steps,
+            initial=trainer.global_step,
+            file=self._terminal,
+            unit="step",
+            mininterval=REDRAW_SECONDS,
+            ncols=_columns(),
+            nrows=2,  # not asked for: a terminal that does not know its size, as in a container, has none
+            leave=False,  # what stays of a run is in its log
+            bar_format="{n_fmt} of {total_fmt} steps |{bar}| {desc}{elapsed} < {remaining}",
+        )
+        self._say_epoch(pl_module)
+
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, *_: Any) -> None:
+        """One step more."""
+        if self._bar is not None:
+            self._bar.ncols = _columns()
+            self._bar.update()
+            if pl_module.at_epoch_end:
+                self._say_epoch(pl_module)
+
+    def teardown(self, trainer: pl.Trainer, pl_module: Any, stage: str) -> None:
+        """However training ends."""
+        self._terminal.bar = None
+        if self._bar is not None:
+            self._bar.close()
+
+    def _say_epoch(self, module: Any) -> None:
+        assert self._bar is not None
+        self._bar.set_description_str(
+            f"epoch {module.epochs_done} of {module.config.training.epochs}, ", refresh=False
+        )
+
+
+def _columns() -> int:
+    """As many as fit on a line now; 80 are taken where the terminal does not say."""
+    return shutil.get_terminal_size().columns - 1
