@@ -9,7 +9,8 @@ import gradio as gr
 
 from simsiam_core.config import ConfigError
 from simsiam_core.features import diagnosis
-from simsiam_core.features.diagnosis import Diagnosis, Finding, Thresholds
+from simsiam_core.features.diagnosis import Thresholds
+from simsiam_core.features.findings import Diagnosis, Finding, findings_csv
 from simsiam_core.features.inspection import Picture
 from simsiam_core.features.worker import WorkError
 from simsiam_core.runs import RunError
@@ -17,7 +18,7 @@ from simsiam_core.ui import networks, own
 from simsiam_core.ui.cards import data_uri
 from simsiam_core.ui.context import QUIET, Context, Page
 from simsiam_core.ui.query import query_by_id
-from simsiam_core.ui.saver import download, saver, table
+from simsiam_core.ui.saver import download, saver
 from simsiam_core.ui.waiting import waiting
 from simsiam_core.ui.widgets import widget
 
@@ -89,7 +90,7 @@ def build(context: Context, page: Page, tab: gr.Tab) -> None:
     def save_list(kind: str, result: Diagnosis | None) -> Any:
         if result is None:
             return gr.skip()
-        return download(f"{kind}.csv", "text/csv", table(*rows_of(kind, result)))
+        return download(f"{kind}.csv", "text/csv", findings_csv(getattr(result, kind)).encode())
 
     def ask(event: gr.EventData) -> list[Any]:
         return [query_by_id(event), gr.Tabs(selected="neighbours"), {"tab": "neighbours"}]
@@ -135,23 +136,6 @@ def _settings_form() -> list[Any]:
         ),
         slider("outlier", 0, 1, t.outlier, 0.01, "Outliers: least distance", "To the k-th neighbour."),
         slider("k", 1, 100, t.k, 1, "Neighbours (k)", "Looked at for labels and outliers."),
-    ]
-
-
-def rows_of(kind: str, result: Diagnosis) -> tuple[list[str], list[list[Any]]]:
-    """A table of the findings of one kind."""
-    findings: tuple[Finding, ...] = getattr(result, kind)
-    header = ["id", "label", "score", "suggested", "evidence", "note"]
-    return header, [
-        [
-            f.picture.id,
-            f.picture.label or "",
-            f"{f.score:.5f}",
-            f.suggested or "",
-            " ".join(p.id for p in f.evidence),
-            f.note,
-        ]
-        for f in findings
     ]
 
 
