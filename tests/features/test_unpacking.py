@@ -66,7 +66,7 @@ def link(path: Path) -> None:
         (lambda p: archive(p, **{"/out.png": png("red")}), "points outside"),
         (link, "links are not followed"),
         (lambda p: archive(p, **{"readme.txt": b"x"}), "no pictures"),
-        (lambda p: p.write_bytes(b"PK nonsense"), "damaged, or no zip"),
+        (lambda p: p.write_bytes(b"PK nonsense"), "damaged or incomplete, or no zip"),
         (lambda p: archive(p, **{"a.png": bytes(3000)}), "larger than"),
         (lambda p: archive(p, **{f"{i}.png": bytes(1500) for i in range(4)}), "more than"),
         (lambda p: archive(p, **{f"{i}.png": b"" for i in range(9)}), "at most 8"),
