@@ -46,6 +46,7 @@ _DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, V
 class Unpacked:
     """A folder with the pictures of a zip; `skipped` holds "name: reason" for every file left out of it."""
 
+    name: str  # of the zip
     folder: str
     pictures: int
     skipped: tuple[str, ...]
@@ -75,7 +76,7 @@ def unpack(archive: Path, progress: Progress | None = None) -> Unpacked:
     target = cache_dir() / "own" / name
     if target.is_dir():
         used(target)
-        return _recorded(target)
+        return recorded(target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(
@@ -88,7 +89,17 @@ def unpack(archive: Path, progress: Progress | None = None) -> Unpacked:
                 ready.rename(target)
     except OSError as error:
         raise _refused(f"it cannot be unpacked here ({error.strerror or type(error).__name__})") from None
-    return _recorded(target)
+    return recorded(target)
+
+
+def recorded(folder: Path) -> Unpacked:
+    """What `unpack` returned when it made this folder."""
+    try:
+        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+        skipped = tuple(str(entry) for entry in record["skipped"])
+        return Unpacked(str(record["name"]), str(folder), int(record["pictures"]), skipped)
+    except (OSError, ValueError, KeyError, TypeError):  # unpacked by a version that kept no record
+        return Unpacked(folder.name[:6], str(folder), sum(path.is_file() for path in folder.rglob("*")), ())
 
 
 def left_out(skipped: tuple[str, ...] | list[str]) -> str:
@@ -102,14 +113,6 @@ def left_out(skipped: tuple[str, ...] | list[str]) -> str:
 
 def _refused(reason: str) -> ConfigError:
     return ConfigError.at("bank", f"The zip is refused: {reason}.")
-
-
-def _recorded(folder: Path) -> Unpacked:
-    try:
-        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-        return Unpacked(str(folder), int(record["pictures"]), tuple(map(str, record["skipped"])))
-    except (OSError, ValueError, KeyError, TypeError):  # unpacked by a version that kept no record
-        return Unpacked(str(folder), sum(path.is_file() for path in folder.rglob("*")), ())
 
 
 def _extract(archive: Path, ready: Path, progress: Progress | None) -> None:
@@ -135,11 +138,11 @@ def _extract(archive: Path, ready: Path, progress: Progress | None) -> None:
             except _LeftOutError as error:
                 skipped.append(f"{_shown(str(path))}: {error}")
     if not kept:
-        why = f" ({left_out(skipped)})" if skipped else ""
+        why = f"; {left_out(skipped)}" if skipped else ""
         raise _refused(f"it holds no pictures that can be read{why}")
     if shutil.disk_usage(ready).free < MAX_FILE_BYTES:
         raise _refused("the disk is nearly full; make room before adding pictures")
-    record = {"pictures": kept, "skipped": skipped}
+    record = {"name": archive.name, "pictures": kept, "skipped": skipped}
     (ready / RECORD).write_text(json.dumps(record), encoding="utf-8")
 
 
