@@ -26,7 +26,7 @@ TITLES = {
 KINDS = {"knn": "kNN report", "linear": "Linear classifier", "finetune": "Fine-tuning"}
 COLUMNS = {"what": "What", "figure": "Accuracy", "state": "State"}
 NOTHING = "A measurement fills this."
-NAME_SHOWN = 40  # letters of a class's name beside an axis
+NAME_SHOWN = 24  # letters of a class's name beside an axis
 SCALE = [[0, "#e9f3f3"], [1, "#0f8b8d"]]  # opaque: plotly chooses the colour of a cell's text by it
 
 
