@@ -27,7 +27,11 @@ def add_to(commands: Any) -> None:
     parser = commands.add_parser("diagnose", help="find what is wrong with the data", description=__doc__)
     add_network(parser, "which pictures")
     parser.add_argument(
-        "--out", type=Path, metavar="DIR", help="folder for duplicates.csv, labels.csv, outliers.csv"
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="folder for duplicates.csv, labels.csv, outliers.csv; ids stand in them exactly as they are, so a "
+        "spreadsheet should import them as text",
     )
     standard = Thresholds()
     for name, kind, what in (
