@@ -1,6 +1,7 @@
 // Takes pictures: dropped, chosen, pasted or from the camera. Files go up as they are (nothing is decoded on the way)
 // and become the component's value, a list; `props.limit` is the greatest size in bytes of one. `props.kinds` are the
-// files taken (image/* unless said) and `props.invitation` the words. A file too large is told in place.
+// files taken (image/* unless said) and `props.invitation` the words. A file that is refused is told in place and triggers
+// `clear`, so that no answer about the one before it stands under its name.
 const root = element.querySelector(".picture");
 root.tabIndex = 0;
 root.setAttribute("role", "button");
@@ -14,23 +15,25 @@ const invitation = props.invitation || "Drop pictures here, paste one, or click 
 root.setAttribute("aria-label", invitation);
 text.textContent = invitation;
 
+function refuse(sentence) {
+  root.classList.add("has-problem");
+  text.textContent = sentence;
+  trigger("clear");
+}
+
 async function take(files) {
   root.classList.remove("has-problem");
   const sent = [];
   for (const file of files) {
     if (file.size > props.limit) {
-      root.classList.add("has-problem");
-      text.textContent = `${file.name} is ${(file.size / 2 ** 20).toFixed(0)} MB; the limit is ${props.limit / 2 ** 20} MB.`;
-      return;
+      return refuse(`${file.name} is ${(file.size / 2 ** 20).toFixed(0)} MB; the limit is ${props.limit / 2 ** 20} MB.`);
     }
     text.textContent = `Sending ${file.name} …`;
     try {
       const { path, url } = await upload(file);
       sent.push({ path, url, orig_name: file.name, size: file.size, meta: { _type: "gradio.FileData" } });
     } catch (error) {
-      root.classList.add("has-problem");
-      text.textContent = `${file.name} could not be sent: ${error.message || error}. Try again.`;
-      return;
+      return refuse(`${file.name} could not be sent: ${error.message || error}. Try again.`);
     }
   }
   props.value = sent;

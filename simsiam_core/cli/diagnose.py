@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import csv
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from simsiam_core.cli.options import (
 from simsiam_core.cli.terminal import print_row, progress_line
 from simsiam_core.config import ConfigError
 from simsiam_core.features.diagnosis import Thresholds
+from simsiam_core.features.findings import Diagnosis, findings_csv
 from simsiam_core.runs import RunDirectory
 
 KINDS = ("duplicates", "labels", "outliers")
@@ -27,7 +27,11 @@ def add_to(commands: Any) -> None:
     parser = commands.add_parser("diagnose", help="find what is wrong with the data", description=__doc__)
     add_network(parser, "which pictures")
     parser.add_argument(
-        "--out", type=Path, metavar="DIR", help="folder for duplicates.csv, labels.csv, outliers.csv"
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="folder for duplicates.csv, labels.csv, outliers.csv; ids stand in them exactly as they are, so a "
+        "spreadsheet should import them as text",
     )
     standard = Thresholds()
     for name, kind, what in (
@@ -58,28 +62,34 @@ def _diagnose(arguments: argparse.Namespace) -> int:
         found = diagnose(
             run.path, arguments.checkpoint, arguments.split, thresholds, max(0, arguments.limit), 0, report
         )
-    lists = {kind: [_row(finding) for finding in getattr(found, kind)] for kind in KINDS}
     if arguments.out:
-        try:
-            arguments.out.mkdir(parents=True, exist_ok=True)
-            for kind, rows in lists.items():
-                with (arguments.out / f"{kind}.csv").open("w", newline="", encoding="utf-8") as file:
-                    writer = csv.DictWriter(file, ["id", "label", "score", "suggested", "evidence", "note"])
-                    writer.writeheader()
-                    writer.writerows({**row, "evidence": " ".join(row["evidence"])} for row in rows)
-        except OSError as error:
-            raise ConfigError.at("out", f"Cannot write to {arguments.out}: {error.strerror}.") from None
+        _write(found, arguments.out)
+    lists = {kind: [_row(finding) for finding in getattr(found, kind)] for kind in KINDS}
     if arguments.json:
         stamp = {"run": run.id, "checkpoint": arguments.checkpoint, "split": arguments.split}
-        print_json({**stamp, "checked": found.checked, "found": found.found, **lists})
+        stamp |= {"checked": found.checked, "found": found.found, "notes": dict(found.notes)}
+        print_json({**stamp, **lists})
         return 0
     for kind, rows in lists.items():
         print(f"{kind}: {found.found[kind]:,} among {found.checked:,}")
+        if kind in found.notes:
+            print(f"  {found.notes[kind]}")
         for row in rows[:10]:
             suggested = f" → {row['suggested']}" if row["suggested"] else ""
             said = f"{row['id']}{suggested}  {row['evidence'][0]}  ({row['note']})"
             print_row(f"  {row['score']:.3f}", text=said)
     return 0
+
+
+def _write(found: Diagnosis, folder: Path) -> None:
+    """A table of each kind of finding, as the page saves it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for kind in KINDS:
+            text = findings_csv(getattr(found, kind))
+            (folder / f"{kind}.csv").write_bytes(text.encode("utf-8", "surrogateescape"))
+    except OSError as error:
+        raise ConfigError.at("out", f"Cannot write to {folder}: {error.strerror}.") from None
 
 
 def _planted(run: RunDirectory, arguments: argparse.Namespace) -> int:

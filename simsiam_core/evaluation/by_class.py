@@ -15,12 +15,18 @@ def confusion(truth: Tensor, predicted: Tensor, classes: int) -> Tensor:
 
 
 def by_class(truth: Tensor, predicted: Tensor, classes: Sequence[str]) -> dict[str, Any]:
-    """The details of a result that every kind of evaluation writes, as plain values; int64 [Q] both."""
+    """The details of a result that every kind of evaluation writes, as plain values; int64 [Q] both.
+
+    The accuracy of a class without test images is None: it was not measured.
+    """
     truth, predicted = truth.cpu(), predicted.cpu()
     counts = confusion(truth, predicted, len(classes))
     return {
         "classes": tuple(classes),
-        "per_class": (counts.diagonal() / counts.sum(dim=1).clamp(min=1)).tolist(),
+        "per_class": [
+            right / images if images else None
+            for right, images in zip(counts.diagonal().tolist(), counts.sum(dim=1).tolist(), strict=True)
+        ],
         "confusion": counts.tolist(),
         "predicted": predicted.tolist(),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -67,7 +68,8 @@ def centroid_accuracy(bank: Tensor, bank_labels: Tensor, queries: Tensor, query_
     """Nearest class mean by cosine: what remains if a class were a single point."""
     classes = int(bank_labels.max()) + 1
     sums = bank.new_zeros(classes, bank.shape[1]).index_add_(0, bank_labels, bank)
-    found = (queries @ F.normalize(sums, dim=1).T).argmax(dim=1)
+    absent = torch.bincount(bank_labels, minlength=classes) == 0  # a class without images has no mean
+    found = (queries @ F.normalize(sums, dim=1).T).masked_fill(absent, -math.inf).argmax(dim=1)
     return int((found == query_labels).sum()) / len(queries)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from simsiam_core.evaluation.published import CIFAR10, Published
+from simsiam_core.features.escaping import csv_text, latex_text, markdown_text
 from simsiam_core.runs import RunDirectory, RunError
 from simsiam_core.runs.evaluations import results
 
@@ -187,20 +186,19 @@ def cells(found: Sequence[Row], published: bool = True) -> list[list[str]]:
 
 def as_csv(found: Sequence[Row]) -> str:
     """Comma-separated, with headings."""
-    out = io.StringIO()
-    csv.writer(out, lineterminator="\n").writerows([HEADINGS, *cells(found)])
-    return out.getvalue()
+    return csv_text(HEADINGS, cells(found))
 
 
 def as_markdown(found: Sequence[Row]) -> str:
     """A pipe table."""
-    lines = [HEADINGS, ["---"] * len(HEADINGS), *cells(found)]
-    return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines)
+    head, *body = [[markdown_text(cell) for cell in line] for line in (HEADINGS, *cells(found))]
+    lines = [head, ["---"] * len(HEADINGS), *body]
+    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
 
 
 def as_latex(found: Sequence[Row]) -> str:
     """A booktabs tabular."""
-    lines = [[_latex(cell) for cell in line] for line in (HEADINGS, *cells(found))]
+    lines = [[latex_text(cell) for cell in line] for line in (HEADINGS, *cells(found))]
     body = " \\\\\n".join(" & ".join(line) for line in lines[1:])
     head = " & ".join(lines[0])
     columns = "lrl" + "r" * len(COLUMNS) + "l"
@@ -208,15 +206,6 @@ def as_latex(found: Sequence[Row]) -> str:
         f"\\begin{{tabular}}{{{columns}}}\n\\toprule\n{head} \\\\\n\\midrule\n{body} \\\\\n\\bottomrule\n"
         "\\end{tabular}\n"
     )
-
-
-def _latex(text: str) -> str:
-    for plain, escaped in (
-        ("\\", r"\textbackslash{}"), ("&", r"\&"), ("%", r"\%"), ("_", r"\_"), ("#", r"\#"), ("$", r"\$"),
-        ("≈", r"$\approx$"), ("±", r"$\pm$"), ("–", "--"),
-    ):  # fmt: skip
-        text = text.replace(plain, escaped)
-    return text
 
 
 FORMATS: dict[str, Any] = {"csv": as_csv, "markdown": as_markdown, "latex": as_latex}

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from simsiam_core.config import ConfigError
+from simsiam_core.features.findings import Diagnosis, Finding
 from simsiam_core.features.inspection import Picture
 from simsiam_core.runs import RunDirectory
 
@@ -25,6 +26,8 @@ PAIRS_OF_EACH = 5  # nearest neighbours of a picture looked at as possible dupli
 EVIDENCE = 4  # neighbours shown with an outlier or a suspicious label
 CANDIDATES = 50_000  # pairs most alike to the network, whose pixels are then compared
 LEAST_SHARE = 0.01  # of the vote, added to every class
+LEAST_OF_CLASS = 5  # pictures of a class without which nobody can tell what it looks like
+CLASSES_NAMED = 5  # of those with fewer, in a sentence
 AT_ONCE = 4096  # pairs whose pixels are in memory together
 
 
@@ -47,28 +50,6 @@ class Thresholds:
             raise ConfigError.at("diagnose.k", f"K is {self.k}; it must be from 1 to 200.")
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One picture and why it is here: `score` ranks it, `evidence` are other pictures, `note` says it in words."""
-
-    picture: Picture
-    score: float
-    note: str
-    evidence: tuple[Picture, ...]
-    suggested: str | None = None  # the label the vote chose, of a suspicious label
-
-
-@dataclass(frozen=True)
-class Diagnosis:
-    """Findings of each kind, the worst first, cut to the limit; `found` counts them uncut."""
-
-    duplicates: tuple[Finding, ...]
-    outliers: tuple[Finding, ...]
-    labels: tuple[Finding, ...]
-    found: dict[str, int]
-    checked: int
-
-
 def diagnose(
     run_path: Path,
     checkpoint: str,
@@ -81,11 +62,12 @@ def diagnose(
     """Check a split; duplicates are also sought between it and the other split, if there is one.
 
     Only the first `with_pictures` findings of each kind carry pixels: a list to be saved does without.
+    Raises ConfigError for fewer than two pictures, which cannot be compared.
     """
     from simsiam_core.features import loaded, sample
 
     run = RunDirectory(run_path)
-    points = sample.sampled(run, checkpoint, split, EVERYTHING, progress)
+    points = sample.sampled(run, checkpoint, split, EVERYTHING, progress, least=2)
     images = loaded.split(run.config().data, split)
     similarities, rows = points.neighbours(max(thresholds.k, PAIRS_OF_EACH), progress)
     duplicates = _duplicates(points, images, similarities, rows)
@@ -95,8 +77,9 @@ def diagnose(
     pairs = [pair for pair in duplicates if pair[0] >= thresholds.duplicate]
     near, alike = rows[:, : thresholds.k], similarities[:, : thresholds.k]
     far = 1 - alike[:, -1]
-    odd = [i for i in far.argsort(descending=True).tolist() if far[i] >= thresholds.outlier]
+    odd = [i for i in far.argsort(descending=True, stable=True).tolist() if far[i] >= thresholds.outlier]
     suspects = _suspects(points, alike, near, thresholds, progress)
+    unjudged = _unjudged(points)
 
     shown = limit if with_pictures is None else with_pictures
 
@@ -129,6 +112,7 @@ def diagnose(
         ),
         {"duplicates": len(pairs), "outliers": len(odd), "labels": len(suspects)},
         len(points),
+        {"labels": unjudged} if unjudged else {},
     )
 
 
@@ -164,28 +148,30 @@ def _across(
     config = run.config().data
     if other == "test" and loaded.dataset(config).test is None:
         return []
-    theirs = sample.sampled(run, checkpoint, other, EVERYTHING, progress)
+    theirs = sample.sampled(run, checkpoint, other, EVERYTHING, progress, least=1)
     similarities, rows = search(theirs.features, points.features, 1)
     where = loaded.split(config, other)
-    return _ranked(images, rows[:, 0], where, torch.arange(len(theirs)), similarities[:, 0])
+    return _ranked(images, rows[:, 0], where, torch.arange(len(theirs)), similarities[:, 0].clamp(-1, 1))
 
 
 def _ranked(
     images: ImageSet, rows: Tensor, others: ImageSet, other_rows: Tensor, alike: Tensor
 ) -> list[Pair]:
-    """Pairs by agreement: the mean of the network's similarity and the pixels' correlation.
+    """Pairs by agreement: the mean of the network's similarity and that of the pixels.
 
     The network is trained to overlook crops and colours, so it alone calls different pictures equal; pixels
     alone are deceived by plain backgrounds.
     """
     import torch
 
-    best = alike.argsort(descending=True)[:CANDIDATES]
+    from simsiam_core.features.agreement import pixel_agreement
+
+    best = alike.argsort(descending=True, stable=True)[:CANDIDATES]
     rows, other_rows, alike = rows[best], other_rows[best], alike[best]
     parts = zip(rows.split(AT_ONCE), other_rows.split(AT_ONCE), strict=True)
-    pixels = torch.cat([_correlation(images.images[a], others.images[b]) for a, b in parts])
+    pixels = torch.cat([pixel_agreement(images.images[a], others.images[b]) for a, b in parts])
     agreement = (alike + pixels) / 2
-    order = agreement.argsort(descending=True).tolist()
+    order = agreement.argsort(descending=True, stable=True).tolist()
     return [
         (
             float(agreement[i]),
@@ -198,29 +184,6 @@ def _ranked(
     ]
 
 
-def _correlation(first: Tensor, second: Tensor) -> Tensor:
-    """Correlation of pixels [P, 3, S, S], the greatest of: as they are, one mirrored, and one cropped at a corner."""
-    import torch
-    from torch.nn import functional as F
-
-    side = first.shape[-1]
-    margin = max(1, side // 16)
-
-    def flat(images: Tensor) -> Tensor:
-        x = F.adaptive_avg_pool2d(images.float(), min(16, side))
-        return F.normalize((x - x.mean(dim=(2, 3), keepdim=True)).flatten(1), dim=1)  # structure, not colour
-
-    def crops(images: Tensor) -> list[Tensor]:
-        corners = [(y, x) for y in (0, margin) for x in (0, margin)]
-        parts = (images[:, :, y : side - margin + y, x : side - margin + x].float() for y, x in corners)
-        return [flat(F.interpolate(part, size=side, mode="bilinear", antialias=True)) for part in parts]
-
-    a, b = flat(first), flat(second)
-    pairs = [(a, b), (a, flat(second.flip(-1)))]
-    pairs += [(part, b) for part in crops(first)] + [(a, part) for part in crops(second)]
-    return torch.stack([(one * other).sum(dim=1) for one, other in pairs]).amax(dim=0)
-
-
 def _suspects(
     points: Sample, alike: Tensor, near: Tensor, thresholds: Thresholds, progress: Progress | None
 ) -> list[tuple[float, int, str, str]]:
@@ -229,11 +192,13 @@ def _suspects(
     A label is doubted as far as neither the vote of the neighbours nor a linear classifier that has not seen
     the picture gives it anything: 1 − √(share of the vote × probability). That finds more than the strongest
     vote for another class does, which is loudest where two classes are alike and neither label is wrong.
+    Pictures of a class with fewer than `LEAST_OF_CLASS` are not judged: `_unjudged` names these classes.
     """
     from simsiam_core.features.held_out import held_out_probabilities
     from simsiam_core.features.neighbours import vote
 
-    if points.labels is None or len(points.bank.classes) < 2:
+    judged = _class_sizes(points) >= LEAST_OF_CLASS
+    if points.labels is None or len(points.bank.classes) < 2 or not judged.any():
         return []
     if progress is not None:
         progress(0.9, "Asking a classifier that has not seen them")
@@ -254,8 +219,32 @@ def _suspects(
             f"{float(trusted[i]):.1%}",
         )
         for i in doubt.argsort(descending=True, stable=True).tolist()
-        if seems[i] != points.labels[i] and doubt[i] >= thresholds.label
+        if seems[i] != points.labels[i] and doubt[i] >= thresholds.label and judged[points.labels[i]]
     ]
+
+
+def _class_sizes(points: Sample) -> Tensor:
+    """How many of the pictures each class has, int64 [classes]."""
+    import torch
+
+    labels = torch.empty(0, dtype=torch.int64) if points.labels is None else points.labels
+    return torch.bincount(labels, minlength=len(points.bank.classes))
+
+
+def _unjudged(points: Sample) -> str:
+    """Why nothing is said about labels, or about those of some classes; empty if all were judged."""
+    if points.labels is None or len(points.bank.classes) < 2:
+        return "These pictures have no labels of two classes or more, so no label is checked."
+    sizes = _class_sizes(points).tolist()
+    small = [(name, n) for name, n in zip(points.bank.classes, sizes, strict=True) if 0 < n < LEAST_OF_CLASS]
+    if not small:
+        return ""
+    if len(small) == sum(n > 0 for n in sizes):
+        return f"Nothing can be said about labels: every class has fewer than {LEAST_OF_CLASS} pictures."
+    named = ", ".join(f"{name}: {n}" for name, n in small[:CLASSES_NAMED])
+    more = f" and {len(small) - CLASSES_NAMED:,} more" if len(small) > CLASSES_NAMED else ""
+    many = f"{len(small):,} class{'es' if len(small) > 1 else ''} with fewer than {LEAST_OF_CLASS} pictures"
+    return f"Nothing is said about the labels of {many} ({named}{more})."
 
 
 def _first_of_each(keys: Tensor) -> tuple[Tensor, Tensor]:

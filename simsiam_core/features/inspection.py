@@ -102,7 +102,7 @@ def neighbours(
     if the query has none) from the neighbours, after they have voted.
     """
     from simsiam_core.features import loaded
-    from simsiam_core.features.neighbours import search, vote
+    from simsiam_core.features.neighbours import nearest, vote
 
     knn = parse({"knn": {"k": k, "temperature": temperature}}).knn  # the schema says what is wrong with them
     started = time.perf_counter()
@@ -121,7 +121,7 @@ def neighbours(
         features = _encode(loaded.encoder(found), shown)
     encoded = time.perf_counter()
 
-    similarities, rows = _others(*search(features, bank.features, knn.k + (own is not None)), own, knn.k)
+    similarities, rows = _others(*nearest(features, bank.features, knn.k + (own is not None)), own, knn.k)
     votes: tuple[Vote, ...] = ()
     if bank.labels is not None and rows.numel():
         scores = vote(similarities, bank.labels[rows], len(bank.classes), knn.temperature)[0]
@@ -133,7 +133,7 @@ def neighbours(
         )
         if hide_same and (label in bank.classes or label is None):
             hidden = bank.classes.index(label or votes[0].label)
-            similarities, rows = _others(*search(features, bank.features, len(bank)), own, len(bank))
+            similarities, rows = _others(*nearest(features, bank.features, len(bank)), own, len(bank))
             other = bank.labels[rows[0]] != hidden
             similarities, rows = similarities[:, other][:, : knn.k], rows[:, other][:, : knn.k]
     alike = tuple(

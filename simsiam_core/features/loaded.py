@@ -68,11 +68,17 @@ def own_split(folder: str) -> str:
 def own_pictures(folder: str, image_size: int, progress: Progress | None = None) -> Dataset:
     """A folder of one's own, decoded for an image size: all of it, whatever splits it has, as `train`."""
     config = DataConfig(source="folder", path=folder, image_size=image_size)
-    if Path(folder).parent == (cache_dir() / "own").resolve():
+    ours = Path(folder).parent == (cache_dir() / "own").resolve()
+    if ours:
         used(Path(folder))
 
     def make() -> Dataset:
-        images = load(config, progress)
+        try:
+            images = load(config, progress)
+        except ConfigError as error:  # it names the folder, which for a zip is one of the server's own
+            told = " ".join(problem.message for problem in error.problems)
+            name = "the zip" if ours else f"the folder {Path(folder).name}"
+            raise ConfigError.at("bank", told.replace(str(Path(folder)), name)) from None
         if images.test is None:
             return images
         parts = (images.train, images.test)

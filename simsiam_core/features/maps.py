@@ -164,7 +164,7 @@ def place(
     picture that is a point of the map already stays there.
     """
     from simsiam_core.features import inspection, projection, sample
-    from simsiam_core.features.neighbours import search
+    from simsiam_core.features.neighbours import nearest
 
     started = time.perf_counter()
     run = RunDirectory(run_path)
@@ -175,9 +175,9 @@ def place(
     feature = inspection.encode_query(run, checkpoint, settings.split, query, region)
     own = points.position.get(query, -1) if isinstance(query, str) and region is None else -1
     k = max(1, min(k, len(points) - 1))
-    similarities, nearest = search(feature, points.features, k + 1)
-    others = nearest[0] != own
-    near, alike = nearest[0][others][:k].numpy(), similarities[0][others][:k].numpy()
+    similarities, rows = nearest(feature, points.features, k + 1)
+    others = rows[0] != own
+    near, alike = rows[0][others][:k].numpy(), similarities[0][others][:k].numpy()
     if own >= 0:
         where, how = coordinates[own], "It is a point of this map."
     elif settings.method == "pca":

@@ -18,7 +18,8 @@ def search(queries: Tensor, bank: Tensor, k: int) -> tuple[Tensor, Tensor]:
 
     Rows of both are l2-normalised float32, so that the product is the cosine. Both may be on any device,
     the same one; the bank may be a memory map larger than memory. Queries in float64 are answered in float64.
-    Returns similarities [Q, min(k, N)], highest first, and row numbers [Q, min(k, N)].
+    Returns similarities [Q, min(k, N)], highest first, and row numbers [Q, min(k, N)]. Rounding may leave a
+    similarity a little above 1, and equal ones stand in no order of their own: see `nearest`.
     """
     k = min(k, len(bank))
     scores_at_once = SCORES_AT_ONCE.get(bank.device.type, SCORES_AT_ONCE["cpu"])
@@ -31,6 +32,32 @@ def search(queries: Tensor, bank: Tensor, k: int) -> tuple[Tensor, Tensor]:
             similarities[start : start + len(some)] = best
             indices[start : start + len(some)] = where
     return similarities, indices
+
+
+def nearest(queries: Tensor, bank: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """As `search`, for what a person is shown: similarities lie in −1..1, and equal ones are ordered by row.
+
+    The first k are the same whatever larger k is asked for: where the k-th neighbour ties with those after it,
+    more are fetched until the tie ends, so this is for few queries at a time.
+    """
+    k, spare = min(k, len(bank)), 1
+    while True:
+        similarities, rows = search(queries, bank, k + spare)
+        similarities = similarities.clamp(-1, 1)
+        if k + spare >= len(bank) or k == 0 or bool((similarities[:, k - 1] > similarities[:, -1]).all()):
+            break
+        spare *= 8
+    similarities, rows = by_falling(similarities, rows)
+    return similarities[:, :k], rows[:, :k]
+
+
+def by_falling(similarities: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+    """The same neighbours [Q, k] by falling similarity, equal ones by row; similarities in −1..1."""
+    rows, order = rows.sort(dim=1)
+    similarities, by_similarity = (
+        similarities.clamp(-1, 1).gather(1, order).sort(dim=1, descending=True, stable=True)
+    )
+    return similarities, rows.gather(1, by_similarity)
 
 
 def _search_rows(queries: Tensor, bank: Tensor, k: int, rows_at_once: int) -> tuple[Tensor, Tensor]:

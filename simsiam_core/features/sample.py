@@ -21,11 +21,12 @@ from simsiam_core.data import Progress
 from simsiam_core.data.image_set import stratified
 from simsiam_core.features import loaded
 from simsiam_core.features.bank import FeatureBank
-from simsiam_core.features.neighbours import search
+from simsiam_core.features.neighbours import by_falling, search
 from simsiam_core.runs import RunDirectory
 from simsiam_core.runs.files import replacing
 
 FORMAT = "1"  # part of every key: raise it when the same inputs would give something else
+LEAST_ON_MAP = 4  # pictures; fewer have no axes to be laid out on
 TABLE = 32  # neighbours kept of each point, unless more are asked for
 AT_ONCE = 1024  # points whose neighbours are sought between two progress reports
 _recent: loaded.Recent[Sample] = loaded.Recent(4)
@@ -84,7 +85,7 @@ class Sample:
             if progress is not None:
                 progress(start / len(self), f"Finding neighbours: {start:,} of {len(self):,} points")
             some = self.features[start : start + AT_ONCE]
-            found, where = search(some, self.features, wanted + 1)
+            found, where = by_falling(*search(some, self.features, wanted + 1))
             found, where = without_self(found, where, start)
             similarities[start : start + len(some)], rows[start : start + len(some)] = found, where
         save_arrays(self._table(k), similarities=similarities.numpy(), rows=rows.int().numpy())
@@ -95,13 +96,22 @@ class Sample:
 
 
 def sampled(
-    run: RunDirectory, checkpoint: str, split: str, size: int, progress: Progress | None = None
+    run: RunDirectory,
+    checkpoint: str,
+    split: str,
+    size: int,
+    progress: Progress | None = None,
+    *,
+    least: int = LEAST_ON_MAP,
 ) -> Sample:
-    """`size` pictures of a split, stratified over classes, as a checkpoint encodes them; or all there are."""
+    """`size` pictures of a split, stratified over classes, as a checkpoint encodes them; or all there are.
+
+    Raises ConfigError where there are fewer than `least`.
+    """
     found = run.checkpoint(checkpoint)
     bank = loaded.bank(run, found, split, progress)
-    if len(bank) < 4:
-        raise ConfigError.at("map.sample", f"It takes at least 4 pictures; there are {len(bank)}.")
+    if len(bank) < least:
+        raise ConfigError.at("split", f"It takes at least {least} pictures; there are {len(bank)}.")
     key = hash_of(FORMAT, *loaded.identity(found), loaded.split_fingerprint(run, split), split, str(size))
 
     def make() -> Sample:

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import json
+import lzma
+import re
 import shutil
 import stat
 import tempfile
 import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -18,14 +26,47 @@ if TYPE_CHECKING:
 MAX_FILES = 100_000
 MAX_FILE_BYTES = 100 * 2**20
 MAX_BYTES = 4 * 2**30
+MAX_DEPTH = 32  # folders inside each other
+NAMED = 5  # of the files left out, in a sentence
+RECORD = ".left-out.json"  # beside the pictures; a hidden file, which no reader of folders takes for one
 _CHUNK = 2**20
+_UTF8_NAME = 0x800
+_ENCRYPTED = 0x1
+# What a file system answers to a name that it cannot keep, or that is taken.
+_NAME_ERRORS = {
+    errno.ENAMETOOLONG: "its name is too long to be stored here",
+    errno.EILSEQ: "its name cannot be stored here",
+    errno.EINVAL: "its name cannot be stored here",
+    errno.EEXIST: "another file has the same name here",
+}
+_DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError)
 
 
-def unpack(archive: Path, progress: Progress | None = None) -> str:
-    """The folder with the pictures of a zip; unpacked once, then found again by its content.
+@dataclass(frozen=True)
+class Unpacked:
+    """A folder with the pictures of a zip; `skipped` holds "name: reason" for every file left out of it."""
 
-    Anything but pictures is passed over. Raises ConfigError for what is no zip, holds no picture, names a
-    place outside itself, or is too large; sizes are counted while unpacking, not believed.
+    name: str  # of the zip
+    folder: str
+    pictures: int
+    skipped: tuple[str, ...]
+
+    def __str__(self) -> str:
+        """`38 pictures unpacked; 2 files left out: notes.txt (it is no picture), …`."""
+        counted = f"{self.pictures:,} picture{'s' if self.pictures != 1 else ''} unpacked"
+        return f"{counted}; {left_out(self.skipped)}." if self.skipped else f"{counted}."
+
+
+class _LeftOutError(Exception):
+    """One file of the zip cannot be unpacked; the message is the reason."""
+
+
+def unpack(archive: Path, progress: Progress | None = None) -> Unpacked:
+    """Unpack the pictures of a zip; done once, then found again by its content.
+
+    What is no picture, is damaged, asks for a password or has a name that cannot be stored is left out and
+    named. Raises ConfigError at `bank`, one sentence, for what is no zip, yields no picture, names a place
+    outside itself, or is too large; sizes are counted while unpacking, not believed.
     """
     from simsiam_core.data import cache_dir
     from simsiam_core.data.pruning import used
@@ -35,62 +76,176 @@ def unpack(archive: Path, progress: Progress | None = None) -> str:
     target = cache_dir() / "own" / name
     if target.is_dir():
         used(target)
-        return str(target)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(
-        prefix="partial-", dir=target.parent, ignore_cleanup_errors=True
-    ) as partial:
-        ready = Path(partial) / "ready"
-        ready.mkdir()
+        return recorded(target)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(
+            prefix="partial-", dir=target.parent, ignore_cleanup_errors=True
+        ) as partial:
+            ready = Path(partial) / "ready"
+            ready.mkdir()
+            _extract(archive, ready, progress)
+            if not target.is_dir():
+                ready.rename(target)
+    except OSError as error:
+        raise _refused(f"it cannot be unpacked here ({error.strerror or type(error).__name__})") from None
+    return recorded(target)
+
+
+def recorded(folder: Path) -> Unpacked:
+    """What `unpack` returned when it made this folder."""
+    try:
+        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+        skipped = tuple(str(entry) for entry in record["skipped"])
+        return Unpacked(str(record["name"]), str(folder), int(record["pictures"]), skipped)
+    except (OSError, ValueError, KeyError, TypeError):  # unpacked by a version that kept no record
+        return Unpacked(folder.name[:6], str(folder), sum(path.is_file() for path in folder.rglob("*")), ())
+
+
+def left_out(skipped: tuple[str, ...] | list[str]) -> str:
+    """How many files were left out, and the first of them with their reasons."""
+    shown = [
+        f"{name} ({reason})" for name, _, reason in (entry.rpartition(": ") for entry in skipped[:NAMED])
+    ]
+    more = f" and {len(skipped) - NAMED:,} more" if len(skipped) > NAMED else ""
+    return f"{len(skipped):,} file{'s' if len(skipped) != 1 else ''} left out: {', '.join(shown)}{more}"
+
+
+def _refused(reason: str) -> ConfigError:
+    return ConfigError.at("bank", f"The zip is refused: {reason}.")
+
+
+def _extract(archive: Path, ready: Path, progress: Progress | None) -> None:
+    """Write the pictures of the zip below `ready`, and the record of what was left out."""
+    try:
+        opened = zipfile.ZipFile(archive)
+    except (*_DAMAGED, NotImplementedError) as error:
+        several = "it is one part of several; join them first"
+        reason = several if "multiple disks" in str(error) else "it is damaged or incomplete, or no zip"
+        raise _refused(reason) from None
+    with opened:
+        entries = [entry for entry in opened.infolist() if not entry.is_dir()]
+        if len(entries) > MAX_FILES:
+            raise _refused(f"it holds {len(entries):,} files; at most {MAX_FILES:,} are taken")
+        pictures, skipped = _chosen(entries)
+        total, kept = 0, 0
+        for index, (path, entry) in enumerate(pictures.items()):
+            if progress is not None:
+                progress(index / len(pictures), f"Unpacking: {index:,} of {len(pictures):,}")
+            try:
+                total += _write(opened, entry, ready / path, MAX_BYTES - total)
+                kept += 1
+            except _LeftOutError as error:
+                skipped.append(f"{_shown(str(path))}: {error}")
+    if not kept:
+        why = f"; {left_out(skipped)}" if skipped else ""
+        raise _refused(f"it holds no pictures that can be read{why}")
+    if shutil.disk_usage(ready).free < MAX_FILE_BYTES:
+        raise _refused("the disk is nearly full; make room before adding pictures")
+    record = {"name": archive.name, "pictures": kept, "skipped": skipped}
+    (ready / RECORD).write_text(json.dumps(record), encoding="utf-8")
+
+
+def _chosen(entries: list[zipfile.ZipInfo]) -> tuple[dict[PurePosixPath, zipfile.ZipInfo], list[str]]:
+    """The entries to unpack by their path, and "name: reason" of the others. Raises ConfigError.
+
+    Of several entries with one name the last is meant: that is how a zip is changed without being rewritten.
+    """
+    found: dict[PurePosixPath, zipfile.ZipInfo] = {}
+    skipped = []
+    for entry in entries:
+        path = PurePosixPath(_name(entry))
+        reason = "a later file in the zip has the same name" if path in found else None
         try:
-            with zipfile.ZipFile(archive) as opened:
-                _extract(opened, ready, progress)
-        except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
-            reason = "it asks for a password" if "password" in str(error) else "it is damaged, or no zip"
-            raise ConfigError.at("bank", f"The file cannot be unpacked: {reason}.") from None
-        if not target.is_dir():
-            ready.rename(target)
-    return str(target)
+            _check(path, entry)
+        except _LeftOutError as error:
+            skipped.append(f"{_shown(str(path))}: {error}")
+            continue
+        if reason:
+            skipped.append(f"{_shown(str(path))}: {reason}")
+        found[path] = entry
+    folders = {parent for path in found for parent in path.parents}
+    for path in [path for path in found if path in folders]:
+        del found[path]
+        skipped.append(f"{_shown(str(path))}: the zip also has a folder of that name")
+    return found, skipped
 
 
-def _extract(opened: zipfile.ZipFile, ready: Path, progress: Progress | None) -> None:
+def _name(entry: zipfile.ZipInfo) -> str:
+    """The path of an entry with "/" between its parts, which some programs write as a backslash.
+
+    A name that is not marked as UTF-8 was decoded as CP437, as the format says; programs that write UTF-8
+    without saying so are more frequent today, and their names seldom decode as UTF-8 by chance.
+    """
+    name = entry.filename
+    if not entry.flag_bits & _UTF8_NAME:
+        with suppress(UnicodeError):  # it was CP437 after all
+            name = name.encode("cp437").decode("utf-8")
+    return name.replace("\\", "/")
+
+
+def _check(path: PurePosixPath, entry: zipfile.ZipInfo) -> None:
+    """Raises ConfigError for a name outside the zip, which no honest program writes; else why it is left out."""
     from simsiam_core.data.pictures import SUFFIXES
 
-    entries = [entry for entry in opened.infolist() if not entry.is_dir()]
-    if len(entries) > MAX_FILES:
-        raise ConfigError.at(
-            "bank", f"The zip holds {len(entries):,} files; at most {MAX_FILES:,} are taken."
-        )
-    for entry in entries:
-        _check_name(entry)
-    pictures = [entry for entry in entries if PurePosixPath(entry.filename).suffix.lower() in SUFFIXES]
-    if not pictures:
-        raise ConfigError.at("bank", "The zip holds no pictures (.jpg, .png, .webp and others are known).")
-    total = 0
-    for index, entry in enumerate(pictures):
-        if progress is not None:
-            progress(index / len(pictures), f"Unpacking: {index:,} of {len(pictures):,}")
-        path = ready.joinpath(*PurePosixPath(entry.filename).parts)
+    if path.is_absolute() or ".." in path.parts or re.match(r"[A-Za-z]:(/|$)", str(path)):
+        raise _refused(f"{_shown(str(path))!r} points outside of it")
+    kind = stat.S_IFMT(entry.external_attr >> 16)
+    if kind not in (0, stat.S_IFREG):
+        link = stat.S_ISLNK(entry.external_attr >> 16)
+        raise _LeftOutError("links are not followed" if link else "it is no ordinary file")
+    if any(part.startswith((".", "__MACOSX")) for part in path.parts):
+        raise _LeftOutError("it is a hidden file")
+    if path.suffix.lower() == ".zip":
+        raise _LeftOutError("it is a zip inside the zip; unpack it first")
+    if path.suffix.lower() not in SUFFIXES:
+        raise _LeftOutError("it is no picture of a known kind")
+    if len(path.parts) > MAX_DEPTH:
+        raise _LeftOutError(f"it lies more than {MAX_DEPTH} folders deep")
+    if entry.flag_bits & _ENCRYPTED:
+        raise _LeftOutError("it asks for a password")
+
+
+def _write(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path, room: int) -> int:
+    """Unpack one entry; returns its bytes. Raises ConfigError if it is larger than allowed or than `room`."""
+    try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        size = 0
-        with opened.open(entry) as source, path.open("wb") as sink:
-            while chunk := source.read(_CHUNK):
-                size, total = size + len(chunk), total + len(chunk)
-                if size > MAX_FILE_BYTES or total > MAX_BYTES:
-                    raise ConfigError.at("bank", _too_large(entry.filename, size))
+        sink = path.open("xb")
+    except OSError as error:
+        if error.errno in _NAME_ERRORS:
+            raise _LeftOutError(_NAME_ERRORS[error.errno]) from None
+        raise
+    except ValueError:
+        raise _LeftOutError("its name cannot be stored here") from None
+    size = 0
+    try:
+        with sink:
+            for chunk in _content(opened, entry):
+                size += len(chunk)
+                if size > MAX_FILE_BYTES:
+                    name = _shown(entry.filename)
+                    raise _refused(f"{name!r} in it is larger than {MAX_FILE_BYTES >> 20} MB")
+                if size > room:
+                    raise _refused(f"it holds more than {MAX_BYTES >> 30} GB of pictures")
                 sink.write(chunk)
-    if shutil.disk_usage(ready).free < MAX_FILE_BYTES:
-        raise ConfigError.at("bank", "The disk is nearly full; make room before adding pictures.")
+    except _LeftOutError:
+        path.unlink()
+        raise
+    return size
 
 
-def _check_name(entry: zipfile.ZipInfo) -> None:
-    path = PurePosixPath(entry.filename)
-    link = stat.S_ISLNK(entry.external_attr >> 16)
-    if path.is_absolute() or ".." in path.parts or "\\" in entry.filename or ":" in entry.filename or link:
-        raise ConfigError.at("bank", f"The zip is refused: {entry.filename[:80]!r} points outside of it.")
+def _content(opened: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Iterator[bytes]:
+    """An entry's bytes in pieces. Only what goes wrong with the zip is caught here, not with the disk."""
+    try:
+        with opened.open(entry) as source:
+            while chunk := source.read(_CHUNK):
+                yield chunk
+    except NotImplementedError:
+        raise _LeftOutError("it is packed in a way that is not known here; pack it as plain zip") from None
+    except (*_DAMAGED, RuntimeError, MemoryError) as error:
+        asks = "password" in str(error)
+        raise _LeftOutError("it asks for a password" if asks else "it is damaged") from None
 
 
-def _too_large(name: str, size: int) -> str:
-    if size > MAX_FILE_BYTES:
-        return f"{name[:80]!r} in the zip is larger than {MAX_FILE_BYTES >> 20} MB."
-    return f"The zip holds more than {MAX_BYTES >> 30} GB of pictures."
+def _shown(name: str) -> str:
+    return name if len(name) <= 80 else f"{name[:79]}…"

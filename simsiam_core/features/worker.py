@@ -290,5 +290,7 @@ def _in_words(error: Exception) -> tuple[str, tuple[Problem, ...]]:
     if isinstance(error, (RunError, CheckpointError, PictureError)):
         return str(error), ()
     traceback.print_exception(error)
-    first_line = (str(error).splitlines() or [""])[0]
+    # The text of an OSError names a file of the server, which is nobody's business on a page.
+    told = str(error.strerror) if isinstance(error, OSError) and error.strerror else str(error)
+    first_line = (told.splitlines() or [""])[0]
     return f"Something went wrong here, not in your input ({type(error).__name__}: {first_line}).", ()

@@ -40,6 +40,6 @@ def gallery(
     return {"cards": list(cards), "note": note, "empty": empty, "size": size}
 
 
-def card_gallery(elem_id: str, value: dict[str, Any] | None = None) -> gr.HTML:
+def card_gallery(elem_id: str, value: dict[str, Any] | None = None, **options: Any) -> gr.HTML:
     """A gallery whose value is `gallery(…)`; triggers `click` with the `id` of a card."""
-    return widget("cards", elem_id, value or gallery([]))
+    return widget("cards", elem_id, value or gallery([]), **options)

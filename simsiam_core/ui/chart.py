@@ -23,14 +23,15 @@ def plotly_chart(elem_id: str, title: str, note: str = "", value: dict[str, Any]
 
 
 def plotly_map(
-    elem_id: str, value: dict[str, Any], thumbnail: Callable[[dict[str, Any]], str | None]
+    elem_id: str, value: dict[str, Any], thumbnail: Callable[[dict[str, Any]], str | None], **options: Any
 ) -> gr.HTML:
     """A map whose value is `map_view.geometry(…)`, with the props `paint` and `marks`.
 
     Triggers `click` with an `id`, `select` with `ids` and `frame` with a `name`. `thumbnail({**of, "id": …})` gives the
     picture under the pointer as a data URI.
     """
-    return widget("map", elem_id, value, head=_plotly(), paint={}, marks={}, server_functions=[thumbnail])
+    parts: dict[str, Any] = {"head": _plotly(), "paint": {}, "marks": {}, "server_functions": [thumbnail]}
+    return widget("map", elem_id, value, **parts, **options)
 
 
 def _plotly() -> str:

@@ -32,6 +32,8 @@ QUIET: dict[str, Any] = {
     "api_visibility": "private",
     "concurrency_limit": None,
 }
+# Of an event that comes faster than it is answered, only the last one counts.
+LATEST: dict[str, Any] = {**QUIET, "trigger_mode": "always_last"}
 # A clock's event is answered at once, past gradio's queue: one short request instead of two.
 CLOCK: dict[str, Any] = {**QUIET, "queue": False}
 

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
 
 from simsiam_core.config import ConfigError
 from simsiam_core.features import diagnosis
-from simsiam_core.features.diagnosis import Diagnosis, Finding, Thresholds
+from simsiam_core.features.diagnosis import Thresholds
+from simsiam_core.features.findings import Diagnosis, Finding, findings_csv
 from simsiam_core.features.inspection import Picture
 from simsiam_core.features.worker import WorkError
 from simsiam_core.runs import RunError
 from simsiam_core.ui import networks, own
 from simsiam_core.ui.cards import data_uri
-from simsiam_core.ui.context import QUIET, Context, Page
+from simsiam_core.ui.context import LATEST, QUIET, Context, Page
+from simsiam_core.ui.freshness import follow, note_box, outdated
 from simsiam_core.ui.query import query_by_id
-from simsiam_core.ui.saver import download, saver, table
+from simsiam_core.ui.saver import download, saver
 from simsiam_core.ui.waiting import waiting
 from simsiam_core.ui.widgets import widget
 
@@ -36,9 +39,18 @@ KINDS = {
 }
 
 
+@dataclass(frozen=True)
+class Checked:
+    """What the page shows: of which network, what was asked (run, checkpoint, pictures), and what was found."""
+
+    title: str
+    asked: tuple[str, str, str]
+    found: Diagnosis
+
+
 def build(context: Context, page: Page, tab: gr.Tab) -> None:
     """The tab: what is checked on the left, the findings on the right."""
-    found = gr.State(None)  # a Diagnosis
+    found = gr.State(None)  # a Checked
     with gr.Row(elem_classes="map-layout", equal_height=False):
         with gr.Column(min_width=280):
             with gr.Column(elem_classes="sheet"):
@@ -48,14 +60,16 @@ def build(context: Context, page: Page, tab: gr.Tab) -> None:
                 gr.HTML("<h3>Check</h3>", padding=False)
                 split, *limits = _settings_form()
                 start = networks.ask_button("Check", "diagnose-start")
-        with gr.Column(min_width=320):
+        with gr.Column(min_width=320, elem_classes="has-answer waits"):
             wait = waiting("diagnose")
+            outdated_box = note_box("diagnose-outdated")
             lists, savers = {}, {}
-            for kind, (title, note) in KINDS.items():
+            for kind, (title, _) in KINDS.items():
                 with gr.Column(elem_classes="sheet"):
                     gr.HTML(f"<h3>{title}</h3>", padding=False)
-                    empty = f"Press Check to find {note}."
-                    lists[kind] = widget("findings", f"diagnose-{kind}", {"rows": [], "empty": empty})
+                    lists[kind] = widget(
+                        "findings", f"diagnose-{kind}", _unasked(kind), elem_classes="answer"
+                    )
                     savers[kind] = gr.Button("Save list", size="sm", elem_id=f"diagnose-{kind}-csv")
             save = saver("diagnose-saver")
     outputs = [found, *lists.values(), *wait.outputs]
@@ -77,33 +91,47 @@ def build(context: Context, page: Page, tab: gr.Tab) -> None:
                 yield [*same, *update]
             result = task.result()
         except (WorkError, RunError, ConfigError) as error:
-            yield [*same, *wait.failed(error)]
+            yield [None, *map(_unasked, KINDS), *wait.failed(error)]
             return
-        yield [result, *(_list(kind, result) for kind in KINDS), *wait.over()]
+        checked = Checked(networks.title(run, name), (run_id, name, among), result)
+        yield [checked, *(_list(kind, result) for kind in KINDS), *wait.over()]
 
-    def recheck(result: Diagnosis | None, *given: Any) -> Iterator[Any]:
+    def outdated_note(checked: Checked | None, *asked: Any) -> str:
+        if checked is None or checked.asked == asked:
+            return ""
+        what = f"{checked.title} on the {own.split_name(checked.asked[2])}"
+        return outdated(what, "Press Check for what is chosen now.")
+
+    def recheck(result: Checked | None, *given: Any) -> Iterator[Any]:
         """Another threshold is a new answer, but only to one who has asked."""
         if result is not None:
             yield from check(*given)
 
-    def save_list(kind: str, result: Diagnosis | None) -> Any:
-        if result is None:
+    def save_list(kind: str, checked: Checked | None) -> Any:
+        if checked is None:
             return gr.skip()
-        return download(f"{kind}.csv", "text/csv", table(*rows_of(kind, result)))
+        content = findings_csv(getattr(checked.found, kind)).encode("utf-8", "surrogateescape")
+        return download(f"{kind}.csv", "text/csv", content)
 
     def ask(event: gr.EventData) -> list[Any]:
         return [query_by_id(event), gr.Tabs(selected="neighbours"), {"tab": "neighbours"}]
 
     opened, _ = picker.wire(context, page, tab, wait.trouble, start)
     opened.then(lambda chosen: own.refreshed(context, chosen), split, split, **QUIET)
-    start.click(check, question, outputs, **QUIET)
+    checking: dict[str, Any] = {
+        "fn": outdated_note,
+        "inputs": [found, *picker.boxes, split],
+        "outputs": outdated_box,
+    }
+    follow(checking, [*picker.boxes, split])
+    start.click(check, question, outputs, **QUIET).then(**checking, **QUIET)
     gr.on(
         [limit.release for limit in limits],
         recheck,
         [found, *question],
         outputs,
-        **{**QUIET, "trigger_mode": "always_last"},
-    )
+        **LATEST,
+    ).then(**checking, **QUIET)
     for kind, button in savers.items():
         button.click(lambda result, kind=kind: save_list(kind, result), found, save, **QUIET)
         lists[kind].click(ask, None, [page.query, page.tabs, page.link], **QUIET)
@@ -138,23 +166,6 @@ def _settings_form() -> list[Any]:
     ]
 
 
-def rows_of(kind: str, result: Diagnosis) -> tuple[list[str], list[list[Any]]]:
-    """A table of the findings of one kind."""
-    findings: tuple[Finding, ...] = getattr(result, kind)
-    header = ["id", "label", "score", "suggested", "evidence", "note"]
-    return header, [
-        [
-            f.picture.id,
-            f.picture.label or "",
-            f"{f.score:.5f}",
-            f.suggested or "",
-            " ".join(p.id for p in f.evidence),
-            f.note,
-        ]
-        for f in findings
-    ]
-
-
 def _list(kind: str, result: Diagnosis) -> dict[str, Any]:
     findings: tuple[Finding, ...] = getattr(result, kind)[:SHOWN]
     rows = [
@@ -167,8 +178,13 @@ def _list(kind: str, result: Diagnosis) -> dict[str, Any]:
         for f in findings
     ]
     more = f"; the first {SHOWN} are shown" if result.found[kind] > SHOWN else ""
-    note = f"{result.found[kind]:,} of {result.checked:,}{more}: {KINDS[kind][1]}."
-    return {"rows": rows, "note": note, "empty": "Nothing found at this threshold."}
+    said = f" {result.notes[kind]}" if kind in result.notes else ""
+    note = f"{result.found[kind]:,} of {result.checked:,}{more}: {KINDS[kind][1]}.{said}"
+    return {"rows": rows, "note": note, "empty": said.strip() or "Nothing found at this threshold."}
+
+
+def _unasked(kind: str) -> dict[str, Any]:
+    return {"rows": [], "empty": f"Press Check to find {KINDS[kind][1]}."}
 
 
 def _shown(picture: Picture) -> dict[str, Any]:

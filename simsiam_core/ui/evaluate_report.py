@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Sequence
 from typing import Any
 
+from simsiam_core.features.escaping import plotly_text
 from simsiam_core.runs.evaluations import EvaluationDirectory
 from simsiam_core.ui.chart import ACCURACY, figure
 from simsiam_core.ui.table import rows
@@ -24,6 +26,7 @@ TITLES = {
 KINDS = {"knn": "kNN report", "linear": "Linear classifier", "finetune": "Fine-tuning"}
 COLUMNS = {"what": "What", "figure": "Accuracy", "state": "State"}
 NOTHING = "A measurement fills this."
+NAME_SHOWN = 24  # letters of a class's name beside an axis
 SCALE = [[0, "#e9f3f3"], [1, "#0f8b8d"]]  # opaque: plotly chooses the colour of a cell's text by it
 
 
@@ -71,7 +74,7 @@ def heading(job: EvaluationDirectory) -> str:
             problem(status.error) if status.error else "<p class='activity'>It left no result.</p>"
         )
     figures = "".join(
-        f"<div><strong>{value:.1%}</strong><span>{TITLES.get(name, name)}</span></div>"
+        f"<div><strong>{value:.1%}</strong><span>{html.escape(TITLES.get(name, name))}</span></div>"
         for name, value in result["figures"].items()
     )
     settings = " · ".join(
@@ -143,23 +146,31 @@ def knn_grid(result: dict[str, Any] | None) -> dict[str, Any]:
 
 
 def per_class(result: dict[str, Any] | None) -> dict[str, Any]:
-    """Share of each class's test images that were found right."""
+    """Share of each class's test images that were found right; "–" for a class that has none."""
     if not result or "per_class" not in result["details"]:
         return figure([], empty=NOTHING)
     details = result["details"]
+    tested = [
+        sum(row) > 0 for row in details["confusion"]
+    ]  # earlier versions wrote 0.0 where there were none
+    shares = [share if any_ else None for share, any_ in zip(details["per_class"], tested, strict=True)]
     trace = {
         "type": "bar",
         "orientation": "h",
-        "y": list(reversed(details["classes"])),
-        "x": list(reversed(details["per_class"])),
-        "hovertemplate": "%{y}: %{x:.1%}<extra></extra>",
+        "y": _names(details["classes"])[::-1],
+        "x": [share or 0 for share in shares][::-1],
+        "text": ["–" if share is None else "" for share in shares][::-1],
+        "textposition": "outside",
+        "customdata": ["no test images" if share is None else f"{share:.1%}" for share in shares][::-1],
+        "hovertemplate": "%{y}: %{customdata}<extra></extra>",
         "marker": {"color": SERIES_COLOURS[0]},
     }
-    return figure(
-        [trace],
-        {"hovermode": "closest", "xaxis": {"tickformat": ".0%", "range": [0, 1]}},
-        revision=result["id"],
-    )
+    layout = {
+        "hovermode": "closest",
+        "xaxis": {"tickformat": ".0%", "range": [0, 1]},
+        "yaxis": {"type": "category"},
+    }
+    return figure([trace], layout, revision=result["id"])
 
 
 def confusion(result: dict[str, Any] | None) -> dict[str, Any]:
@@ -167,7 +178,7 @@ def confusion(result: dict[str, Any] | None) -> dict[str, Any]:
     if not result or "confusion" not in result["details"]:
         return figure([], empty=NOTHING)
     details = result["details"]
-    names, counts = details["classes"], details["confusion"]
+    names, counts = _names(details["classes"]), details["confusion"]
     trace = {
         "type": "heatmap",
         "x": names,
@@ -181,6 +192,13 @@ def confusion(result: dict[str, Any] | None) -> dict[str, Any]:
     }
     layout = {
         "hovermode": "closest",
-        "yaxis": {"autorange": "reversed"},
+        "xaxis": {"type": "category"},
+        "yaxis": {"type": "category", "autorange": "reversed"},
     }
     return figure([trace], layout, revision=result["id"])
+
+
+def _names(classes: Sequence[str]) -> list[str]:
+    """Of classes, as plotly shows them; long ones without their middle, unless two would look the same."""
+    cut = [n if len(n) <= NAME_SHOWN else f"{n[: NAME_SHOWN - 12]}…{n[-11:]}" for n in classes]
+    return [plotly_text(name) for name in (cut if len(set(cut)) == len(cut) else classes)]

@@ -15,28 +15,32 @@ from simsiam_core.runs import RunError
 from simsiam_core.ui import map_view, networks
 from simsiam_core.ui.cards import data_uri
 from simsiam_core.ui.chart import plotly_map
-from simsiam_core.ui.context import QUIET, Context, Page
+from simsiam_core.ui.context import LATEST, QUIET, Context, Page
+from simsiam_core.ui.freshness import follow, note_box, outdated
 from simsiam_core.ui.map_drawn import Drawn
 from simsiam_core.ui.waiting import waiting
 from simsiam_core.ui.widgets import widget
 
 MOVERS = 24
-LATEST: dict[str, Any] = {**QUIET, "trigger_mode": "always_last"}
 
 
 def build(
     context: Context, page: Page, tab: gr.Tab, state: gr.State, main: gr.HTML, thumbnail: Any
-) -> tuple[gr.HTML, gr.HTML, gr.HTML]:
-    """The panel; returns its two maps and its list of pictures. `main` is the map above, `state` its `Drawn`."""
+) -> tuple[gr.HTML, gr.HTML, gr.HTML, dict[str, Any]]:
+    """The panel; `main` is the map above, `state` its `Drawn`.
+
+    Returns its two maps, its list of pictures, and the event that says whether it still belongs to the map above.
+    """
     pair = gr.State(None)  # (Drawn, Drawn), of the same pictures
-    with gr.Column(elem_classes="sheet"):
+    with gr.Column(elem_classes="sheet has-answer"):
         gr.HTML("<h3>Beside another network</h3>", padding=False)
         with gr.Row(equal_height=False, elem_classes="map-tools"):
             picker = networks.picker("second")
             small = {"variant": "secondary", "size": "sm", "min_width": 110}
             compare_button = networks.ask_button("Compare", "second-draw", **small)
         wait = waiting("second")
-        with gr.Row(elem_classes="map-pair", equal_height=False):
+        note = note_box("second-outdated")
+        with gr.Row(elem_classes="map-pair answer", equal_height=False):
             first = plotly_map(
                 "first-plot", map_view.nothing("The map above, once it is compared."), thumbnail
             )
@@ -45,7 +49,7 @@ def build(
                 map_view.nothing("The same pictures as a second network lays them out."),
                 thumbnail,
             )
-        moved = widget("findings", "second-movers", {"rows": []})
+        moved = widget("findings", "second-movers", {"rows": []}, elem_classes="answer")
 
     def draw(now: Drawn | None, run_id: str, name: str) -> Iterator[Any]:
         same = [gr.skip()] * 4
@@ -83,12 +87,28 @@ def build(
 
     picker.wire_alone(context, page, tab, compare_button)
     outputs = [pair, first, second, moved, *wait.outputs]
-    compare_button.click(draw, [state, *picker.boxes], outputs, **QUIET)
+    checking: dict[str, Any] = {
+        "fn": _outdated_note,
+        "inputs": [pair, state, *picker.boxes],
+        "outputs": note,
+    }
+    compare_button.click(draw, [state, *picker.boxes], outputs, **QUIET).then(**checking, **QUIET)
+    follow(checking, picker.boxes)
     first.select(link(1), pair, second, **LATEST)
     second.select(link(0), pair, first, **LATEST)
     for index, chart in enumerate((first, second)):
         main.select(link(index), pair, chart, **LATEST)
-    return first, second, moved
+    return first, second, moved, checking
+
+
+def _outdated_note(both: tuple[Drawn, Drawn] | None, now: Drawn | None, run_id: str, name: str) -> str:
+    if both is None or now is None:
+        return ""
+    first, second = both
+    if first.key == now.key and (second.run.id, second.map.checkpoint) == (run_id, name):
+        return ""
+    titles = " beside ".join(networks.title(drawn.run, drawn.map.checkpoint) for drawn in both)
+    return outdated(titles, "Press Compare for the map above and the network chosen now.")
 
 
 def _shown(drawn: Drawn) -> Any:

@@ -12,16 +12,16 @@ from simsiam_core.features import inspection, maps
 from simsiam_core.features.worker import WorkError
 from simsiam_core.ui import map_view
 from simsiam_core.ui.cards import card, card_gallery, gallery
-from simsiam_core.ui.context import QUIET, Context, Page
+from simsiam_core.ui.context import LATEST, QUIET, Context, Page
 from simsiam_core.ui.map_drawn import Drawn
 from simsiam_core.ui.query import Query, query_by_id
 from simsiam_core.ui.saver import download, pictures_zip, saver, table
 from simsiam_core.ui.widgets import widget
 from simsiam_core.ui.words import problem
 
+NOTHING_CHOSEN = "Click a point, draw a lasso around some, or find them by class or id."
 SHOWN = 48
 SAVED_PICTURES = 5000
-LATEST: dict[str, Any] = {**QUIET, "trigger_mode": "always_last"}
 
 
 class Chosen:
@@ -31,8 +31,7 @@ class Chosen:
         self._context, self._state = context, state
         with gr.Column(elem_classes="sheet"):
             gr.HTML("<h3>Chosen on the map</h3>", padding=False)
-            empty = "Click a point, draw a lasso around some, or find them by class or id."
-            self._gallery = card_gallery("map-gallery", gallery([], empty=empty))
+            self._gallery = card_gallery("map-gallery", gallery([], empty=NOTHING_CHOSEN))
             self._counts = widget("vote", "map-histogram", {})
             with gr.Row():
                 self._ask = gr.Button("Ask for the first one's neighbours", size="sm", elem_id="map-ask")
@@ -50,6 +49,7 @@ class Chosen:
         upload.upload(lambda files: Query(file=Path(files.root[-1].path)), upload, page.query, **QUIET).then(
             **self.placing, **QUIET
         )
+        upload.clear(lambda: None, None, page.query, **QUIET).then(**self.placing, **QUIET)
         self.asks_by_click(page, chart, self._gallery)
         chart.select(self._lasso, self._state, [self._gallery, self._counts, self._state], **LATEST)
         find.submit(
@@ -66,8 +66,13 @@ class Chosen:
 
     def _place(self, now: Drawn | None, query: Query | None) -> list[Any]:
         """Marks, gallery, histogram, state and trouble for a picture on the map."""
-        if now is None or query is None:
-            return [gr.skip()] * 5
+        if now is None:
+            later = "There is no map yet. Press Draw map; the picture is placed on it then."
+            return [*[gr.skip()] * 4, problem(later) if query else gr.skip()]
+        unmarked, empty = gr.update(marks=map_view.selected([])), gallery([], empty=NOTHING_CHOSEN)
+        nothing = [unmarked, empty, {}, replace(now, selected=())]
+        if query is None:
+            return [*nothing, gr.skip()]
         network = (now.run.path, now.map.checkpoint, now.map.settings)
         try:
             placed = self._context.worker.submit(
@@ -75,7 +80,7 @@ class Chosen:
             ).result()
             found = self._pictures(now, placed.ids)
         except (WorkError, OSError) as error:
-            return [*[gr.skip()] * 4, problem(str(error))]
+            return [*nothing, problem(str(error))]
         whole = query.id if query.region is None else None
         own_row = now.map.ids.index(whole) if whole in now.map.ids else None
         cards = [

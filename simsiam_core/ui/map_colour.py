@@ -13,11 +13,9 @@ from simsiam_core.features import compare
 from simsiam_core.features.worker import WorkError
 from simsiam_core.runs import RunError
 from simsiam_core.ui import map_view, networks
-from simsiam_core.ui.context import QUIET, Context
+from simsiam_core.ui.context import LATEST, Context
 from simsiam_core.ui.map_drawn import Drawn
 from simsiam_core.ui.waiting import Waiting
-
-LATEST: dict[str, Any] = {**QUIET, "trigger_mode": "always_last"}
 
 
 class Colours:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import base64
-import html
 import io
-import json
 import math
 from collections.abc import Sequence
 from itertools import pairwise
@@ -14,6 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from simsiam_core.features.escaping import html_text, script_json
 from simsiam_core.ui.scripts import ASSETS, plotly_script, script
 
 THUMBNAIL = 32
@@ -50,13 +49,11 @@ def map_file(
 ) -> bytes:
     """The file's content. `thumbnails`, uint8 [S, S, 3] in the order of the ids, are shown under the pointer."""
     whole = {"value": {**value, "atlas": _atlas(thumbnails) if len(thumbnails) else None}, "paint": paint}
-    # "</" would end the script: file names are other people's text.
-    props = json.dumps(whole).replace("</", "<\\/")
     text = _PAGE.format(
-        title=html.escape(title),
+        title=html_text(title),
         css=(ASSETS / "css" / "map.css").read_text(encoding="utf-8"),
         plotly=plotly_script().read_text(encoding="utf-8"),
-        props=props,
+        props=script_json(whole),  # class and file names are other people's text
         script=script("map"),
     )
     return text.encode()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import gradio as gr
 
+from simsiam_core.config import ConfigError
 from simsiam_core.features.maps import MapSettings
+from simsiam_core.features.worker import WorkError
 from simsiam_core.ui import own
 from simsiam_core.ui.context import Context
 
@@ -83,3 +86,16 @@ def settings_of(context: Context, values: tuple[Any, ...]) -> MapSettings:
         reproducible=bool(reproducible),
         dense=bool(dense),
     )
+
+
+def asks_for(context: Context, values: tuple[Any, ...], drawn: MapSettings, most: int | None = None) -> bool:
+    """Whether a form's values stand for a map that was drawn; `most` is the limit that its points were held to."""
+    try:
+        asked = settings_of(context, values)
+    except (ConfigError, WorkError, TypeError, ValueError):
+        return False
+    if most is not None:
+        asked = replace(asked, sample=min(asked.sample, most))
+    if asked.method == drawn.method == "pca":  # which does not care for UMAP's settings
+        return (asked.split, asked.sample, asked.dimensions) == (drawn.split, drawn.sample, drawn.dimensions)
+    return asked == drawn

@@ -17,7 +17,8 @@ from simsiam_core.runs import RunDirectory, RunError
 from simsiam_core.ui import map_file, map_view
 from simsiam_core.ui.chart import ACCURACY, figure, plotly_chart, plotly_map
 from simsiam_core.ui.context import QUIET, Context
-from simsiam_core.ui.map_form import settings_of
+from simsiam_core.ui.freshness import follow, note_box, outdated
+from simsiam_core.ui.map_form import asks_for, settings_of
 from simsiam_core.ui.saver import download, saver
 from simsiam_core.ui.theme import SERIES_COLOURS
 from simsiam_core.ui.waiting import waiting
@@ -49,7 +50,7 @@ class Story:
 def build(context: Context, run_box: gr.Dropdown, settings: list[Any], thumbnail: Any) -> gr.HTML:
     """The panel; returns its map."""
     told = gr.State(None)  # a Story
-    with gr.Column(elem_classes="sheet"):
+    with gr.Column(elem_classes="sheet has-answer"):
         gr.HTML("<h3>Through training</h3>", padding=False)
         with gr.Row():
             tell = gr.Button("Draw the maps of all checkpoints", size="sm", elem_id="story-draw")
@@ -57,7 +58,8 @@ def build(context: Context, run_box: gr.Dropdown, settings: list[Any], thumbnail
             gif_button = gr.Button("Save as animation", size="sm", elem_id="story-gif")
         wait = waiting("story")
         empty = "The maps of all checkpoints, each laid over the next, to play or to step through."
-        with gr.Row(elem_classes="map-pair", equal_height=False):
+        note = note_box("story-outdated")
+        with gr.Row(elem_classes="map-pair answer", equal_height=False):
             chart = plotly_map("story-plot", map_view.nothing(empty), thumbnail)
             curves = plotly_chart(
                 "story-curves",
@@ -107,7 +109,23 @@ def build(context: Context, run_box: gr.Dropdown, settings: list[Any], thumbnail
         content = map_file.animation([m.coordinates for m in story.maps], palette[labels % len(palette)])
         return download("training.gif", "image/gif", content)
 
-    tell.click(draw, [run_box, *settings], [told, chart, curves, *wait.outputs], **QUIET)
+    def outdated_note(story: Story | None, run_id: str, *values: Any) -> str:
+        if story is None:
+            return ""
+        if story.run.id == run_id and asks_for(context, values, story.maps[0].settings, POINTS):
+            return ""
+        remedy = "Press Draw the maps of all checkpoints for what is chosen now."
+        return outdated(f"{run_name(story.run.id)} as it was drawn", remedy)
+
+    checking: dict[str, Any] = {
+        "fn": outdated_note,
+        "inputs": [told, run_box, *settings],
+        "outputs": note,
+    }
+    tell.click(draw, [run_box, *settings], [told, chart, curves, *wait.outputs], **QUIET).then(
+        **checking, **QUIET
+    )
+    follow(checking, [run_box, *settings])
     chart.frame(cursor, told, curves, **{**QUIET, "trigger_mode": "always_last"})
     html_button.click(save_html, told, save, **QUIET)
     gif_button.click(save_gif, told, save, **QUIET)

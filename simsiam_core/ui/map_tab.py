@@ -18,10 +18,11 @@ from simsiam_core.ui import map_beside, map_file, map_story, map_view, networks,
 from simsiam_core.ui.cards import data_uri
 from simsiam_core.ui.chart import plotly_map
 from simsiam_core.ui.context import QUIET, Context, Page
+from simsiam_core.ui.freshness import Refused, follow, note_box, outdated
 from simsiam_core.ui.map_chosen import Chosen
 from simsiam_core.ui.map_colour import Colours
 from simsiam_core.ui.map_drawn import Drawn
-from simsiam_core.ui.map_form import settings_form, settings_of
+from simsiam_core.ui.map_form import asks_for, settings_form, settings_of
 from simsiam_core.ui.query import upload_box
 from simsiam_core.ui.saver import download, saver
 from simsiam_core.ui.waiting import waiting
@@ -54,18 +55,21 @@ def build(context: Context, page: Page, tab: gr.Tab) -> None:
                     max_lines=1,
                 )
         with gr.Column(min_width=320):
-            with gr.Column(elem_classes="sheet"):
+            with gr.Column(elem_classes="sheet has-answer"):
                 with gr.Row(equal_height=False, elem_classes="map-tools"):
                     colours = Colours(context)
                     html_button = gr.Button("Save as HTML", size="sm", elem_id="map-html", min_width=110)
                     table_button = gr.Button("Save table", size="sm", elem_id="map-table", min_width=110)
                 wait = waiting("map")
-                chart = plotly_map("map-plot", map_view.nothing(NOTHING_YET), thumbnails(context))
+                note = note_box("map-outdated")
+                chart = plotly_map(
+                    "map-plot", map_view.nothing(NOTHING_YET), thumbnails(context), elem_classes="answer"
+                )
                 save = saver("map-file-saver")
             chosen = Chosen(context, state)
             chosen.wire(page, chart, upload, find, wait.trouble)
             story = map_story.build(context, picker.run, settings, thumbnails(context))
-            beside = map_beside.build(context, page, tab, state, chart, thumbnails(context))
+            *beside, beside_checking = map_beside.build(context, page, tab, state, chart, thumbnails(context))
             chosen.asks_by_click(page, story, *beside)
 
     def draw(run_id: str, name: str, *given: Any) -> Iterator[Any]:
@@ -73,7 +77,7 @@ def build(context: Context, page: Page, tab: gr.Tab) -> None:
         same = [gr.skip(), gr.skip()]
         if not run_id:
             yield [*same, *wait.failed(networks.none_chosen(context))]
-            return
+            raise Refused
         try:
             run, wished = context.store.get(run_id), settings_of(context, tuple(values))
             for task, fraction, text in context.encoded(run, name, wished.split):
@@ -105,6 +109,14 @@ def build(context: Context, page: Page, tab: gr.Tab) -> None:
                 yield [now, gr.update(paint=now.paint(by)), *wait.over()]
         except (WorkError, RunError, ConfigError) as error:
             yield [*same, *wait.failed(error)]
+            raise Refused from None
+
+    def outdated_note(now: Drawn | None, run_id: str, name: str, *values: Any) -> str:
+        same = now is not None and (now.run.id, now.map.checkpoint) == (run_id, name)
+        if now is None or (same and asks_for(context, values, now.map.settings)):
+            return ""
+        title = f"{networks.title(now.run, now.map.checkpoint)}: {map_view.described(now.map)}"
+        return outdated(title.rstrip("."), "Press Draw map for what is chosen now.")
 
     def save_table(now: Drawn | None) -> Any:
         if now is None:
@@ -137,9 +149,18 @@ def build(context: Context, page: Page, tab: gr.Tab) -> None:
     opened, _ = picker.wire(context, page, tab, wait.trouble, draw_button)
     opened.then(prepare, [picker.run, settings[0]], [chart, settings[0]], **QUIET)
     colours.wire(state, chart, wait, picker.run)
-    draw_button.click(
+    checking: dict[str, Any] = {
+        "fn": outdated_note,
+        "inputs": [state, *picker.boxes, *settings],
+        "outputs": note,
+    }
+    drawing = draw_button.click(
         draw, [*picker.boxes, *settings, colours.by], [state, chart, *wait.outputs], **QUIET
-    ).then(**colours.colouring_new, **QUIET).then(**chosen.placing, **QUIET)
+    )
+    drawing.success(**colours.colouring_new, **QUIET).then(**chosen.placing, **QUIET)
+    drawing.then(**checking, **QUIET)
+    drawing.then(**beside_checking, **QUIET)
+    follow(checking, [*picker.boxes, *settings])
     table_button.click(save_table, state, save, **QUIET)
     html_button.click(save_html, [state, colours.by], save, **QUIET)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from simsiam_core.features.escaping import plotly_text
 from simsiam_core.features.maps import Facts, Map, Placement
 
 PALETTE = (
@@ -104,7 +105,10 @@ def _two(flags: np.ndarray, no: str, yes: str) -> dict[str, Any]:
 def marks_of(placement: Placement, label: str, row: int | None = None) -> dict[str, Any]:
     """A picture on the map (at one of its points if `row` is given) and lines to its true neighbours."""
     where: Any = placement.coordinates.tolist() if row is None else row
-    return {"placed": [{"at": where, "label": label}], "lines": [[where, other] for other in placement.rows]}
+    return {
+        "placed": [{"at": where, "label": plotly_text(label)}],
+        "lines": [[where, other] for other in placement.rows],
+    }
 
 
 def selected(rows: Sequence[int]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from simsiam_core.ui.widgets import told
 
 GRID_PICTURES = 24
 MOST_AT_ONCE = 50  # uploaded pictures to choose from
+NAMED = 5  # of those that cannot be read
 ANY_CLASS = "any class"
 
 
@@ -60,24 +61,30 @@ class Sources:
         self._upload.upload(
             self._take, [self._upload, self._run_box], [self._uploaded, query, self._several], **QUIET
         ).then(**asking, **QUIET)
+        self._upload.clear(  # a refused picture is not to stand above the neighbours of the one before
+            lambda: ([], None, gallery([])), None, [self._uploaded, query, self._several], **QUIET
+        ).then(**asking, **QUIET)
         self._several.click(_one_of, self._uploaded, query, **QUIET).then(**asking, **QUIET)
         self._grid.click(query_by_id, None, query, **QUIET).then(**asking, **QUIET)
         self._more.click(lambda n: n + 1, self._seed, self._seed, **QUIET).then(**self.browsing)
         self._of_class.input(**self.browsing)
 
     def _take(self, files: ListFiles, run_id: str) -> list[Any]:
-        queries = [Query(file=Path(file.path)) for file in files.root[:MOST_AT_ONCE]]
-        cards: list[Any] = []
+        given = files.root[:MOST_AT_ONCE]
+        queries = [Query(file=Path(file.path)) for file in given]
+        first, cards, note = 0, list[Any](), ""
         if len(queries) > 1:
             try:
                 contents = tuple(content for q in queries if isinstance(content := q.content(), bytes))
                 run = self._context.store.get(run_id)
                 seen = self._context.worker.submit(inspection.as_seen, run.path, contents).result()
                 cards = [card(str(i), pixels, None) for i, pixels in enumerate(seen) if pixels is not None]
+                first = next((i for i, pixels in enumerate(seen) if pixels is not None), 0)
+                unread = [_name(file) for file, pixels in zip(given, seen, strict=True) if pixels is None]
+                note = _told(len(files.root), len(cards), unread)
             except (WorkError, RunError, OSError):
                 cards = []  # the question about the first of them will say what is wrong
-        note = f"{len(queries)} pictures; click the one to ask about." if cards else ""
-        return [queries, queries[0] if queries else None, gallery(cards, note=note, size=52)]
+        return [queries, queries[first] if queries else None, gallery(cards, note=note, size=52)]
 
     def _browse(self, run_id: str, seed: int, label: str) -> Iterator[Any]:
         if not run_id:
@@ -106,6 +113,19 @@ class Sources:
         assert shown is not None
         cards = [card(p.id, p.pixels, p.label) for p in shown.pictures]
         yield gallery(cards, size=56), gr.update(choices=[ANY_CLASS, *shown.classes])
+
+
+def _name(file: Any) -> str:
+    return str(file.orig_name or Path(file.path).name)
+
+
+def _told(given: int, shown: int, unread: list[str]) -> str:
+    """How many pictures there are to choose from, and which are not among them."""
+    note = f"{shown} pictures; click the one to ask about."
+    if unread:
+        more = f" and {len(unread) - NAMED} more" if len(unread) > NAMED else ""
+        note += f" Not readable: {', '.join(unread[:NAMED])}{more}."
+    return note + (f" The first {MOST_AT_ONCE} of {given} are taken." if given > MOST_AT_ONCE else "")
 
 
 def _one_of(queries: list[Query], event: gr.EventData) -> Any:

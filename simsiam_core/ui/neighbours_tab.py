@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from gradio.data_classes import ListFiles
 
-from simsiam_core.config import ConfigError
-from simsiam_core.features import compare, inspection, unpacking
+from simsiam_core.features import compare, inspection
 from simsiam_core.features.inspection import Answer
 from simsiam_core.features.worker import WorkError
 from simsiam_core.runs import RunError
 from simsiam_core.ui import neighbours_view, networks, own
 from simsiam_core.ui.cards import card_gallery, gallery
-from simsiam_core.ui.context import QUIET, Context, Page
+from simsiam_core.ui.context import LATEST, QUIET, Context, Page
+from simsiam_core.ui.freshness import note_box
 from simsiam_core.ui.neighbours_sources import Sources
-from simsiam_core.ui.query import Query, query_by_id, query_by_region, upload_box
+from simsiam_core.ui.neighbours_zip import OwnZip
+from simsiam_core.ui.query import Query, query_by_id, query_by_region
 from simsiam_core.ui.saver import download, pictures_zip, saver, table
 from simsiam_core.ui.waiting import waiting
 from simsiam_core.ui.widgets import widget
 
 MOST_BESIDE = 5
 NO_QUERY = "Upload a picture, or click one of the data set's, to see what the network finds alike."
-LATEST: dict[str, Any] = {**QUIET, "trigger_mode": "always_last"}
 
 
 def build(context: Context, page: Page, tab: gr.Tab) -> None:
@@ -50,24 +48,17 @@ def build(context: Context, page: Page, tab: gr.Tab) -> None:
                 )
             sources = Sources(context, picker.run)
         with gr.Column(scale=8, min_width=320):
-            with gr.Column(elem_classes="sheet"):
+            with gr.Column(elem_classes="sheet has-answer waits"):
                 k, temperature, split, hide = _settings_form()
-                with gr.Accordion(
-                    "Look among pictures of your own: drop a zip", open=False, elem_classes="form-more"
-                ):
-                    zipped = upload_box(
-                        "neighbours-zip",
-                        own.MAX_ZIP_BYTES,
-                        kinds=".zip",
-                        invitation="Drop a zip of pictures here, or click to choose one",
-                    )
+                zipped = OwnZip(context)
                 wait = waiting("neighbours")
-                with gr.Row(elem_classes="neighbours-answer", equal_height=False):
+                note = note_box("neighbours-outdated")
+                with gr.Row(elem_classes="neighbours-answer answer", equal_height=False):
                     with gr.Column(scale=2, min_width=170):
                         asked = widget("region", "neighbours-query", {})
                     with gr.Column(scale=6, min_width=260):
                         votes = widget("vote", "neighbours-vote", {})
-                found = card_gallery("neighbours-gallery", gallery([], empty=NO_QUERY))
+                found = card_gallery("neighbours-gallery", gallery([], empty=NO_QUERY), elem_classes="answer")
                 with gr.Row():
                     csv_button = gr.Button("Save list", size="sm", elem_id="neighbours-csv")
                     zip_button = gr.Button("Save pictures", size="sm", elem_id="neighbours-pictures")
@@ -87,9 +78,12 @@ def build(context: Context, page: Page, tab: gr.Tab) -> None:
         hidden: bool,
         beside: list[str] | None,
     ) -> Iterator[Any]:
-        same = [gr.skip()] * 6
-        if asked_now is None or not run_id:
+        same = [gr.skip()] * 7
+        if not run_id:
             yield [*wait.over(), *same]
+            return
+        if asked_now is None:  # whoever took the picture back has said why
+            yield [*wait.same(), *nothing(NO_QUERY)]
             return
         try:
             run, content = context.store.get(run_id), asked_now.content()
@@ -99,7 +93,7 @@ def build(context: Context, page: Page, tab: gr.Tab) -> None:
                 yield [*wait.at(task, fraction, text), *same]
             one = context.worker.submit(inspection.neighbours, run.path, name, *asking).result()
             shown = neighbours_view.answer_values(one, own.split_name(among), asked_now.region)
-            yield [*wait.over(), *shown, one, gr.update(visible=bool(beside)), gr.skip()]
+            yield [*wait.over(), *shown, one, gr.update(visible=bool(beside)), {}, ""]
             if not beside:
                 return
             every = [(run, name), *(networks.network(context, ref) for ref in beside[:MOST_BESIDE])]
@@ -109,9 +103,13 @@ def build(context: Context, page: Page, tab: gr.Tab) -> None:
             pairs = tuple((other.path, checkpoint) for other, checkpoint in every)
             results = context.worker.submit(compare.ask_all, pairs, *asking).result()
             titles = [networks.title(*network) for network in every]
-            yield [*wait.over(), *[gr.skip()] * 5, neighbours_view.beside(results, titles)]
+            yield [*wait.over(), *[gr.skip()] * 5, neighbours_view.beside(results, titles), gr.skip()]
         except (WorkError, RunError, OSError) as error:
-            yield [*wait.failed(error), *same]
+            yield [*wait.failed(error), *nothing("There is no answer; the sentence above says why.")]
+
+    def nothing(sentence: str) -> list[Any]:
+        """No answer, and no former one: for the outputs of `ask` that follow those of `wait`."""
+        return [{}, {}, gallery([], empty=sentence), None, gr.update(visible=False), {}, ""]
 
     def prepare(run_id: str, name: str | None, among: str, beside: list[str] | None) -> list[Any]:
         """The slider, what may stand beside the network and where to look, for a tab just opened."""
@@ -140,19 +138,6 @@ def build(context: Context, page: Page, tab: gr.Tab) -> None:
             return gr.skip()
         return names[min(max(int(position), 0), len(names) - 1)] if names else gr.skip()
 
-    def use_zip(files: ListFiles) -> Iterator[Any]:
-        task = context.builder.submit(unpacking.unpack, Path(files.root[0].path))
-        try:
-            for update in wait.follow(task):
-                yield [*update, gr.skip()]
-            name = Path(task.result()).name
-        except (WorkError, ConfigError) as error:
-            yield [*wait.failed(error), gr.skip()]
-            return
-        choices = own.banks(context)
-        chosen = next((value for _, value in choices if value.endswith(name)), "train")
-        yield [*wait.over(), gr.update(choices=choices, value=chosen)]
-
     def save_list(now: Answer | None) -> Any:
         if now is None:
             return gr.skip()
@@ -167,12 +152,12 @@ def build(context: Context, page: Page, tab: gr.Tab) -> None:
     asking = {
         "fn": ask,
         "inputs": [query, *picker.boxes, split, k, temperature, hide, others],
-        "outputs": [*wait.outputs, asked, votes, found, result, beside_panel, answers],
+        "outputs": [*wait.outputs, asked, votes, found, result, beside_panel, answers, note],
     }
     opened, changed = picker.wire(context, page, tab, wait.trouble)
     preparing = (prepare, [*picker.boxes, split, others], [found, through, others, split])
     for event in (opened, changed):
-        event.then(*preparing, **QUIET).then(**sources.browsing).then(**asking, **QUIET)
+        event.success(*preparing, **QUIET).then(**sources.browsing).then(**asking, **QUIET)
     gr.on(
         [picker.checkpoint.input, split.input, k.release, temperature.release, hide.input, others.input],
         **asking,
@@ -182,7 +167,7 @@ def build(context: Context, page: Page, tab: gr.Tab) -> None:
     through.input(step, [picker.run, through], picker.checkpoint, **LATEST).then(**asking, **LATEST)
     sources.wire(query, asking)
     asked.select(query_by_region, query, query, **QUIET).then(**asking, **QUIET)
-    zipped.upload(use_zip, zipped, [*wait.outputs, split], **QUIET).then(**asking, **QUIET)
+    zipped.wire(split, note, asking)
     for pictures in (found, answers):
         pictures.click(query_by_id, None, query, **QUIET).then(**asking, **QUIET)
     csv_button.click(save_list, result, save, **QUIET)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ from gradio.events import Dependency
 
 from simsiam_core.runs import RunDirectory, RunError
 from simsiam_core.ui.context import QUIET, Context, Page
+from simsiam_core.ui.freshness import Refused
 from simsiam_core.ui.words import problem, run_name
 
 NO_RUNS = "No run has a checkpoint yet. Start one on the Train tab; the first checkpoint comes at once."
@@ -34,15 +36,17 @@ class Picker:
     ) -> tuple[Dependency, Dependency]:
         """Keep the boxes in step with the disk, the page's run and the address; `ask` works once they are filled in.
 
-        Returns what happens when the tab is opened and when another run is chosen, for more to follow on them.
+        Returns what happens when the tab is opened and when another run is chosen, for more to follow on them by
+        `success`.
         """
 
-        def use(run_id: str) -> list[Any]:
+        def use(run_id: str) -> Iterator[list[Any]]:
             try:
                 run = context.store.get(run_id)
             except RunError as error:
-                return [gr.skip(), gr.skip(), gr.skip(), problem(str(error))]
-            return [checkpoint_choices(run, None), [run.id], {"run": run.id}, ""]
+                yield [gr.skip(), gr.skip(), gr.skip(), problem(str(error))]
+                raise Refused from None
+            yield [checkpoint_choices(run, None), [run.id], {"run": run.id}, ""]
 
         changed = self.run.input(use, self.run, [self.checkpoint, page.chosen, page.link, trouble], **QUIET)
         return self._opened(context, page, tab, ask), changed

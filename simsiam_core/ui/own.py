@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 
 from simsiam_core.config.cache import cache_dir
+from simsiam_core.features.unpacking import recorded
 from simsiam_core.features.worker import WorkError
 from simsiam_core.ui.context import Context
 
@@ -26,7 +27,8 @@ def banks(context: Context) -> list[tuple[str, str]]:
         found += [(f"folder {p.name}", _OWN + str(p.resolve())) for p in folders[:LISTED]]
     zips = cache_dir() / "own"
     if zips.is_dir():
-        found += [(f"zip {p.name[:6]}", _OWN + str(p.resolve())) for p in sorted(zips.iterdir()) if _whole(p)]
+        unpacked = [recorded(p.resolve()) for p in sorted(zips.iterdir()) if _whole(p)]
+        found += [(f"zip {one.name}", _OWN + one.folder) for one in unpacked]
     return found
 
 
@@ -51,7 +53,12 @@ def allowed(context: Context, split: Any) -> str:
 def split_name(split: str) -> str:
     """`training images`, `test images`, or what is in a folder, by its name."""
     known = {value: title for title, value in SPLITS}
-    return known.get(split, f"images of {Path(split.removeprefix(_OWN)).name}")
+    folder = Path(split.removeprefix(_OWN))
+    return known.get(split) or f"images of {recorded(folder).name if _is_zip(folder) else folder.name}"
+
+
+def _is_zip(folder: Path) -> bool:
+    return folder.parent == (cache_dir() / "own").resolve()
 
 
 def _whole(path: Path) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import csv
 import io
 import time
 import zipfile
@@ -14,6 +13,7 @@ import gradio as gr
 import numpy as np
 from PIL import Image
 
+from simsiam_core.features.escaping import csv_text
 from simsiam_core.ui.widgets import widget
 
 
@@ -28,13 +28,8 @@ def download(name: str, kind: str, content: bytes) -> dict[str, Any]:
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
-    """CSV in UTF-8. A cell that a spreadsheet would take for a formula is quoted by an apostrophe."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(header)
-    for row in rows:
-        writer.writerow([f"'{v}" if isinstance(v, str) and v[:1] in ("=", "+", "-", "@") else v for v in row])
-    return buffer.getvalue().encode()
+    """CSV in UTF-8."""
+    return csv_text(header, rows).encode("utf-8", "surrogateescape")
 
 
 def pictures_zip(pictures: Iterable[tuple[str, np.ndarray]]) -> bytes:

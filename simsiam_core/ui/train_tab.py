@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,11 @@ from simsiam_core.ui.widgets import told, widget
 from simsiam_core.ui.words import problem
 
 FIRST_PRESET = "quick"
+# Beside a form that is refused: figures and views of the settings before would pass for those of these.
+NOT_AS_IT_IS = (
+    '<p class="stamp">Nothing can be said of this run while a setting is refused; see the marked fields.</p>'
+)
+NO_VIEWS = {"pictures": [], "note": "The views come back when no setting is refused."}
 
 
 @dataclass(frozen=True)
@@ -66,6 +72,7 @@ def build(context: Context, page: Page) -> Fill:
                 again = gr.Button("Draw other views", size="sm", elem_id="train-preview-again")
     shown = gr.State({})  # the problems that stand beside the fields of this page
     draw = gr.State(0)  # which random views are shown
+    filled = gr.State(0.0)  # when the form was last filled in otherwise than by hand
     marks = [*form.inputs, shown, message, meaning]
 
     def meant(values: Mapping[str, Any]) -> str:
@@ -79,23 +86,25 @@ def build(context: Context, page: Page) -> Fill:
     def follow(shown_now: Problems, *given: Any) -> list[Any]:
         values = form.values(given)
         problems = form.problems(values, counts.of)
-        text = gr.skip() if problems else meant(values)
+        text = NOT_AS_IT_IS if problems else meant(values)
         return [*form.marks(values, problems, shown_now), problems, _attention(form, problems), text]
 
     def preview(draw_now: int, *given: Any) -> Iterator[Any]:
         values = form.values(given)
         if form.problems(values, counts.of):
-            yield gr.skip()
+            yield NO_VIEWS
             return
         config = parse(values)
         if config.data.source != "textures" and config.data not in context.seen_data:
-            yield {"pairs": [], "note": NOT_HERE}
+            yield {"pictures": [], "note": NOT_HERE}
         else:
             yield from previews(context.worker, config, seed=draw_now)
 
     def expect(*given: Any) -> Iterator[Any]:
         values = form.values(given)
-        if not form.problems(values, counts.of):
+        if form.problems(values, counts.of):
+            yield ""
+        else:
             yield from expectation(context.worker, parse(values))
 
     def draw_other(draw_now: int, *given: Any) -> Iterator[Any]:
@@ -110,11 +119,11 @@ def build(context: Context, page: Page) -> Fill:
         try:
             values = preset(name).values
         except ConfigError:
-            return [gr.skip()] * (len(marks) + 1)
+            return [gr.skip()] * (len(marks) + 2)
         return fill(values, name)
 
     def fill(values: Mapping[str, Any], name: str | None = None) -> list[Any]:
-        return [*form.fill(values), {}, "", meant(values), _presets(name)]
+        return [*form.fill(values), {}, "", meant(values), _presets(name), time.time()]
 
     def count(text: str | None, *given: Any) -> str:
         try:
@@ -128,9 +137,9 @@ def build(context: Context, page: Page) -> Fill:
         values = form.values(given)
         problems = form.problems(values, counts.anew)
         marked = [*form.marks(values, problems, shown_now), problems]
-        stay = [gr.skip(), gr.skip(), gr.skip()]
+        stay = [gr.skip()] * 5
         if problems:
-            return [*marked, _attention(form, problems), gr.skip(), *stay]
+            return [*marked, _attention(form, problems), NOT_AS_IT_IS, "", NO_VIEWS, *stay[:3]]
         try:
             wanted = read_sweeps((sweeps or "").splitlines())
             configs = expand(values, wanted) if wanted else [parse(values)]
@@ -138,16 +147,15 @@ def build(context: Context, page: Page) -> Fill:
             run, *_ = context.change(lambda: enqueue(context.store, configs, group))
         except (RunError, ConfigError) as error:
             return [*marked, problem(str(error)), gr.skip(), *stay]
-        go = [gr.Tabs(selected="monitor"), [run.id], {"tab": "monitor", "run": run.id}]
+        go = [gr.skip(), gr.skip(), gr.Tabs(selected="monitor"), [run.id], {"tab": "monitor", "run": run.id}]
         return [*marked, "", gr.skip(), *go]
 
     typed = [control.input for control in form.inputs]  # input, not change: filling in a preset is no typing
     gr.on(typed, follow, [shown, *form.inputs], marks, trigger_mode="always_last", **QUIET)
     gr.on(typed, preview, [draw, *form.inputs], views, trigger_mode="always_last", **QUIET)
     gr.on(typed, expect, form.inputs, expected, trigger_mode="always_last", **QUIET)
-    chosen.select(use_preset, None, [*marks, chosen], **QUIET).then(
-        preview, [draw, *form.inputs], views, **QUIET
-    ).then(expect, form.inputs, expected, **QUIET)
+    chosen.select(use_preset, None, [*marks, chosen, filled], **QUIET)
+    filled.change(preview, [draw, *form.inputs], views, **QUIET).then(expect, form.inputs, expected, **QUIET)
     again.click(draw_other, [draw, *form.inputs], [draw, views], **QUIET)
     gr.on(
         [sweep.change, *typed], count, [sweep, *form.inputs], sweep_note, trigger_mode="always_last", **QUIET
@@ -155,7 +163,7 @@ def build(context: Context, page: Page) -> Fill:
     start.click(
         begin,
         [shown, sweep, *form.inputs],
-        [*marks, page.tabs, page.chosen, page.link],
+        [*marks, expected, views, page.tabs, page.chosen, page.link],
         api_visibility="private",
         concurrency_limit=None,
         show_progress_on=start,
@@ -165,7 +173,7 @@ def build(context: Context, page: Page) -> Fill:
     page.blocks.load(preview, [draw, *form.inputs], views, **QUIET).then(
         expect, form.inputs, expected, **QUIET
     )
-    return Fill([*marks, chosen], fill, form.inputs, form.values)
+    return Fill([*marks, chosen, filled], fill, form.inputs, form.values)
 
 
 def _presets(chosen: str | None) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import gradio as gr
 
+from simsiam_core.config import ConfigError
 from simsiam_core.features.worker import Task
 from simsiam_core.ui.context import QUIET
 from simsiam_core.ui.words import problem, progress
@@ -43,7 +44,8 @@ class Waiting:
 
     def failed(self, error: Exception | str) -> list[Any]:
         """Nothing is being done: a sentence says why."""
-        return [gr.update(visible=False), "", None, problem(str(error))]
+        sentences = [p.message for p in error.problems] if isinstance(error, ConfigError) else [str(error)]
+        return [gr.update(visible=False), "", None, problem(" ".join(sentences))]
 
     def same(self) -> list[Any]:
         """All as it is."""

@@ -40,6 +40,11 @@ def problem(text: str) -> str:
     return f'<p class="problem">{html.escape(text)}</p>'
 
 
+def stamp(text: str) -> str:
+    """A sentence beside a result, as HTML."""
+    return f'<p class="stamp">{html.escape(text)}</p>'
+
+
 def bar(fraction: float) -> str:
     """A progress bar, 0 to 1, as HTML."""
     return f'<div class="bar"><span style="width:{fraction:.2%}"></span></div>'

@@ -11,8 +11,9 @@ from tiny import tiny
 
 from simsiam_core.config import ConfigError
 from simsiam_core.data import load
+from simsiam_core.features.agreement import pixel_agreement
 from simsiam_core.features.bank import load_bank
-from simsiam_core.features.diagnosis import Thresholds, _correlation, diagnose
+from simsiam_core.features.diagnosis import Thresholds, diagnose
 from simsiam_core.features.held_out import held_out_probabilities
 from simsiam_core.runs import RunDirectory, RunStore
 
@@ -68,11 +69,11 @@ def test_pixels_agree_with_a_mirrored_copy_and_not_with_another_picture() -> Non
     some = torch.randint(
         0, 256, (2, 3, 16, 16), generator=torch.Generator().manual_seed(0), dtype=torch.uint8
     )
-    assert torch.allclose(_correlation(some, some.flip(-1)), torch.ones(2), atol=1e-5)
-    assert (_correlation(some, some.flip(0)) < 0.5).all()
+    assert torch.allclose(pixel_agreement(some, some.flip(-1)), torch.ones(2), atol=1e-5)
+    assert (pixel_agreement(some, some.flip(0)) < 0.5).all()
     part = some[:, :, 1:, 1:].float()
     cropped = torch.nn.functional.interpolate(part, size=16, mode="bilinear", antialias=True).round().byte()
-    assert (_correlation(some, cropped) > 0.98).all()
+    assert (pixel_agreement(some, cropped) > 0.98).all()
 
 
 def test_a_wrong_label_is_doubted_most() -> None:

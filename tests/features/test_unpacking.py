@@ -31,9 +31,13 @@ def archive(path: Path, **files: bytes) -> Path:
 
 def test_a_zip_becomes_a_bank_that_is_searched(run: RunDirectory, dataset: Dataset, tmp_path: Path) -> None:
     files = {"mine/red.png": png("red"), "mine/blue.png": png("blue"), "notes.txt": b"no picture"}
-    folder = unpack(archive(tmp_path / "a.zip", **files))
-    assert sorted(p.name for p in Path(folder).rglob("*") if p.is_file()) == ["blue.png", "red.png"]
-    assert unpack(tmp_path / "a.zip") == folder
+    unpacked = unpack(archive(tmp_path / "a.zip", **files))
+    folder = unpacked.folder
+    assert sorted(p.name for p in Path(folder).rglob("*") if p.suffix == ".png") == ["blue.png", "red.png"]
+    assert (
+        str(unpacked) == "2 pictures unpacked; 1 file left out: notes.txt (it is no picture of a known kind)."
+    )
+    assert unpack(tmp_path / "a.zip") == unpacked, "found again"
     split = loaded.own_split(folder)
     assert not inspection.ready(run.path, "last", split)
     assert inspection.prepare(run.path, "last", split) == 2
@@ -60,9 +64,9 @@ def link(path: Path) -> None:
     [
         (lambda p: archive(p, **{"../out.png": png("red")}), "points outside"),
         (lambda p: archive(p, **{"/out.png": png("red")}), "points outside"),
-        (link, "points outside"),
+        (link, "links are not followed"),
         (lambda p: archive(p, **{"readme.txt": b"x"}), "no pictures"),
-        (lambda p: p.write_bytes(b"PK nonsense"), "damaged, or no zip"),
+        (lambda p: p.write_bytes(b"PK nonsense"), "damaged or incomplete, or no zip"),
         (lambda p: archive(p, **{"a.png": bytes(3000)}), "larger than"),
         (lambda p: archive(p, **{f"{i}.png": bytes(1500) for i in range(4)}), "more than"),
         (lambda p: archive(p, **{f"{i}.png": b"" for i in range(9)}), "at most 8"),

@@ -29,7 +29,8 @@ function legendOf(parent, changed) {
       entry.title = `${name}: click to hide or show, double click to show it alone`;
       entry.setAttribute("aria-pressed", String(!hidden.has(index)));
       make("span", "map-dot", entry).style.background = colours[index];
-      make("span", "", entry, `${name} ${counts[index].toLocaleString("en")}`);
+      make("span", "map-class-name", entry, name);
+      make("span", "", entry, ` ${counts[index].toLocaleString("en")}`);
       entry.addEventListener("click", () => {
         if (!hidden.delete(index)) hidden.add(index);
         press();
