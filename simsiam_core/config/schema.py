@@ -8,7 +8,13 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+
+from simsiam_core.config.paths import absolute_path
+
+AS_STORED = (
+    "as stored"  # in the context of a validation: a relative path stays, for nobody knows to which folder
+)
 
 
 def setting(
@@ -25,9 +31,15 @@ def setting(
 
 
 class Section(BaseModel):
-    """A group of hyperparameters: immutable, and strict about names it does not know."""
+    """A group of hyperparameters: immutable, strict about names it does not know and about types.
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
+    Only a whole number given for a fraction is taken as one; text is never read as a number here (`fields.typed` is
+    for sources that are text, such as flags).
+    """
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, validate_default=True, allow_inf_nan=False
+    )
 
 
 class DataConfig(Section, title="Images"):
@@ -37,7 +49,8 @@ class DataConfig(Section, title="Images"):
     path: str | None = setting(
         None,
         "Folder",
-        "Only for the source 'folder': pictures as <class>/*.jpg, train/ and test/ of those, or flat.",
+        "Only for the source 'folder': pictures as <class>/*.jpg, train/ and test/ of those, or flat. "
+        "A relative path counts from the folder in which the program was started.",
     )
     image_size: int = setting(
         32, "Image size", "Side of the square the network sees.", unit="px", ge=8, le=256
@@ -56,6 +69,11 @@ class DataConfig(Section, title="Images"):
         ge=1,
         advanced=True,
     )
+
+    @field_validator("path")
+    @classmethod
+    def _path_is_absolute(cls, path: str | None, info: ValidationInfo) -> str | None:
+        return path if not path or info.context == AS_STORED else absolute_path(path)
 
     @model_validator(mode="after")
     def _folder_needs_a_path(self) -> DataConfig:
