@@ -15,6 +15,7 @@ from pathlib import Path
 from simsiam_core import collector
 from simsiam_core.config import ConfigError
 from simsiam_core.config.cache import uploads_dir
+from simsiam_core.config.paths import path_flag
 from simsiam_core.runs import RunStore
 from simsiam_core.ui.doors import AUTH_VARIABLE, door, is_loopback
 
@@ -85,7 +86,7 @@ def main(arguments: list[str] | None = None) -> int:
         if scheduler is not None:
             scheduler.describe(address)
         print(
-            f"SimSiam dashboard: {address}  (runs in {options.runs_dir.resolve()}; Ctrl-C ends it)",
+            f"SimSiam dashboard: {address}  (runs in {store.path}; Ctrl-C ends it)",
             flush=True,
         )
         if not options.no_browser and _has_display():
@@ -116,18 +117,20 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="dashboard.py", description=__doc__, allow_abbrev=False)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
     parser.add_argument("--port", type=_port, default=7860, help="port, or the next free one (%(default)s)")
-    parser.add_argument("--runs-dir", type=Path, default=Path("runs"), help="folder of runs (%(default)s)")
+    parser.add_argument(
+        "--runs-dir", type=path_flag, default=Path("runs"), help="folder of runs (%(default)s)"
+    )
     parser.add_argument(
         "--auth", type=_user, metavar="USER:PASSWORD", help=f"ask for these (also: {AUTH_VARIABLE})"
     )
     parser.add_argument(
         "--bank-root",
-        type=Path,
+        type=path_flag,
         metavar="DIR",
         help="folders of pictures below it can be searched from the page",
     )
     parser.add_argument(
-        "--users", type=Path, metavar="FILE", help="let in who stands in this file of hashed passwords"
+        "--users", type=path_flag, metavar="FILE", help="let in who stands in this file of hashed passwords"
     )
     parser.add_argument("--insecure", action="store_true", help="allow other hosts without a password")
     parser.add_argument("--root-path", default=None, metavar="PATH", help="prefix behind a reverse proxy")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,13 +12,19 @@ from pathlib import Path
 from typing import Any
 
 from simsiam_core.config import ConfigError
+from simsiam_core.config.paths import path_flag
+from simsiam_core.config.scalars import scalar
 from simsiam_core.runs import RunDirectory, RunStore
 
 
 def add_save_dir(parser: argparse.ArgumentParser) -> None:
     """`--save-dir`: where runs are kept."""
     parser.add_argument(
-        "--save-dir", type=Path, default=Path("runs"), metavar="DIR", help="folder of runs (default: runs)"
+        "--save-dir",
+        type=path_flag,
+        default=Path("runs"),
+        metavar="DIR",
+        help="folder of runs (default: runs)",
     )
 
 
@@ -57,6 +64,22 @@ def report(share: float, activity: str) -> None:
     """Progress on one line of a terminal; a file or a pipe is spared it."""
     if sys.stderr.isatty():
         print(f"\r{activity} ({share:.0%})\033[K", end="" if share < 1 else "\n", file=sys.stderr, flush=True)
+
+
+def whole_number(text: str) -> int:
+    """The argparse type of a whole number, by the same rule as settings."""
+    value = scalar(text)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise argparse.ArgumentTypeError(f"it must be a whole number, not {text!r}")
+    return value
+
+
+def number(text: str) -> float:
+    """The argparse type of a number; neither infinity nor NaN is one."""
+    value = scalar(text)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f"it must be a number, not {text!r}")
+    return value
 
 
 def chosen_run(arguments: argparse.Namespace) -> RunDirectory:

@@ -7,7 +7,7 @@ import sys
 import time
 from typing import Any
 
-from simsiam_core.cli.options import add_json, add_run, add_save_dir, chosen_run, print_json
+from simsiam_core.cli.options import add_json, add_run, add_save_dir, chosen_run, print_json, whole_number
 from simsiam_core.config import ConfigError, find_field, merge, typed
 from simsiam_core.config.problems import unknown_setting
 from simsiam_core.jobs import SCHEDULES, extend, fork, pause, resume
@@ -31,7 +31,7 @@ def add_to(actions: Any) -> None:
         add_run(parser)
         add_json(parser)
         parser.set_defaults(run_command=command)
-    parsers["extend"].add_argument("--epochs", type=int, required=True, help="epochs in all")
+    parsers["extend"].add_argument("--epochs", type=whole_number, required=True, help="epochs in all")
     listed = "; ".join(f"{name}: {text}" for name, text in SCHEDULES.items())
     parsers["extend"].add_argument("--schedule", choices=SCHEDULES, default="longer", help=listed)
     parsers["fork"].add_argument("--checkpoint", default="last", metavar="NAME", help="default: last")

@@ -48,7 +48,7 @@ class ConfigError(ValueError):
 def parse(values: Mapping[str, Any], *, stored: bool = False) -> Config:
     """Validate nested values. Raises ConfigError that names each field, what was given and what is allowed.
 
-    `stored` values were written by a run: a relative path in them, which versions before 0.2 wrote, stays one.
+    `stored` values were written by a run: a relative path in them, which earlier versions wrote, stays one.
     """
     try:
         return Config.model_validate(values, context=AS_STORED if stored else None)

@@ -6,6 +6,7 @@ the models below. Adding a hyperparameter is one line here.
 
 from __future__ import annotations
 
+import os
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
@@ -73,7 +74,19 @@ class DataConfig(Section, title="Images"):
     @field_validator("path")
     @classmethod
     def _path_is_absolute(cls, path: str | None, info: ValidationInfo) -> str | None:
-        return path if not path or info.context == AS_STORED else absolute_path(path)
+        if not path:
+            return path
+        return os.path.expanduser(path) if info.context == AS_STORED else absolute_path(path)
+
+    @property
+    def unplaced(self) -> str:
+        """A sentence about a relative path, which an earlier version may have stored; empty for any other."""
+        if self.source != "folder" or not self.path or os.path.isabs(self.path):
+            return ""
+        return (
+            f"The folder of this run, {self.path}, is relative, and the run does not say to which other one; "
+            "write its full path as data.path into the run's config.yaml."
+        )
 
     @model_validator(mode="after")
     def _folder_needs_a_path(self) -> DataConfig:
