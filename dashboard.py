@@ -17,7 +17,8 @@ from simsiam_core.config import ConfigError
 from simsiam_core.config.cache import uploads_dir
 from simsiam_core.config.paths import path_flag
 from simsiam_core.runs import RunStore
-from simsiam_core.ui.doors import AUTH_VARIABLE, door, is_loopback
+from simsiam_core.ui.doors import AUTH_VARIABLE, door
+from simsiam_core.ui.hosts import Hosts, is_loopback, own_name
 
 NEXT_PORTS = 100
 TIDY_SECONDS = 3600.0
@@ -81,7 +82,7 @@ def main(arguments: list[str] | None = None) -> int:
             root_path=options.root_path,
             prevent_thread_lock=True,
             quiet=True,
-            **launch_options(),
+            **launch_options(Hosts(options.host, tuple(options.allowed_host))),
         )
         if scheduler is not None:
             scheduler.describe(address)
@@ -133,6 +134,15 @@ def _parser() -> argparse.ArgumentParser:
         "--users", type=path_flag, metavar="FILE", help="let in who stands in this file of hashed passwords"
     )
     parser.add_argument("--insecure", action="store_true", help="allow other hosts without a password")
+    parser.add_argument(
+        "--allowed-host",
+        type=_name,
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a further name or address under which browsers reach the page, such as that of a reverse proxy; "
+        "may be repeated",
+    )
     parser.add_argument("--root-path", default=None, metavar="PATH", help="prefix behind a reverse proxy")
     parser.add_argument("--read-only", action="store_true", help="show runs that another dashboard works on")
     parser.add_argument(
@@ -157,6 +167,14 @@ def _user(text: str) -> str:
     user, colon, password = text.partition(":")
     if not (user and colon and password):
         raise argparse.ArgumentTypeError("it must be USER:PASSWORD")
+    return text
+
+
+def _name(text: str) -> str:
+    if own_name(text) is None or "*" in text:
+        raise argparse.ArgumentTypeError(
+            f"a host is a name or an address, such as lab.example.org, not {text!r}"
+        )
     return text
 
 
