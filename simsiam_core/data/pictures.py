@@ -25,6 +25,8 @@ Region = tuple[float, float, float]  # left, top and side of a square, as shares
 
 # Pillow warns of large pictures on opening them; ours are refused with a sentence at a lower limit.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+# And of every malformed tag, which the one tag that counts here is read in spite of.
+warnings.filterwarnings("ignore", category=UserWarning, module="PIL.TiffImagePlugin")
 
 
 class PictureError(ValueError):
