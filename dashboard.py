@@ -15,8 +15,10 @@ from pathlib import Path
 from simsiam_core import collector, output
 from simsiam_core.config import ConfigError
 from simsiam_core.config.cache import uploads_dir
+from simsiam_core.config.paths import path_flag
 from simsiam_core.runs import RunStore
-from simsiam_core.ui.doors import AUTH_VARIABLE, door, is_loopback
+from simsiam_core.ui.doors import AUTH_VARIABLE, door
+from simsiam_core.ui.hosts import Hosts, is_loopback, own_name
 
 NEXT_PORTS = 100
 TIDY_SECONDS = 3600.0
@@ -80,12 +82,12 @@ def main(arguments: list[str] | None = None) -> int:
             root_path=options.root_path,
             prevent_thread_lock=True,
             quiet=True,
-            **launch_options(),
+            **launch_options(Hosts(options.host, tuple(options.allowed_host))),
         )
         if scheduler is not None:
             scheduler.describe(address)
         print(
-            f"SimSiam dashboard: {address}  (runs in {options.runs_dir.resolve()}; Ctrl-C ends it)",
+            f"SimSiam dashboard: {address}  (runs in {store.path}; Ctrl-C ends it)",
             flush=True,
         )
         if not options.no_browser and _has_display():
@@ -116,20 +118,31 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="dashboard.py", description=__doc__, allow_abbrev=False)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
     parser.add_argument("--port", type=_port, default=7860, help="port, or the next free one (%(default)s)")
-    parser.add_argument("--runs-dir", type=Path, default=Path("runs"), help="folder of runs (%(default)s)")
+    parser.add_argument(
+        "--runs-dir", type=path_flag, default=Path("runs"), help="folder of runs (%(default)s)"
+    )
     parser.add_argument(
         "--auth", type=_user, metavar="USER:PASSWORD", help=f"ask for these (also: {AUTH_VARIABLE})"
     )
     parser.add_argument(
         "--bank-root",
-        type=Path,
+        type=path_flag,
         metavar="DIR",
         help="folders of pictures below it can be searched from the page",
     )
     parser.add_argument(
-        "--users", type=Path, metavar="FILE", help="let in who stands in this file of hashed passwords"
+        "--users", type=path_flag, metavar="FILE", help="let in who stands in this file of hashed passwords"
     )
     parser.add_argument("--insecure", action="store_true", help="allow other hosts without a password")
+    parser.add_argument(
+        "--allowed-host",
+        type=_name,
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a further name or address under which browsers reach the page, such as that of a reverse proxy; "
+        "may be repeated",
+    )
     parser.add_argument("--root-path", default=None, metavar="PATH", help="prefix behind a reverse proxy")
     parser.add_argument("--read-only", action="store_true", help="show runs that another dashboard works on")
     parser.add_argument(
@@ -154,6 +167,14 @@ def _user(text: str) -> str:
     user, colon, password = text.partition(":")
     if not (user and colon and password):
         raise argparse.ArgumentTypeError("it must be USER:PASSWORD")
+    return text
+
+
+def _name(text: str) -> str:
+    if own_name(text) is None or "*" in text:
+        raise argparse.ArgumentTypeError(
+            f"a host is a name or an address, such as lab.example.org, not {text!r}"
+        )
     return text
 
 

@@ -6,7 +6,7 @@ import argparse
 import importlib
 from typing import Any
 
-from simsiam_core.cli.options import add_json, print_figures
+from simsiam_core.cli.options import add_json, print_figures, whole_number
 from simsiam_core.config import presets
 
 QUESTIONS = {
@@ -35,8 +35,8 @@ def add_to(commands: Any) -> None:
     training.add_argument(
         "--baseline", action="store_true", help="compare with the ways of published code, in the same run"
     )
-    training.add_argument("--rounds", type=int, default=15, help="turns of each way (%(default)s)")
-    training.add_argument("--batch-size", type=int, help="images a step, instead of the preset's")
+    training.add_argument("--rounds", type=whole_number, default=15, help="turns of each way (%(default)s)")
+    training.add_argument("--batch-size", type=whole_number, help="images a step, instead of the preset's")
     neighbours = parser.add_argument_group("neighbours")
     neighbours.add_argument(
         "--large", action="store_true", help="also ask a bank of 1,000,000 × 512 on disk (writes 2 GB)"

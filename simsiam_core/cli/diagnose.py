@@ -10,11 +10,14 @@ from simsiam_core.cli.options import (
     add_network,
     checkpoint_in_words,
     chosen_run,
+    number,
     print_figures,
     print_json,
+    whole_number,
 )
 from simsiam_core.cli.terminal import print_row, progress_line
 from simsiam_core.config import ConfigError
+from simsiam_core.config.paths import path_flag
 from simsiam_core.features.diagnosis import Thresholds
 from simsiam_core.features.findings import Diagnosis, findings_csv
 from simsiam_core.runs import RunDirectory
@@ -28,21 +31,23 @@ def add_to(commands: Any) -> None:
     add_network(parser, "which pictures")
     parser.add_argument(
         "--out",
-        type=Path,
+        type=path_flag,
         metavar="DIR",
         help="folder for duplicates.csv, labels.csv, outliers.csv; ids stand in them exactly as they are, so a "
         "spreadsheet should import them as text",
     )
     standard = Thresholds()
     for name, kind, what in (
-        ("--duplicate", float, "least agreement of a pair"),
-        ("--label", float, "least doubt about a label"),
-        ("--outlier", float, "least distance of an outlier"),
-        ("-k", int, "neighbours looked at"),
+        ("--duplicate", number, "least agreement of a pair"),
+        ("--label", number, "least doubt about a label"),
+        ("--outlier", number, "least distance of an outlier"),
+        ("-k", whole_number, "neighbours looked at"),
     ):
         default = getattr(standard, name.lstrip("-"))
         parser.add_argument(name, type=kind, default=default, help=f"{what} (default: %(default)s)")
-    parser.add_argument("--limit", type=int, default=200, help="findings of each kind (default: 200)")
+    parser.add_argument(
+        "--limit", type=whole_number, default=200, help="findings of each kind (default: 200)"
+    )
     parser.add_argument(
         "--planted",
         action="store_true",

@@ -10,6 +10,7 @@ from simsiam_core import output
 from simsiam_core.cli.options import add_json, add_run, chosen_run, print_json
 from simsiam_core.cli.terminal import print_row
 from simsiam_core.cli.train import announce
+from simsiam_core.config import field_spec, typed
 from simsiam_core.config.evaluation import KINDS, parse_evaluation
 from simsiam_core.jobs.stop_request import Interrupted, StopRequest
 from simsiam_core.runs import RunError
@@ -48,8 +49,12 @@ def _evaluate(arguments: argparse.Namespace) -> int:
             if (state := job.status().state) != "queued":
                 raise RunError(f"The evaluation {job.id} does not wait; it is {state}.")
             return _work(job, arguments, request)
-    names = KINDS[arguments.kind].model_fields
-    given = {n: v for n in names if (v := getattr(arguments, n, None)) is not None}
+    known = KINDS[arguments.kind].model_fields.items()
+    given = {
+        name: typed(field_spec(name, "", info), value)
+        for name, info in known
+        if name != "kind" and (value := getattr(arguments, name)) is not None
+    }
     settings = parse_evaluation({**given, "kind": arguments.kind})
     run.checkpoint(settings.checkpoint)  # before anything is made
     return _work(create_evaluation(run, settings.model_dump(mode="json")), arguments, request)

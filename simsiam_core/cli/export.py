@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 from simsiam_core.cli.options import add_json, add_run, chosen_run, print_json
 from simsiam_core.cli.terminal import print_row
 from simsiam_core.config import ConfigError
+from simsiam_core.config.paths import path_flag
 
 FORMATS = ("safetensors", "torchscript", "torch", "onnx", "npz", "parquet", "bundle")
 
@@ -36,7 +36,7 @@ def add_to(commands: Any) -> None:
         choices=("textures", "cifar10", "cifar100", "stl10"),
         help="what a bundle says of its training images (%(default)s)",
     )
-    parser.add_argument("--out", required=True, type=Path, metavar="FILE", help="where to write")
+    parser.add_argument("--out", required=True, type=path_flag, metavar="FILE", help="where to write")
     parser.set_defaults(run_command=_export)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic_settings import BaseSettings, CliSettingsSource, SettingsConfigDict
 
-from simsiam_core.config import Config, fields
+from simsiam_core.config import Config, fields, typed
 
 
 class _Flags(Config, BaseSettings):
@@ -35,5 +35,11 @@ class SchemaFlags:
         )
 
     def given(self, arguments: argparse.Namespace) -> dict[str, Any]:
-        """The nested values of the flags that were given, unvalidated."""
-        return self._source(parsed_args=arguments)()
+        """The nested values of the flags that were given: of the schema's types where they can be, unvalidated."""
+        values = self._source(parsed_args=arguments)()
+        for spec in fields():
+            section, _, name = spec.path.rpartition(".")
+            inside = values.get(section) if section else values
+            if isinstance(inside, dict) and name in inside:
+                inside[name] = typed(spec, inside[name])
+        return values

@@ -6,26 +6,36 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from simsiam_core.cli.options import add_network, checkpoint_in_words, chosen_run, print_json
+from simsiam_core.cli.options import (
+    add_network,
+    checkpoint_in_words,
+    chosen_run,
+    number,
+    print_json,
+    whole_number,
+)
 from simsiam_core.cli.terminal import print_row, progress_line
 from simsiam_core.config import ConfigError
+from simsiam_core.config.paths import path_flag
 
 
 def add_to(commands: Any) -> None:
     """Add the command's parser."""
     parser = commands.add_parser("map", help="draw a map of the pictures", description=__doc__)
     add_network(parser, "which pictures")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="table to write: .parquet or .csv")
+    parser.add_argument("--out", type=path_flag, metavar="FILE", help="table to write: .parquet or .csv")
     parser.add_argument(
-        "--html", type=Path, metavar="FILE", help="page to write, with thumbnails and plotly inside"
+        "--html", type=path_flag, metavar="FILE", help="page to write, with thumbnails and plotly inside"
     )
     parser.add_argument("--method", default="umap", choices=("umap", "pca"))
     parser.add_argument(
-        "--sample", type=int, default=5000, metavar="N", help="points, stratified (default: 5000)"
+        "--sample", type=whole_number, default=5000, metavar="N", help="points, stratified (default: 5000)"
     )
-    parser.add_argument("--dimensions", type=int, default=2, choices=(2, 3))
-    parser.add_argument("--neighbours", type=int, default=15, metavar="N", help="of UMAP (default: 15)")
-    parser.add_argument("--min-dist", type=float, default=0.1, metavar="D", help="of UMAP (default: 0.1)")
+    parser.add_argument("--dimensions", type=whole_number, default=2, choices=(2, 3))
+    parser.add_argument(
+        "--neighbours", type=whole_number, default=15, metavar="N", help="of UMAP (default: 15)"
+    )
+    parser.add_argument("--min-dist", type=number, default=0.1, metavar="D", help="of UMAP (default: 0.1)")
     parser.add_argument("--metric", default="cosine", choices=("cosine", "euclidean", "manhattan"))
     parser.add_argument(
         "--reproducible", action="store_true", help="the same map every time; one thread, slower"

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
-from simsiam_core.cli.options import add_network, checkpoint_in_words, chosen_run, print_json
+from simsiam_core.cli.options import (
+    add_network,
+    checkpoint_in_words,
+    chosen_run,
+    number,
+    print_json,
+    whole_number,
+)
 from simsiam_core.cli.terminal import print_row, progress_line
 from simsiam_core.config import ConfigError
+from simsiam_core.config.paths import path_flag
 
 
 def add_to(commands: Any) -> None:
@@ -18,7 +25,7 @@ def add_to(commands: Any) -> None:
     )
     add_network(parser, "where to look")
     parser.add_argument(
-        "--bank", type=Path, metavar="DIR", help="look among the pictures of this folder instead"
+        "--bank", type=path_flag, metavar="DIR", help="look among the pictures of this folder instead"
     )
     parser.add_argument(
         "--beside", action="append", default=[], metavar="NAME", help="another checkpoint; may be repeated"
@@ -29,10 +36,10 @@ def add_to(commands: Any) -> None:
         help="ask with a square part, in shares of the picture: 0.25,0,0.5",
     )
     parser.add_argument("--hide-same", action="store_true", help="leave out images of the query's own class")
-    parser.add_argument("-k", type=int, default=10, help="how many neighbours (default: 10)")
-    parser.add_argument("--temperature", type=float, default=None, help="of the vote (default: the run's)")
+    parser.add_argument("-k", type=whole_number, default=10, help="how many neighbours (default: 10)")
+    parser.add_argument("--temperature", type=number, default=None, help="of the vote (default: the run's)")
     query = parser.add_mutually_exclusive_group(required=True)
-    query.add_argument("--image", type=Path, metavar="FILE", help="a picture file")
+    query.add_argument("--image", type=path_flag, metavar="FILE", help="a picture file")
     query.add_argument("--id", metavar="ID", help="an image of the run's own data, by id")
     parser.set_defaults(run_command=_neighbours)
 

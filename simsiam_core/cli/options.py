@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from simsiam_core.config import ConfigError
+from simsiam_core.config.paths import path_flag
+from simsiam_core.config.scalars import scalar
 from simsiam_core.runs import RunDirectory, RunStore
 
 
 def add_save_dir(parser: argparse.ArgumentParser) -> None:
     """`--save-dir`: where runs are kept."""
     parser.add_argument(
-        "--save-dir", type=Path, default=Path("runs"), metavar="DIR", help="folder of runs (default: runs)"
+        "--save-dir",
+        type=path_flag,
+        default=Path("runs"),
+        metavar="DIR",
+        help="folder of runs (default: runs)",
     )
 
 
@@ -50,6 +57,22 @@ def checkpoint_in_words() -> Iterator[None]:
         yield
     except CheckpointError as error:
         raise ConfigError.at("checkpoint", str(error)) from None
+
+
+def whole_number(text: str) -> int:
+    """The argparse type of a whole number, by the same rule as settings."""
+    value = scalar(text)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise argparse.ArgumentTypeError(f"it must be a whole number, not {text!r}")
+    return value
+
+
+def number(text: str) -> float:
+    """The argparse type of a number; neither infinity nor NaN is one."""
+    value = scalar(text)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f"it must be a number, not {text!r}")
+    return value
 
 
 def chosen_run(arguments: argparse.Namespace) -> RunDirectory:

@@ -9,7 +9,7 @@ import threading
 from typing import Any
 
 from simsiam_core import output
-from simsiam_core.cli.options import add_json, add_run, add_save_dir, chosen_run, print_json
+from simsiam_core.cli.options import add_json, add_run, add_save_dir, chosen_run, print_json, whole_number
 from simsiam_core.cli.terminal import print_row
 from simsiam_core.jobs import Notifier, Scheduler, move, read_queue, stop
 from simsiam_core.runs import RunError, RunStore
@@ -35,7 +35,9 @@ def add_to(commands: Any) -> None:
         "run", help="start what is queued, here, without a browser, until it is empty"
     )
     add_save_dir(working)
-    working.add_argument("--cpu-slots", type=int, default=1, help="jobs on the CPU at a time (default: 1)")
+    working.add_argument(
+        "--cpu-slots", type=whole_number, default=1, help="jobs on the CPU at a time (default: 1)"
+    )
     working.add_argument("--notify-url", default="", metavar="URL", help="POST to this when a run ends")
     working.add_argument("--notify-command", default="", metavar="COMMAND", help="run this when a run ends")
     working.add_argument("--forever", action="store_true", help="wait for more when the queue is empty")

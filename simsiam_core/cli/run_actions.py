@@ -7,11 +7,10 @@ import sys
 import time
 from typing import Any
 
-import yaml
-
-from simsiam_core.cli.options import add_json, add_run, add_save_dir, chosen_run, print_json
+from simsiam_core.cli.options import add_json, add_run, add_save_dir, chosen_run, print_json, whole_number
 from simsiam_core.cli.terminal import print_row
-from simsiam_core.config import ConfigError
+from simsiam_core.config import ConfigError, find_field, merge, typed
+from simsiam_core.config.problems import unknown_setting
 from simsiam_core.jobs import SCHEDULES, extend, fork, pause, resume
 from simsiam_core.runs import RunDirectory, RunError, RunStore
 
@@ -33,7 +32,7 @@ def add_to(actions: Any) -> None:
         add_run(parser)
         add_json(parser)
         parser.set_defaults(run_command=command)
-    parsers["extend"].add_argument("--epochs", type=int, required=True, help="epochs in all")
+    parsers["extend"].add_argument("--epochs", type=whole_number, required=True, help="epochs in all")
     listed = "; ".join(f"{name}: {text}" for name, text in SCHEDULES.items())
     parsers["extend"].add_argument("--schedule", choices=SCHEDULES, default="longer", help=listed)
     parsers["fork"].add_argument("--checkpoint", default="last", metavar="NAME", help="default: last")
@@ -74,11 +73,13 @@ def _extend(arguments: argparse.Namespace) -> int:
 def _fork(arguments: argparse.Namespace) -> int:
     changes: dict[str, Any] = {}
     for text in arguments.set:
-        path, separator, value = text.partition("=")
-        section, _, name = path.strip().replace("-", "_").rpartition(".")
+        name, separator, value = text.partition("=")
+        spec = find_field(name)
         if not separator:
             raise ConfigError.at("set", f"{text!r} must be FIELD=VALUE, such as optimiser.base_lr=0.01.")
-        (changes.setdefault(section, {}) if section else changes)[name] = yaml.safe_load(value)
+        if spec is None:
+            raise ConfigError.at("set", unknown_setting(name.strip()))
+        changes = merge(changes, spec.nested(typed(spec, value)))
     run = chosen_run(arguments)
     return _told(arguments, fork(RunStore(run.path.parent), run, arguments.checkpoint, changes))
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from simsiam_core.cli import run_actions
 from simsiam_core.cli.options import add_json, add_run, add_save_dir, chosen_run, print_json
 from simsiam_core.cli.terminal import print_row
+from simsiam_core.config.paths import path_flag
 from simsiam_core.evaluation.curves import metrics_csv
 from simsiam_core.jobs import stop
 from simsiam_core.runs import RunDirectory, RunError, RunStore
@@ -29,7 +29,7 @@ def add_to(commands: Any) -> None:
     showing.set_defaults(run_command=_show)
     exporting = actions.add_parser("export", help="the metrics of a run as CSV")
     add_run(exporting)
-    exporting.add_argument("--out", type=Path, metavar="FILE", help="where to write (default: stdout)")
+    exporting.add_argument("--out", type=path_flag, metavar="FILE", help="where to write (default: stdout)")
     exporting.set_defaults(run_command=_export)
     stopping = actions.add_parser("stop", help="end a run at its next step, with a checkpoint")
     add_run(stopping)

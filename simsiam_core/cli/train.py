@@ -8,7 +8,6 @@ import os
 import socket
 import time
 from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simsiam_core import output
@@ -26,6 +25,7 @@ from simsiam_core.config import (
     read_yaml,
 )
 from simsiam_core.config.ablations import ABLATIONS, members
+from simsiam_core.config.paths import path_flag
 from simsiam_core.jobs import InUseError, Notifier, enqueue
 from simsiam_core.jobs.stop_request import Interrupted, StopRequest
 from simsiam_core.runs import RunDirectory, RunError, RunStore, Status
@@ -46,9 +46,11 @@ def add_to(commands: Any) -> None:
     )
     parser.add_argument("--preset", metavar="NAME", help=f"start from a preset: {', '.join(presets())}")
     parser.add_argument(
-        "--config", type=Path, metavar="FILE", help="settings from a YAML file, over the preset's"
+        "--config", type=path_flag, metavar="FILE", help="settings from a YAML file, over the preset's"
     )
-    parser.add_argument("--run", type=Path, metavar="DIR", help="train a run directory that exists already")
+    parser.add_argument(
+        "--run", type=path_flag, metavar="DIR", help="train a run directory that exists already"
+    )
     parser.add_argument(
         "--sweep",
         action="append",

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import getpass
 import sys
-from pathlib import Path
 from typing import Any
 
 from simsiam_core.config import ConfigError
+from simsiam_core.config.paths import path_flag
 from simsiam_core.ui.doors import read_users, write_user
 
 
@@ -16,7 +16,7 @@ def add_to(commands: Any) -> None:
     """Add the command's parser."""
     parser = commands.add_parser("users", help="who may open the dashboard", description=__doc__)
     parser.add_argument("action", choices=("add", "remove", "list"))
-    parser.add_argument("file", type=Path, metavar="FILE", help="the file for dashboard.py --users")
+    parser.add_argument("file", type=path_flag, metavar="FILE", help="the file for dashboard.py --users")
     parser.add_argument("name", nargs="?", default="", help="of the user")
     parser.set_defaults(run_command=_users)
 

@@ -1,6 +1,6 @@
 """One schema: the form, the flags, the YAML, the validation and the messages all come from here."""
 
-from simsiam_core.config.fields import FieldSpec, fields
+from simsiam_core.config.fields import FieldSpec, field_spec, fields, find_field, typed
 from simsiam_core.config.files import PRESETS_DIR, Preset, dump_yaml, merge, preset, presets, read_yaml
 from simsiam_core.config.problems import ConfigError, Problem, allowed, parse
 from simsiam_core.config.schema import (
@@ -35,11 +35,14 @@ __all__ = [
     "allowed",
     "dump_yaml",
     "expand",
+    "field_spec",
     "fields",
+    "find_field",
     "merge",
     "parse",
     "preset",
     "presets",
     "read_sweeps",
     "read_yaml",
+    "typed",
 ]

@@ -5,11 +5,18 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from simsiam_core.config.paths import absolute_path
+
+CACHE_VARIABLE = "SIMSIAM_CACHE"
+
 
 def cache_dir() -> Path:
-    """Where downloads, decoded pictures and uploads are kept: $SIMSIAM_CACHE, or ~/.cache/simsiam-dashboard."""
-    chosen = os.environ.get("SIMSIAM_CACHE")
-    return Path(chosen).expanduser() if chosen else Path.home() / ".cache" / "simsiam-dashboard"
+    """Where downloads, decoded pictures and uploads are kept: $SIMSIAM_CACHE, or ~/.cache/simsiam-dashboard.
+
+    Absolute, and the same in every job: `launch` hands it on, since jobs run in another folder.
+    """
+    chosen = os.environ.get(CACHE_VARIABLE)
+    return Path(absolute_path(chosen)) if chosen else Path.home() / ".cache" / "simsiam-dashboard"
 
 
 def uploads_dir() -> Path:

@@ -9,7 +9,10 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
+from simsiam_core.config.scalars import scalar
 from simsiam_core.config.schema import Config, Section
+
+SHORT_NAMES = {"lr": "optimiser.base_lr"}
 
 
 @dataclass(frozen=True)
@@ -34,18 +37,42 @@ class FieldSpec:
         """`batch_size`: leaf names are unique, so they serve as short flags."""
         return self.path.rpartition(".")[2]
 
+    def nested(self, value: Any) -> dict[str, Any]:
+        """A partial config that holds this value alone."""
+        section = self.path.rpartition(".")[0]
+        return {section: {self.name: value}} if section else {self.name: value}
+
 
 def fields() -> Iterator[FieldSpec]:
     """Every hyperparameter, in the order of the form."""
-    yield _spec("name", "Run", Config.model_fields["name"])
+    yield field_spec("name", "Run", Config.model_fields["name"])
     for section_name, section in Config.model_fields.items():
         model = section.annotation
         if isinstance(model, type) and issubclass(model, Section):
             for name, info in model.model_fields.items():
-                yield _spec(f"{section_name}.{name}", model.model_config.get("title") or section_name, info)
+                yield field_spec(
+                    f"{section_name}.{name}", model.model_config.get("title") or section_name, info
+                )
 
 
-def _spec(path: str, section: str, info: FieldInfo) -> FieldSpec:
+def find_field(name: str) -> FieldSpec | None:
+    """The field that a person means by `training.batch_size`, `batch-size` or `lr`; None if there is none."""
+    plain = name.strip().replace("-", "_")
+    plain = SHORT_NAMES.get(plain, plain)
+    return next((spec for spec in fields() if plain in (spec.path, spec.name)), None)
+
+
+def typed(spec: FieldSpec, value: Any) -> Any:
+    """A value that came as text, from a flag or a sweep, as the schema wants it; what does not fit stays text."""
+    if not isinstance(value, str) or not value:
+        return value
+    if spec.optional and value.lower() == "none":
+        return None
+    return value if spec.kind in ("text", "choice") else scalar(value)
+
+
+def field_spec(path: str, section: str, info: FieldInfo) -> FieldSpec:
+    """A field of any `Section`, described."""
     annotation, optional = info.annotation, False
     if get_origin(annotation) in (Union, types.UnionType):
         (annotation,) = (a for a in get_args(annotation) if a is not type(None))

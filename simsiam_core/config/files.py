@@ -2,41 +2,69 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from simsiam_core.config.fields import fields
 from simsiam_core.config.problems import ConfigError
+from simsiam_core.config.scalars import scalar
 from simsiam_core.config.schema import Config
+from simsiam_core.config.yaml_reader import YamlError, read_yaml_text
 
 PRESETS_DIR = Path(__file__).resolve().parents[2] / "assets" / "presets"
+_LARGEST = 2**20  # bytes; a file of settings has two thousand
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
     """Nested values from a YAML file. Raises ConfigError for a missing, malformed or non-mapping file."""
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise ConfigError.at("", f"Cannot read {path}: {reason}.") from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" in line {mark.line + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or "it cannot be parsed"
-        raise ConfigError.at("", f"{path} is not valid YAML{where}: {problem}.") from None
+        with path.open("rb") as file:
+            content = file.read(_LARGEST + 1)
+        if len(content) > _LARGEST:
+            raise ConfigError.at("", f"{path} is too large for a file of settings.")
+        values = read_yaml_text(content.decode("utf-8-sig"), _texts())
+    except OSError as error:
+        raise ConfigError.at("", f"Cannot read {path}: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise ConfigError.at("", f"Cannot read {path}: it is not UTF-8 text.") from None
+    except YamlError as error:
+        raise ConfigError.at("", f"{path} is not valid YAML, {error}.") from None
     if values is None:
         return {}
     if not isinstance(values, dict):
-        raise ConfigError.at("", f"{path} must hold settings as 'section: …', not a {type(values).__name__}.")
+        kind = "list" if isinstance(values, list) else "single value"
+        raise ConfigError.at("", f"{path} must hold settings as 'section: …', not a {kind}.")
     return values
+
+
+@cache
+def _texts() -> frozenset[str]:
+    """Paths whose values are text as written, so that `name: 1e3` or `path: 2024` need no quotes."""
+    return frozenset(("title", "description", *(spec.path for spec in fields() if spec.kind == "text")))
 
 
 def dump_yaml(config: Config) -> str:
     """The whole config as YAML, every default spelled out."""
-    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    values = config.model_dump(mode="json")
+    return yaml.dump(values, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=math.inf)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Puts text in quotes where YAML 1.1 or 1.2 would take it for something else."""
+
+
+def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    style = None if isinstance(scalar(text), str) else "'"
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style)
+
+
+_Dumper.add_representer(str, _represent_text)
 
 
 def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import difflib
+import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
 
-from simsiam_core.config.fields import FieldSpec, fields
-from simsiam_core.config.schema import Config
+from simsiam_core.config.fields import FieldSpec, fields, find_field
+from simsiam_core.config.scalars import hint
+from simsiam_core.config.schema import AS_STORED, Config
+
+_SHORT = reprlib.Repr()  # what was given may be a whole file
+_SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 80
+_SHORT.maxlevel, _SHORT.maxlist, _SHORT.maxdict = 1, 3, 3
 
 
 @dataclass(frozen=True)
@@ -38,10 +45,13 @@ class ConfigError(ValueError):
         return cls([Problem(path, message)])
 
 
-def parse(values: Mapping[str, Any]) -> Config:
-    """Validate nested values. Raises ConfigError that names each field, what was given and what is allowed."""
+def parse(values: Mapping[str, Any], *, stored: bool = False) -> Config:
+    """Validate nested values. Raises ConfigError that names each field, what was given and what is allowed.
+
+    `stored` values were written by a run: a relative path in them, which earlier versions wrote, stays one.
+    """
     try:
-        return Config.model_validate(values)
+        return Config.model_validate(values, context=AS_STORED if stored else None)
     except ValidationError as error:
         raise ConfigError([_in_words(dict(e)) for e in error.errors()]) from None
 
@@ -54,18 +64,33 @@ def _in_words(error: dict[str, Any]) -> Problem:
         return Problem(path, message)
     spec = next((s for s in fields() if s.path == path), None)
     if kind == "extra_forbidden":
-        known = sorted(
-            s.name if "." in path else s.path.split(".")[0] for s in fields() if _siblings(s, path)
-        )
-        return Problem(path, f"Unknown setting {path}; known here: {', '.join(dict.fromkeys(known))}.")
-    shown = "empty" if given in (None, "") else repr(given) if isinstance(given, str) else f"{given}"
+        return Problem(path, unknown_setting(path))
+    shown = "empty" if given in (None, "") else _SHORT.repr(given)
+    if path == "schema_version":
+        return Problem(path, f"schema_version is {shown}; this version of the program reads 1.")
     if spec is None:
         return Problem(path, f"{path} is {shown}; it must be a group of settings.")
-    return Problem(path, f"{spec.title} is {shown}; it must be {allowed(spec)}.")
+    why = hint(given) if spec.kind in ("bool", "int", "float") and isinstance(given, str) else ""
+    return Problem(path, f"{spec.title} is {shown}; it must be {allowed(spec)}{why and f' ({why})'}.")
 
 
-def _siblings(spec: FieldSpec, path: str) -> bool:
-    return "." not in path or spec.path.rpartition(".")[0] == path.rpartition(".")[0]
+def unknown_setting(path: str) -> str:
+    """A sentence about an unknown setting: the one that was probably meant, or else all there are in its place."""
+    section, _, name = path.rpartition(".")
+    meant = find_field(name)
+    known = [s.name if section else s.path.split(".")[0] for s in fields() if not section or _in(s, section)]
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.75)
+    if meant:
+        advice = f"write {meant.path}."
+    elif near:
+        advice = f"write {f'{section}.' if section else ''}{near[0]}."
+    else:
+        advice = f"known here: {', '.join(sorted(set(known)))}."
+    return f"Unknown setting {path}; {advice}"
+
+
+def _in(spec: FieldSpec, section: str) -> bool:
+    return spec.path.rpartition(".")[0] == section
 
 
 def allowed(spec: FieldSpec) -> str:

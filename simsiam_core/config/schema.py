@@ -6,9 +6,16 @@ the models below. Adding a hyperparameter is one line here.
 
 from __future__ import annotations
 
+import os
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+
+from simsiam_core.config.paths import absolute_path
+
+AS_STORED = (
+    "as stored"  # in the context of a validation: a relative path stays, for nobody knows to which folder
+)
 
 
 def setting(
@@ -25,9 +32,15 @@ def setting(
 
 
 class Section(BaseModel):
-    """A group of hyperparameters: immutable, and strict about names it does not know."""
+    """A group of hyperparameters: immutable, strict about names it does not know and about types.
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
+    Only a whole number given for a fraction is taken as one; text is never read as a number here (`fields.typed` is
+    for sources that are text, such as flags).
+    """
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, validate_default=True, allow_inf_nan=False
+    )
 
 
 class DataConfig(Section, title="Images"):
@@ -37,7 +50,8 @@ class DataConfig(Section, title="Images"):
     path: str | None = setting(
         None,
         "Folder",
-        "Only for the source 'folder': pictures as <class>/*.jpg, train/ and test/ of those, or flat.",
+        "Only for the source 'folder': pictures as <class>/*.jpg, train/ and test/ of those, or flat. "
+        "A relative path counts from the folder in which the program was started.",
     )
     image_size: int = setting(
         32, "Image size", "Side of the square the network sees.", unit="px", ge=8, le=256
@@ -56,6 +70,23 @@ class DataConfig(Section, title="Images"):
         ge=1,
         advanced=True,
     )
+
+    @field_validator("path")
+    @classmethod
+    def _path_is_absolute(cls, path: str | None, info: ValidationInfo) -> str | None:
+        if not path:
+            return path
+        return os.path.expanduser(path) if info.context == AS_STORED else absolute_path(path)
+
+    @property
+    def unplaced(self) -> str:
+        """A sentence about a relative path, which an earlier version may have stored; empty for any other."""
+        if self.source != "folder" or not self.path or os.path.isabs(self.path):
+            return ""
+        return (
+            f"The folder of this run, {self.path}, is relative, and the run does not say to which other one; "
+            "write its full path as data.path into the run's config.yaml."
+        )
 
     @model_validator(mode="after")
     def _folder_needs_a_path(self) -> DataConfig:

@@ -9,13 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from simsiam_core.config.fields import FieldSpec, fields
+from simsiam_core.config.fields import FieldSpec, find_field, typed
 from simsiam_core.config.files import merge
 from simsiam_core.config.problems import ConfigError, parse
+from simsiam_core.config.scalars import scalar
 from simsiam_core.config.schema import Config
 
 MAX_RUNS = 100
-SHORT_NAMES = {"lr": "optimiser.base_lr"}
 RANGE = re.compile(r"^([^:]+):([^:]+):(\d+)(:log)?$")
 
 
@@ -41,8 +41,7 @@ def _read(line: str) -> Sweep:
     name, separator, text = (
         re.split(r"([:=])", line, maxsplit=1) if re.search("[:=]", line) else (line, "", "")
     )
-    name = SHORT_NAMES.get(name.strip().replace("-", "_"), name.strip().replace("-", "_"))
-    spec = next((s for s in fields() if name in (s.path, s.name)), None)
+    spec = find_field(name)
     if spec is None or not separator or not text.strip():
         sentence = (
             f"{line.strip()!r} is no sweep; write a field and its values, such as 'lr: 0.03, 0.06, 0.12'."
@@ -56,7 +55,7 @@ def _values(part: str, spec: FieldSpec) -> list[str]:
     if not (spec.kind in ("int", "float") and (match := RANGE.match(part))):
         return [part] if part else []
     try:
-        low, high, count = float(match[1]), float(match[2]), int(match[3])
+        low, high, count = _number(match[1]), _number(match[2]), int(match[3])
         if not 2 <= count <= MAX_RUNS or (match[4] and min(low, high) <= 0):
             raise ValueError
     except ValueError:
@@ -70,6 +69,13 @@ def _values(part: str, spec: FieldSpec) -> list[str]:
     return [f"{round(n)}" if spec.kind == "int" else f"{n:.6g}" for n in numbers]
 
 
+def _number(text: str) -> float:
+    value = scalar(text.strip())
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError
+    return value
+
+
 def expand(values: Mapping[str, Any], sweeps: Sequence[Sweep]) -> list[Config]:
     """Every combination over the nested `values`, each with a name that tells it from the others.
 
@@ -80,10 +86,7 @@ def expand(values: Mapping[str, Any], sweeps: Sequence[Sweep]) -> list[Config]:
         raise ConfigError.at("sweep", f"These are {count} runs; a sweep has at most {MAX_RUNS}.")
     configs = []
     for combination in itertools.product(*(sweep.values for sweep in sweeps)):
-        changes: dict[str, Any] = {}
-        for sweep, value in zip(sweeps, combination, strict=True):
-            section, _, name = sweep.spec.path.rpartition(".")
-            (changes.setdefault(section, {}) if section else changes)[name] = value
+        changes = merge(*(s.spec.nested(typed(s.spec, v)) for s, v in zip(sweeps, combination, strict=True)))
         names = [f"{s.spec.name} {v}" for s, v in zip(sweeps, combination, strict=True)]
         label = re.sub(r"[^\w\- .]", "", " ".join([str(values.get("name") or ""), *names])).strip()[-40:]
         configs.append(parse(merge({"name": label.strip()}, values, {"name": label.strip()}, changes)))

@@ -8,8 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 from torch import Tensor
+
+from simsiam_core.data.depth import NoValueError, eight_bits, no_data
+from simsiam_core.data.orientation import upright
 
 # Named, so that no upload reaches a decoder that starts another program, as EPS does.
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
@@ -22,6 +25,8 @@ Region = tuple[float, float, float]  # left, top and side of a square, as shares
 
 # Pillow warns of large pictures on opening them; ours are refused with a sentence at a lower limit.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+# And of every malformed tag, which the one tag that counts here is read in spite of.
+warnings.filterwarnings("ignore", category=UserWarning, module="PIL.TiffImagePlugin")
 
 
 class PictureError(ValueError):
@@ -52,6 +57,8 @@ def read_picture(source: Path | bytes, size: int, region: Region | None = None) 
         raise PictureError(_too_large("far more than 100")) from None
     except UnidentifiedImageError:
         raise PictureError(f"This is not a picture in a known format ({', '.join(FORMATS)}).") from None
+    except NoValueError:
+        raise PictureError("The picture has no values: every pixel is infinite, NaN or no data.") from None
     except FileNotFoundError:
         raise PictureError("The file is no longer there.") from None
     except Exception as error:  # decoders meet hostile files and raise anything
@@ -67,26 +74,21 @@ def _too_large(megapixels: str) -> str:
 def _square(image: Image.Image, size: int, region: Region | None) -> Tensor:
     left_share, top_share, share = region or (0.0, 0.0, 1.0)
     enough = round(2 * size / share)
+    missing = no_data(image)
     image.draft(None, (enough, enough))  # a large JPEG is decoded at a fraction of its size
-    upright = _rgb(ImageOps.exif_transpose(image))
-    side = min(upright.size)
-    if upright.size != (size, size) or region:
+    picture = _rgb(eight_bits(upright(image), missing))
+    side = min(picture.size)
+    if picture.size != (size, size) or region:
         left, top = (
-            (upright.width - side) / 2 + left_share * side,
-            (upright.height - side) / 2 + top_share * side,
+            (picture.width - side) / 2 + left_share * side,
+            (picture.height - side) / 2 + top_share * side,
         )
         box = (left, top, left + share * side, top + share * side)
-        upright = upright.resize((size, size), Image.Resampling.BILINEAR, box=box)
-    return torch.from_numpy(np.array(upright)).permute(2, 0, 1).contiguous()
+        picture = picture.resize((size, size), Image.Resampling.BILINEAR, box=box)
+    return torch.from_numpy(np.array(picture)).permute(2, 0, 1).contiguous()
 
 
 def _rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I;16"):
-        image = Image.fromarray((np.asarray(image) / 257).round().astype(np.uint8))  # 65,535 becomes 255
-    elif image.mode in ("I", "F"):  # no scale is agreed upon for these: darkest to black, brightest to white
-        values = np.nan_to_num(np.asarray(image, dtype=np.float64))
-        values -= values.min()
-        image = Image.fromarray((values * 255 / max(values.max(), 1e-9)).round().astype(np.uint8))
     if image.has_transparency_data:
         above = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", above.size, "white"), above)

@@ -7,7 +7,7 @@ import json
 
 import torch
 
-from simsiam_core.config import DataConfig
+from simsiam_core.config import ConfigError, DataConfig
 from simsiam_core.data.cache import Progress
 from simsiam_core.data.folder import list_folder, load_folder
 from simsiam_core.data.image_set import Dataset, ImageSet, Triple
@@ -26,7 +26,7 @@ def load(config: DataConfig, progress: Progress | None = None) -> Dataset:
     if config.source == "textures":
         splits, name = generate_textures(config.image_size, report)
     elif config.source == "folder":
-        splits, name = load_folder(config.path or "", config.image_size, report)
+        splits, name = load_folder(_folder(config), config.image_size, report)
     else:
         splits, name = load_published(config.source, config.image_size, report)
     train = splits.train.limit(config.train_limit)
@@ -46,10 +46,16 @@ def count_train(config: DataConfig) -> int | None:
     if config.source == "textures":
         available = TRAIN_COUNT
     elif config.source == "folder":
-        available = len(list_folder(config.path or "").train)
+        available = len(list_folder(_folder(config)).train)
     else:
         available = SOURCES[config.source].train_count
     return min(available, config.train_limit or available)
+
+
+def _folder(config: DataConfig) -> str:
+    if config.unplaced:
+        raise ConfigError.at("data.path", config.unplaced)
+    return config.path or ""
 
 
 def channel_statistics(images: ImageSet) -> tuple[Triple, Triple]:

@@ -53,6 +53,7 @@ def resume(run: RunDirectory) -> None:
         raise RunError(f"Run {run.id} is {status.state} already.")
     if status.state == "finished":
         raise RunError(f"Run {run.id} is finished; train it longer, or fork it.")
+    _trainable(run)
     _queue_again(run)
 
 
@@ -148,6 +149,8 @@ def _trainable(run: RunDirectory) -> None:
             f"Run {run.id} came with the program and is read-only: it has no heads or optimiser to train on "
             "with. Start a new run on the Train tab instead."
         )
+    if sentence := run.config().data.unplaced:
+        raise RunError(sentence)
 
 
 def _queue_again(run: RunDirectory, **changes: Any) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import psutil
 
+from simsiam_core.config.cache import CACHE_VARIABLE, cache_dir
 from simsiam_core.jobs.stop_request import PAUSE
 from simsiam_core.runs import RunDirectory, RunError
 from simsiam_core.runs.status import State, process_alive, process_identity
@@ -41,9 +42,11 @@ def launch(
     it never waits for a reader. Raises RunError if it ends before it has announced itself.
     """
     environment = {**os.environ, **(variables or {}), "PYTHONUNBUFFERED": "1"}
-    environment["PYTHONPATH"] = os.pathsep.join(
-        filter(None, [str(PROJECT_DIR), os.environ.get("PYTHONPATH")])
-    )
+    # The job runs in another folder, where what is relative here would lead elsewhere.
+    named = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
+    environment["PYTHONPATH"] = os.pathsep.join([str(PROJECT_DIR), *map(os.path.abspath, named)])
+    if environment.get(CACHE_VARIABLE):
+        environment[CACHE_VARIABLE] = str(cache_dir())
     with run.log_path.open("ab") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "simsiam_core", *(command or ("train", "--run", str(run.path)))],

@@ -81,7 +81,7 @@ def load_encoder(path: Path, device: str = "cpu") -> Encoder:
     }
     plain = content[RECIPE]
     try:
-        config = parse(plain["config"])
+        config = parse(plain["config"], stored=True)
         backbone = build_backbone(config.model).to(device).to(memory_format=torch.channels_last)
         backbone.load_state_dict(weights)
         return Encoder(

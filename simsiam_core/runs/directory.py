@@ -191,4 +191,4 @@ def _version(path: Path) -> tuple[int, int]:
 @lru_cache(maxsize=4096)
 def _read_config(path: Path, version: tuple[int, int]) -> Config:
     """Pages ask for every run's config every second, and YAML is slow to read. Raises ConfigError."""
-    return parse(read_yaml(path))
+    return parse(read_yaml(path), stored=True)

@@ -6,6 +6,7 @@ import base64
 from typing import Any
 
 import gradio as gr
+from starlette.middleware import Middleware
 
 from simsiam_core.ui import (
     diagnose_tab,
@@ -18,6 +19,7 @@ from simsiam_core.ui import (
     train_tab,
 )
 from simsiam_core.ui.context import QUIET, Context, Page, link
+from simsiam_core.ui.hosts import HostCheck, Hosts
 from simsiam_core.ui.scripts import ASSETS
 from simsiam_core.ui.theme import theme
 
@@ -71,9 +73,10 @@ def build(context: Context) -> gr.Blocks:
     return page
 
 
-def launch_options() -> dict[str, Any]:
-    """What `Blocks.launch` needs for this page: its look, and nothing that leaves this machine."""
+def launch_options(hosts: Hosts | None = None) -> dict[str, Any]:
+    """What `Blocks.launch` needs for this page: its look, the names it answers to, nothing that leaves this machine."""
     return {
+        "app_kwargs": {"middleware": [Middleware(HostCheck, hosts=hosts or Hosts())]},
         "theme": theme(),
         "css_paths": sorted((ASSETS / "css").glob("*.css")),
         "favicon_path": ASSETS / "logo.svg",

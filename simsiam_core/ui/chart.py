@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 
 import gradio as gr
 
@@ -38,7 +39,7 @@ def _plotly() -> str:
     """What loads plotly into the page, once however many components ask for it."""
     path = plotly_script()
     gr.set_static_paths([path])
-    return f'<script src="gradio_api/file={path.as_posix()}"></script>'
+    return f'<script src="gradio_api/file={quote(path.as_posix())}"></script>'  # the program may lie in a folder "a#b"
 
 
 def figure(
