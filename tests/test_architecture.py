@@ -13,6 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "simsiam_core"
 FLOORS = {
     "collector": 0,
+    "names": 0,
     "config": 1,
     "data": 2,
     "runs": 2,

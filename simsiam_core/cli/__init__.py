@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from simsiam_core.cli import (
     bench,
+    data,
     diagnose,
     evaluate,
     export,
@@ -38,6 +39,7 @@ def build_parser() -> argparse.ArgumentParser:
         queue,
         neighbours,
         map,
+        data,
         diagnose,
         evaluate,
         results,

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from simsiam_core.names import storable
 
 
 def setting(
@@ -37,7 +39,7 @@ class DataConfig(Section, title="Images"):
     path: str | None = setting(
         None,
         "Folder",
-        "Only for the source 'folder': pictures as <class>/*.jpg, train/ and test/ of those, or flat.",
+        "Only for the source 'folder': images as <class>/*.jpg, train/ and test/ of those, or flat.",
     )
     image_size: int = setting(
         32, "Image size", "Side of the square the network sees.", unit="px", ge=8, le=256
@@ -56,6 +58,11 @@ class DataConfig(Section, title="Images"):
         ge=1,
         advanced=True,
     )
+
+    @field_validator("path", mode="before")
+    @classmethod
+    def _path_is_text_that_can_be_stored(cls, path: Any) -> Any:
+        return storable(path) if isinstance(path, str) else path
 
     @model_validator(mode="after")
     def _folder_needs_a_path(self) -> DataConfig:

@@ -11,11 +11,10 @@ import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
-# Named, so that no upload reaches a decoder that starts another program, as EPS does.
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
-SUFFIXES = frozenset(
-    (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".pbm")
-)
+from simsiam_core.data.formats import FORMATS, SUFFIXES
+
+__all__ = ["FORMATS", "SUFFIXES", "PictureError", "read_picture"]
+
 MAX_MEGAPIXELS = 50
 MAX_MEGABYTES = 100
 Region = tuple[float, float, float]  # left, top and side of a square, as shares of the centre square's side
@@ -54,6 +53,8 @@ def read_picture(source: Path | bytes, size: int, region: Region | None = None) 
         raise PictureError(f"This is not a picture in a known format ({', '.join(FORMATS)}).") from None
     except FileNotFoundError:
         raise PictureError("The file is no longer there.") from None
+    except PermissionError:
+        raise PictureError("The file may not be read (permission denied).") from None
     except Exception as error:  # decoders meet hostile files and raise anything
         raise PictureError(
             f"The picture is damaged or incomplete ({error or type(error).__name__})."

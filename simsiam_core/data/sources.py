@@ -35,7 +35,18 @@ def load(config: DataConfig, progress: Progress | None = None) -> Dataset:
     identity = json.dumps([name, config.train_limit, config.test_limit])
     fingerprint = hashlib.sha256(identity.encode()).hexdigest()[:16]
     report(1.0, f"{len(train):,} training pictures ready")
-    return Dataset(train, test, splits.skipped, mean, std, fingerprint)
+    notes = (*splits.notes, *_lost(splits.train, train, "training"), *_lost(splits.test, test, "test"))
+    return Dataset(train, test, splits.skipped, mean, std, fingerprint, notes=notes)
+
+
+def _lost(before: ImageSet | None, after: ImageSet | None, name: str) -> list[str]:
+    """A sentence where a limit is smaller than the number of classes."""
+    if before is None or after is None or before.labels is None or after.labels is None:
+        return []
+    lost = len(before.labels.unique()) - len(after.labels.unique())
+    if not lost:
+        return []
+    return [f"{len(after):,} {name} images are too few for all classes: {lost:,} of them have none there."]
 
 
 def count_train(config: DataConfig) -> int | None:
