@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -44,9 +45,9 @@ def _data(arguments: argparse.Namespace) -> int:
 
 def _unpacked(folder: str) -> str:
     """The folder, or where a zip is unpacked to, with the cache of every other zip."""
-    archive = Path(folder).expanduser()
-    if not (archive.is_file() and zipfile.is_zipfile(archive)):
+    archive = os.path.expanduser(folder)
+    if not (os.path.isfile(archive) and zipfile.is_zipfile(archive)):
         return folder
     from simsiam_core.features.unpacking import unpack
 
-    return unpack(archive, report)
+    return unpack(Path(archive), report)

@@ -8,6 +8,7 @@ from typing import Any
 
 from simsiam_core.cli.options import add_network, checkpoint_in_words, chosen_run, print_json, report
 from simsiam_core.config import ConfigError
+from simsiam_core.names import printable, storable
 
 
 def add_to(commands: Any) -> None:
@@ -44,7 +45,7 @@ def _neighbours(arguments: argparse.Namespace) -> int:
     run = chosen_run(arguments)
     temperature = arguments.temperature or run.config().knn.temperature
     try:
-        query = arguments.id or arguments.image.read_bytes()
+        query = storable(arguments.id) if arguments.id else arguments.image.read_bytes()
         names = [arguments.checkpoint, *arguments.beside]
         split = loaded.own_split(str(arguments.bank.resolve())) if arguments.bank else arguments.split
         with checkpoint_in_words():
@@ -59,7 +60,9 @@ def _neighbours(arguments: argparse.Namespace) -> int:
                 report,
             )
     except OSError as error:
-        raise ConfigError.at("image", f"Cannot read {arguments.image}: {error.strerror}.") from None
+        raise ConfigError.at(
+            "image", f"Cannot read {printable(str(arguments.image))}: {error.strerror}."
+        ) from None
     except PictureError as error:
         raise ConfigError.at("image", str(error)) from None
     ids = [n.id for n in answer.neighbours]

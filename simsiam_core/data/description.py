@@ -8,6 +8,7 @@ from typing import Any
 from simsiam_core.data.left_out import LeftOut, by_reason, listed
 
 CLASSES_COUNTED = 8  # classes whose images are counted one by one in a sentence
+REASONS = 3  # for leaving files out that are told in a sentence
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,8 @@ class FolderDescription:
         parts = [self._classes(), f"train {self.train:,}, {tested}{held}"]
         if self.left_out:
             reasons = [f"{reason} ({count:,})" for reason, count, _ in by_reason(self.left_out)]
+            if len(reasons) > REASONS:
+                reasons[REASONS:] = [f"{len(reasons) - REASONS} other reasons"]
             count = sum(one.files for one in self.left_out)
             parts.append(f"left out: {count:,} file{'s' * (count != 1)}, because {listed(reasons)}")
         return "; ".join(parts)
@@ -58,7 +61,8 @@ class FolderDescription:
         if number <= CLASSES_COUNTED:
             return f"{number} classes: " + ", ".join(f"{c.name} {c.images:,}" for c in self.classes)
         counts = [c.images for c in self.classes]
-        return f"{number:,} classes of {min(counts):,} to {max(counts):,} images"
+        least, most = min(counts), max(counts)
+        return f"{number:,} classes of {f'{least:,} to ' * (least < most)}{most:,} image{'s' * (most > 1)}"
 
     def lines(self) -> tuple[str, ...]:
         """The description as sentences, without the names of what is left out (see `left_out_lines`)."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 from collections import Counter
 from collections.abc import Iterator
@@ -17,7 +18,6 @@ import torch
 from simsiam_core.config import ConfigError
 from simsiam_core.data.cache import Contents, Progress, stored
 from simsiam_core.data.description import ClassCount, FolderDescription
-from simsiam_core.data.formats import SUFFIXES
 from simsiam_core.data.image_set import Splits, stratified
 from simsiam_core.data.layout import Layout, understand
 from simsiam_core.data.left_out import LeftOut, by_reason, listed
@@ -46,15 +46,15 @@ def describe_folder(path: str) -> FolderDescription:
     return list_folder(path).description
 
 
-def list_folder(path: str) -> Listing:
+def list_folder(path: str, seconds: float = math.inf) -> Listing:
     """Sort a folder's images into splits and classes, by names alone. Raises ConfigError at data.path.
 
     Layouts: `<class>/…`; `train/<class>/…` with `test/<class>/…`, in any case and spelling (`layout.understand`);
     or images with no class folders, which have no labels. Labelled images without a test split give up a tenth
-    of each class for one, always the same images.
+    of each class for one, always the same images. Raises ScanTimeoutError where that takes longer than `seconds`.
     """
     root = _root(path)
-    found = scan(root)
+    found = scan(root, seconds)
     layout = understand([image.id for image in found.images])
     held_out = bool(layout.class_of) and not layout.test
     if held_out:
@@ -134,11 +134,10 @@ def _have(names: list[str]) -> str:
 
 
 def _nothing(description: FolderDescription) -> str:
-    kinds = ", ".join(sorted(SUFFIXES))
     groups = by_reason(description.left_out)
     reasons = [f"{reason} ({count:,})" for reason, count, _ in groups if reason != NOT_IMAGES]
     left_out = f" Left out: {listed(reasons)}." if reasons else ""
-    return f"{description.folder} holds no pictures to train on ({kinds}).{left_out}"
+    return f"{description.folder} holds no pictures to train on (.jpg, .png, .webp and others are read).{left_out}"
 
 
 def load_folder(path: str, image_size: int, progress: Progress) -> tuple[Splits, str]:
@@ -175,7 +174,7 @@ def _decode(listing: Listing, image_size: int, pixels: BinaryIO, progress: Progr
             block = ids[start : start + _BLOCK]
             for offset, (image_id, picture) in enumerate(zip(block, pool.map(attempt, block), strict=True)):
                 if isinstance(picture, PictureError):
-                    skipped.append(LeftOut(image_id, str(picture)))
+                    skipped.append(LeftOut(image_id, _as_reason(picture)))
                     continue
                 pixels.write(picture)
                 kept.append(image_id)
@@ -188,3 +187,9 @@ def _decode(listing: Listing, image_size: int, pixels: BinaryIO, progress: Progr
     position = {name: label for label, name in enumerate(classes)}
     labels = [position[listing.class_of[image_id]] for image_id in kept] if classes else None
     return Contents(kept, labels, classes, train_count, [(one.path, one.reason) for one in skipped])
+
+
+def _as_reason(error: PictureError) -> str:
+    """A sentence as it stands among the reasons for leaving files out."""
+    sentence = str(error).removesuffix(".")
+    return sentence[:1].lower() + sentence[1:]

@@ -47,7 +47,7 @@ def understand(ids: Sequence[str]) -> Layout:
             part_of[folder] = _part_of(folder, by_path)
         _place(image_id, part_of[folder], layout, parts, labelled)
     layout.left_out += _folders_without_classes(parts, labelled)
-    layout.why = _why(root, parts)
+    layout.why = _why(root, parts, labelled)
     layout.notes += _notes(parts, labelled, sorted(names))
     return layout
 
@@ -68,7 +68,7 @@ def _place(image_id: str, part: Part | None, layout: Layout, parts: Parts, label
         if not part.holder.folders:
             return  # its folder is left out
         if len(inside) <= part.holder.depth + 1 or not image_id.startswith(part.holder.path):
-            reason = "it lies beside the class folders and so has no class"
+            reason = "beside the class folders, so without a class"
             layout.left_out.append(LeftOut(image_id, reason))
             return
         layout.class_of[image_id] = inside[part.holder.depth]
@@ -77,16 +77,15 @@ def _place(image_id: str, part: Part | None, layout: Layout, parts: Parts, label
 
 def _folders_without_classes(parts: Parts, labelled: bool) -> list[LeftOut]:
     without = [p.folder for p in parts.used if labelled and not p.holder.folders]
-    return [LeftOut(f.path, "its images lie in no class folder", f.images) for f in without]
+    return [LeftOut(f.path, "images in no class folder", f.images) for f in without]
 
 
-def _why(root: Folder, parts: Parts) -> str:
+def _why(root: Folder, parts: Parts, labelled: bool) -> str:
     if parts.below_classes:
         return "Every class folder has its own training and test folder."
     if parts.used[0].folder is not parts.base:
-        train, test = (
-            listed(p.folder.name for p in parts.used if p.split == split) for split in (TRAIN, TEST)
-        )
+        used = [p for p in parts.used if p.holder.folders or not labelled]
+        train, test = (listed(p.folder.name for p in used if p.split == split) for split in (TRAIN, TEST))
         return f"Training images are those in {train}" + (f", test images those in {test}." if test else ".")
     below = f" in {parts.base.name}" if parts.base is not root else ""
     return f"The folders{below} are the classes." if len(parts.base.folders) > 1 else ""
@@ -97,7 +96,7 @@ def _notes(parts: Parts, labelled: bool, names: list[str]) -> list[str]:
         return [_no_labels(parts, names)]
     notes = [
         f"{name} holds folders of its own ({listed(inner)}); all images in them are of class {name}."
-        + (" They are not used as splits." if _looks_split(inner) else "")
+        + (f" For these as splits, give the folder {name} itself." if _looks_split(inner) else "")
         for name, inner in _nested(parts)[:NAMED]
     ]
     same = defaultdict(list)

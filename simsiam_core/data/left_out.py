@@ -34,7 +34,7 @@ def left_out_lines(left_out: Iterable[LeftOut], named: int | None = NAMED) -> It
     """A line for each reason, with the first few of what is left out for it by name."""
     for reason, count, ones in by_reason(left_out):
         names = (o.path if o.files == 1 else f"{o.path} ({o.files:,} images)" for o in ones)
-        yield f"Left out, {reason} ({count:,}): {listed(names, named)}"
+        yield f"Left out {count:,}, {reason}: {listed(names, named)}"
 
 
 def listed(names: Iterable[str], most: int | None = NAMED) -> str:

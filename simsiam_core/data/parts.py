@@ -101,13 +101,13 @@ def _parts(
     choices = [part for part in (test, validation) if part]
     tested = next((p for p in choices if any(holders[f.path].folders for f in p)), []) if labelled else []
     tested = tested or next(iter(choices), [])
-    left_out = [LeftOut(f.path, "a folder beside the splits that is none of them", f.images) for f in others]
+    left_out = [LeftOut(f.path, "beside the splits and none of them", f.images) for f in others]
     for part in choices:
         if part is not tested:
-            reason = f"{_names(tested)} is tested on instead"
+            reason = f"{_names(tested)} is used for testing instead"
             left_out += [LeftOut(f.path, reason, f.images) for f in part]
     used = [Part(f, TRAIN, holders[f.path]) for f in train] + [Part(f, TEST, holders[f.path]) for f in tested]
-    return Parts(base, tuple(used), tuple(left_out), "it lies beside the splits", notes)
+    return Parts(base, tuple(used), tuple(left_out), "beside the splits", notes)
 
 
 def _holders(splits: list[Folder]) -> dict[str, Folder]:
@@ -136,7 +136,7 @@ def _below_classes(base: Folder) -> Parts | None:
         return None
     tested = TEST if TEST in present else VALIDATION
     left_out = [
-        LeftOut(f.path, "the test images of the class are used instead", f.images)
+        LeftOut(f.path, "the class's test images are used instead", f.images)
         for f, role in used
         if role not in (TRAIN, tested)
     ]

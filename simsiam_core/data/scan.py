@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import math
 import os
 import stat
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +20,10 @@ _SYSTEM_FOLDERS = {"__macosx", "@eadir", "#recycle", "@__thumb", "$recycle.bin",
 _SYSTEM_FOLDERS |= {"system volume information"}
 _SYSTEM_FILES = {"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", ".ds_store"}
 NOT_IMAGES = "not an image"
+
+
+class ScanTimeoutError(Exception):
+    """A folder holds so many files that it was not looked through in the seconds given."""
 
 
 @dataclass(frozen=True)
@@ -43,11 +49,13 @@ class Scan:
         self.left_out.append(LeftOut(path, reason))
 
 
-def scan(root: Path) -> Scan:
+def scan(root: Path, seconds: float = math.inf) -> Scan:
     """Look through a folder and all below it, which must exist; no link to a folder is followed, no file decoded.
 
-    A folder or file that cannot be looked at is left out, with the system's reason.
+    A folder or file that cannot be looked at is left out, with the system's reason. Raises ScanTimeoutError
+    after `seconds`.
     """
+    deadline = time.monotonic() + seconds
     found = Scan(root)
     # The real paths of links are compared with this one; a folder reached through a link has another name.
     real_root = os.path.join(os.path.realpath(root), "")
@@ -61,6 +69,8 @@ def scan(root: Path) -> Scan:
             continue
         path = prefixes[-1] + printable(entry.name)
         if _enter(entry, path, found, real_root):
+            if time.monotonic() > deadline:
+                raise ScanTimeoutError
             waiting.append(_entries(Path(entry.path), path, found))
             prefixes.append(path + "/")
     return found
@@ -71,7 +81,7 @@ def _entries(folder: Path, path: str, found: Scan) -> Iterator[os.DirEntry[str]]
         with os.scandir(folder) as entries:
             return iter(sorted(entries, key=lambda entry: entry.name))
     except OSError as error:
-        found.leave_out(path or ".", f"the folder cannot be read: {error.strerror or error}")
+        found.leave_out(path or ".", f"a folder that cannot be read: {error.strerror or error}")
         return iter(())
 
 
@@ -88,7 +98,7 @@ def _enter(entry: os.DirEntry[str], path: str, found: Scan, real_root: str) -> b
         else:
             _file(entry, path, found)
     except OSError as error:
-        found.leave_out(path, f"it cannot be looked at: {error.strerror or error}")
+        found.leave_out(path, f"a file that cannot be looked at: {error.strerror or error}")
     return False
 
 
@@ -97,11 +107,15 @@ def _link_problem(entry: os.DirEntry[str], real_root: str) -> str | None:
     try:
         kind = os.stat(entry.path).st_mode
     except OSError as error:
-        return "a link that leads to itself" if error.errno == errno.ELOOP else "a link to what is not there"
+        return (
+            "a link that leads back to itself"
+            if error.errno == errno.ELOOP
+            else "a link to a file that is not there"
+        )
     if stat.S_ISDIR(kind):
-        return "a link to a folder; links to folders are not followed"
+        return "a link to a folder; it is not followed"
     if not target.startswith(real_root):
-        return "it is a link that leads out of the folder"
+        return "a link that leads out of the folder; it is not followed"
     return None
 
 
@@ -120,7 +134,7 @@ def _file(entry: os.DirEntry[str], path: str, found: Scan) -> None:
         return found.leave_out(path, "a hidden file")
     status = entry.stat()
     if not stat.S_ISREG(status.st_mode):
-        return found.leave_out(path, "a pipe, socket or device, not a file")
+        return found.leave_out(path, "a pipe, socket or device")
     if suffix not in formats.SUFFIXES:
         if (reason := _not_read(entry.path, name, suffix)) is not None:
             return found.leave_out(path, reason)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 
 import torch
 
@@ -11,6 +12,7 @@ from simsiam_core.config import DataConfig
 from simsiam_core.data.cache import Progress
 from simsiam_core.data.folder import list_folder, load_folder
 from simsiam_core.data.image_set import Dataset, ImageSet, Triple
+from simsiam_core.data.scan import ScanTimeoutError
 from simsiam_core.data.textures import TRAIN_COUNT, generate_textures
 from simsiam_core.data.torchvision_sources import SOURCES, load_published
 
@@ -49,15 +51,19 @@ def _lost(before: ImageSet | None, after: ImageSet | None, name: str) -> list[st
     return [f"{len(after):,} {name} images are too few for all classes: {lost:,} of them have none there."]
 
 
-def count_train(config: DataConfig) -> int | None:
+def count_train(config: DataConfig, seconds: float = math.inf) -> int | None:
     """Training pictures a config would use, without decoding or downloading any; None when unknown.
 
-    Of a folder it counts files, so unreadable ones are included. Raises ConfigError at data.path.
+    Of a folder it counts files, so damaged ones are included; None if that takes longer than `seconds`.
+    Raises ConfigError at data.path.
     """
     if config.source == "textures":
         available = TRAIN_COUNT
     elif config.source == "folder":
-        available = len(list_folder(config.path or "").train)
+        try:
+            available = len(list_folder(config.path or "", seconds).train)
+        except ScanTimeoutError:
+            return None
     else:
         available = SOURCES[config.source].train_count
     return min(available, config.train_limit or available)
