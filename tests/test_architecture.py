@@ -14,6 +14,7 @@ PACKAGE = ROOT / "simsiam_core"
 FLOORS = {
     "collector": 0,
     "output": 0,
+    "names": 0,
     "config": 1,
     "data": 2,
     "runs": 2,

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from simsiam_core.cli import (
     bench,
+    data,
     diagnose,
     evaluate,
     export,
@@ -39,6 +40,7 @@ def build_parser() -> argparse.ArgumentParser:
         queue,
         neighbours,
         map,
+        data,
         diagnose,
         evaluate,
         results,

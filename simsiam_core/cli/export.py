@@ -9,6 +9,7 @@ from simsiam_core.cli.options import add_json, add_run, chosen_run, print_json
 from simsiam_core.cli.terminal import print_row
 from simsiam_core.config import ConfigError
 from simsiam_core.config.paths import path_flag
+from simsiam_core.names import printable, storable
 
 FORMATS = ("safetensors", "torchscript", "torch", "onnx", "npz", "parquet", "bundle")
 
@@ -60,7 +61,9 @@ def _export(arguments: argparse.Namespace) -> int:
     except CheckpointError as error:
         raise ConfigError.at("checkpoint", str(error)) from None
     if arguments.json:
-        print_json({"run": run.id, "checkpoint": checkpoint.name, "files": [str(p) for p in written]})
+        print_json(
+            {"run": run.id, "checkpoint": checkpoint.name, "files": [storable(str(p)) for p in written]}
+        )
     else:
-        print_row(text=f"Wrote {text}: {', '.join(map(str, written))}")
+        print_row(text=f"Wrote {text}: {', '.join(printable(str(path)) for path in written)}")
     return 0

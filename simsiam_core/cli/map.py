@@ -17,6 +17,7 @@ from simsiam_core.cli.options import (
 from simsiam_core.cli.terminal import print_row, progress_line
 from simsiam_core.config import ConfigError
 from simsiam_core.config.paths import path_flag
+from simsiam_core.names import storable
 
 
 def add_to(commands: Any) -> None:
@@ -29,7 +30,11 @@ def add_to(commands: Any) -> None:
     )
     parser.add_argument("--method", default="umap", choices=("umap", "pca"))
     parser.add_argument(
-        "--sample", type=whole_number, default=5000, metavar="N", help="points, stratified (default: 5000)"
+        "--sample",
+        type=whole_number,
+        default=5000,
+        metavar="N",
+        help="points, stratified, one of each class at the least (default: 5000)",
     )
     parser.add_argument("--dimensions", type=whole_number, default=2, choices=(2, 3))
     parser.add_argument(
@@ -73,18 +78,24 @@ def _map(arguments: argparse.Namespace) -> int:
             arguments.html.write_bytes(_page(run, drawn, facts))
     except OSError as error:
         raise ConfigError.at("out", f"Cannot write {error.filename}: {error.strerror}.") from None
-    written = [str(path) for path in (arguments.out, arguments.html) if path]
+    written = [storable(str(path)) for path in (arguments.out, arguments.html) if path]
     if arguments.json:
         result = {
             "run": run.id,
             "checkpoint": arguments.checkpoint,
             "split": arguments.split,
             "written": written,
+            "points": len(drawn.ids),
+            "of": drawn.total,
+            "classes_without_points": drawn.unseen,
         }
-        print_json(
-            {**result, "points": len(drawn.ids), "of": drawn.total, "seconds": round(drawn.seconds, 3)}
-        )
+        print_json({**result, "seconds": round(drawn.seconds, 3)})
     else:
+        if drawn.unseen:
+            sentence = (
+                f"{drawn.unseen:,} classes have no point; choose a --sample of at least as many as classes."
+            )
+            print_row(text=sentence)
         print_row(
             text=f"{len(drawn.ids):,} of {drawn.total:,} {arguments.split} images: {', '.join(written)}"
         )
@@ -105,7 +116,8 @@ def _write_table(path: Path, drawn: Any, facts: Any) -> None:
     if path.suffix == ".csv":
         table.to_csv(path, index=False)
     else:
-        table.to_parquet(path)
+        with path.open("wb") as file:  # pyarrow opens no path that is not UTF-8
+            table.to_parquet(file)
 
 
 def _page(run: Any, drawn: Any, facts: Any) -> bytes:

@@ -16,6 +16,7 @@ from simsiam_core.cli.options import (
 from simsiam_core.cli.terminal import print_row, progress_line
 from simsiam_core.config import ConfigError
 from simsiam_core.config.paths import path_flag
+from simsiam_core.names import printable, storable
 
 
 def add_to(commands: Any) -> None:
@@ -52,7 +53,7 @@ def _neighbours(arguments: argparse.Namespace) -> int:
     run = chosen_run(arguments)
     temperature = arguments.temperature or run.config().knn.temperature
     try:
-        query = arguments.id or arguments.image.read_bytes()
+        query = storable(arguments.id) if arguments.id else arguments.image.read_bytes()
         names = [arguments.checkpoint, *arguments.beside]
         split = loaded.own_split(str(arguments.bank.resolve())) if arguments.bank else arguments.split
         with checkpoint_in_words(), progress_line() as report:
@@ -67,7 +68,9 @@ def _neighbours(arguments: argparse.Namespace) -> int:
                 report,
             )
     except OSError as error:
-        raise ConfigError.at("image", f"Cannot read {arguments.image}: {error.strerror}.") from None
+        raise ConfigError.at(
+            "image", f"Cannot read {printable(str(arguments.image))}: {error.strerror}."
+        ) from None
     except PictureError as error:
         raise ConfigError.at("image", str(error)) from None
     ids = [n.id for n in answer.neighbours]

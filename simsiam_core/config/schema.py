@@ -12,6 +12,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from simsiam_core.config.paths import absolute_path
+from simsiam_core.names import storable
 
 AS_STORED = (
     "as stored"  # in the context of a validation: a relative path stays, for nobody knows to which folder
@@ -50,7 +51,7 @@ class DataConfig(Section, title="Images"):
     path: str | None = setting(
         None,
         "Folder",
-        "Only for the source 'folder': pictures as <class>/*.jpg, train/ and test/ of those, or flat. "
+        "Only for the source 'folder': images as <class>/*.jpg, train/ and test/ of those, or flat. "
         "A relative path counts from the folder in which the program was started.",
     )
     image_size: int = setting(
@@ -71,12 +72,12 @@ class DataConfig(Section, title="Images"):
         advanced=True,
     )
 
-    @field_validator("path")
+    @field_validator("path", mode="before")
     @classmethod
-    def _path_is_absolute(cls, path: str | None, info: ValidationInfo) -> str | None:
-        if not path:
+    def _path_is_absolute_and_storable(cls, path: Any, info: ValidationInfo) -> Any:
+        if not isinstance(path, str) or not path:
             return path
-        return os.path.expanduser(path) if info.context == AS_STORED else absolute_path(path)
+        return storable(os.path.expanduser(path) if info.context == AS_STORED else absolute_path(path))
 
     @property
     def unplaced(self) -> str:

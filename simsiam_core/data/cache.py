@@ -17,6 +17,7 @@ from torch import Tensor
 from simsiam_core.config import ConfigError
 from simsiam_core.config.cache import cache_dir
 from simsiam_core.data.image_set import ImageSet, Splits
+from simsiam_core.data.left_out import LeftOut
 from simsiam_core.data.pruning import used
 
 Progress = Callable[[float, str], None]  # fraction done 0..1, and what is being done
@@ -32,7 +33,7 @@ class Contents:
     labels: list[int] | None
     classes: list[str]
     train_count: int
-    skipped: list[str]
+    skipped: list[tuple[str, str]]  # path and reason of what could not be decoded
 
 
 def stored(name: str, image_size: int, write: Callable[[BinaryIO], Contents]) -> Splits:
@@ -65,7 +66,7 @@ def stored(name: str, image_size: int, write: Callable[[BinaryIO], Contents]) ->
         )
         for part in (slice(cut), slice(cut, None))
     )
-    return Splits(train, test if len(test) else None, tuple(contents.skipped))
+    return Splits(train, test if len(test) else None, tuple(LeftOut(*one) for one in contents.skipped))
 
 
 def _build(folder: Path, image_size: int, write: Callable[[BinaryIO], Contents]) -> None:

@@ -1,10 +1,12 @@
-"""A folder of one's own pictures as a source: its layout, its files, and decoding them once."""
+"""A folder of one's own images as a source: understood first, then decoded once."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -15,131 +17,179 @@ import torch
 
 from simsiam_core.config import ConfigError
 from simsiam_core.data.cache import Contents, Progress, stored
+from simsiam_core.data.description import ClassCount, FolderDescription
 from simsiam_core.data.image_set import Splits, stratified
-from simsiam_core.data.pictures import SUFFIXES, PictureError, read_picture
+from simsiam_core.data.layout import Layout, understand
+from simsiam_core.data.left_out import LeftOut, by_reason, listed
+from simsiam_core.data.pictures import PictureError, read_picture
+from simsiam_core.data.scan import NOT_IMAGES, Scan, path_of, scan
+from simsiam_core.names import located, printable
 
-HELD_OUT = 0.1  # share of a labelled folder without test pictures that becomes its test split
-_BLOCK = 512  # pictures decoded between two progress reports
+HELD_OUT = 0.1  # share of a labelled folder without test images that becomes its test split
+_BLOCK = 512  # images decoded between two progress reports
 
 
 @dataclass(frozen=True)
 class Listing:
-    """The pictures of a folder before any is decoded; paths are relative, with forward slashes."""
+    """The images of a folder before any is decoded: ids of each split, and the class of each if there are any."""
 
     root: Path
-    depth: int  # 1 when the classes lie below train/ and test/, else 0
     train: list[str]
     test: list[str]
-    classes: list[str]  # empty: no labels
-    skipped: list[str]  # "path: reason"
-    files: list[tuple[str, int, int]]  # path, bytes, mtime in ns: what the cache is valid for
-
-    def class_of(self, path: str) -> str:
-        """Name of the class: the folder below the root, or below train/ or test/."""
-        return path.split("/")[self.depth]
+    class_of: dict[str, str]
+    files: list[tuple[str, int, int]]  # id, bytes, mtime in ns: what the cache is valid for
+    description: FolderDescription
 
 
-def list_folder(path: str) -> Listing:
-    """Sort a folder's pictures into splits and classes, by name alone. Raises ConfigError at data.path.
+def describe_folder(path: str) -> FolderDescription:
+    """What is understood of a folder: see `list_folder`."""
+    return list_folder(path).description
 
-    Layouts: `train/<class>/…` with `test/<class>/…` (or `val/`); `<class>/…`; or pictures with no class
-    folders, which have no labels. Fewer than two classes count as none. Labelled pictures without a test split
-    give up a tenth of each class for one, always the same pictures. Hidden files, and links that lead out of
-    the folder, are left out.
+
+def list_folder(path: str, seconds: float = math.inf) -> Listing:
+    """Sort a folder's images into splits and classes, by names alone. Raises ConfigError at data.path.
+
+    Layouts: `<class>/…`; `train/<class>/…` with `test/<class>/…`, in any case and spelling (`layout.understand`);
+    or images with no class folders, which have no labels. Labelled images without a test split give up a tenth
+    of each class for one, always the same images. Raises ScanTimeoutError where that takes longer than `seconds`.
     """
-    root = Path(path).expanduser()
-    if not root.exists():
-        raise ConfigError.at(
-            "data.path", f"There is no folder {root}; bring it back, or give one that exists."
-        )
-    if not root.is_dir():
-        raise ConfigError.at("data.path", f"{root} is a file; give the folder that holds the pictures.")
-    root, skipped = root.resolve(), list[str]()
-    files = [
-        (entry.path[len(str(root)) :].lstrip(os.sep).replace(os.sep, "/"), entry.stat())
-        for entry in _walk(root, root, skipped)
-    ]
-    paths = [name for name, _ in files]
-    train, test = paths, list[str]()
-    if inside := [p for p in paths if p.startswith("train/")]:
-        train = inside
-        test = [p for p in paths if p.startswith("test/")] or [p for p in paths if p.startswith("val/")]
-    depth = 1 if inside else 0
-    classes = sorted({p.split("/")[depth] for p in train + test if p.count("/") > depth})
-    if len(classes) < 2:
-        classes = []
-    else:
-        loose = [p for p in train + test if p.count("/") <= depth]
-        skipped += [f"{p}: it lies beside the class folders and so has no class" for p in loose]
-        train, test = ([p for p in part if p.count("/") > depth] for part in (train, test))
-    if not train:
-        kinds = ", ".join(sorted(SUFFIXES))
-        raise ConfigError.at("data.path", f"{root} holds no pictures to train on ({kinds}).")
-    stamps = [(name, stat.st_size, stat.st_mtime_ns) for name, stat in files]
-    listing = Listing(root, depth, train, test, classes, skipped, stamps)
-    return _hold_out(listing) if classes and not test else listing
+    root = _root(path)
+    found = scan(root, seconds)
+    layout = understand([image.id for image in found.images])
+    held_out = bool(layout.class_of) and not layout.test
+    if held_out:
+        layout = _hold_out(layout)
+    description = _describe(found, layout, held_out)
+    if not layout.train:
+        raise ConfigError.at("data.path", _nothing(description))
+    files = [(image.id, image.size, image.mtime) for image in found.images]
+    return Listing(root, layout.train, layout.test, layout.class_of, files, description)
 
 
-def _walk(folder: Path, root: Path, skipped: list[str]) -> Iterator[os.DirEntry[str]]:
+def _root(path: str) -> Path:
     try:
-        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+        root = located(os.path.expanduser(path))
+        if not root.exists():
+            raise ConfigError.at(
+                "data.path",
+                f"There is no folder {printable(str(root))}; bring it back, or give one that exists.",
+            )
+        if not root.is_dir():
+            raise ConfigError.at(
+                "data.path", f"{printable(str(root))} is a file; give the folder that holds the pictures."
+            )
+        return root.resolve()
     except OSError as error:
-        skipped.append(f"{folder.relative_to(root).as_posix()}: {error.strerror}")
-        return
-    for entry in entries:
-        if entry.name.startswith((".", "__MACOSX")):
-            continue
-        path = Path(entry.path)
-        if entry.is_symlink() and not path.resolve().is_relative_to(root):
-            skipped.append(f"{path.relative_to(root).as_posix()}: it is a link that leads out of the folder")
-        elif entry.is_dir(follow_symlinks=False):
-            yield from _walk(path, root, skipped)
-        elif path.suffix.lower() in SUFFIXES and entry.is_file():
-            yield entry
+        reason = error.strerror or error
+        raise ConfigError.at("data.path", f"{printable(path)} cannot be opened: {reason}.") from None
+    except ConfigError:
+        raise
+    except ValueError as error:
+        raise ConfigError.at("data.path", str(error)) from None
 
 
-def _hold_out(listing: Listing) -> Listing:
-    labels = torch.tensor([listing.classes.index(listing.class_of(p)) for p in listing.train])
-    chosen = set(stratified(labels, round(HELD_OUT * len(labels))).tolist())
-    train = [p for i, p in enumerate(listing.train) if i not in chosen]
-    test = [p for i, p in enumerate(listing.train) if i in chosen]
-    return replace(listing, train=train, test=test)
+def _hold_out(layout: Layout) -> Layout:
+    """A tenth of the images, by class, for testing; never the last image of a class."""
+    classes = {name: label for label, name in enumerate(layout.classes)}
+    labels = torch.tensor([classes[layout.class_of[i]] for i in layout.train])
+    chosen = set(stratified(labels, round(HELD_OUT * len(labels)), keep=1).tolist())
+    train = [image_id for row, image_id in enumerate(layout.train) if row not in chosen]
+    test = [image_id for row, image_id in enumerate(layout.train) if row in chosen]
+    return replace(layout, train=train, test=test)
+
+
+def _describe(found: Scan, layout: Layout, held_out: bool) -> FolderDescription:
+    train, test = (Counter(map(layout.class_of.get, ids)) for ids in (layout.train, layout.test))
+    classes = tuple(ClassCount(name, train[name], test[name]) for name in layout.classes)
+    notes = list(layout.notes)
+    if found.by_content:
+        notes.append(f"{found.by_content:,} of the files are images by their content, not by their names.")
+    notes += _gaps(classes, held_out, bool(layout.test))
+    return FolderDescription(
+        printable(str(found.root)),
+        len(layout.train),
+        len(layout.test),
+        classes,
+        held_out,
+        layout.why,
+        tuple(notes),
+        (*found.left_out, *layout.left_out),
+    )
+
+
+def _gaps(classes: tuple[ClassCount, ...], held_out: bool, tested: bool) -> Iterator[str]:
+    """Sentences about classes that one of the splits lacks."""
+    if untrained := [c.name for c in classes if not c.train]:
+        yield f"{listed(untrained)} {_have(untrained)} no training images."
+    untested = [c.name for c in classes if not c.test]
+    if untested and held_out:
+        too_small = "is too small" if len(untested) == 1 else "are too small"
+        yield f"{listed(untested)} {too_small} to give a test image: nothing is measured there."
+    elif untested and tested:
+        yield f"{listed(untested)} {_have(untested)} no test images."
+
+
+def _have(names: list[str]) -> str:
+    return "has" if len(names) == 1 else "have"
+
+
+def _nothing(description: FolderDescription) -> str:
+    groups = by_reason(description.left_out)
+    reasons = [f"{reason} ({count:,})" for reason, count, _ in groups if reason != NOT_IMAGES]
+    left_out = f" Left out: {listed(reasons)}." if reasons else ""
+    return f"{description.folder} holds no pictures to train on (.jpg, .png, .webp and others are read).{left_out}"
 
 
 def load_folder(path: str, image_size: int, progress: Progress) -> tuple[Splits, str]:
     """Decode a folder, or map what was decoded before; also the name of its cache, which identifies it.
 
-    Ids are relative paths. Pictures that cannot be read are skipped and named. Raises ConfigError at
+    Ids are relative paths. Images that cannot be read are skipped and named. Raises ConfigError at
     data.path when there is nothing to train on.
     """
     listing = list_folder(path)
-    identity = json.dumps([1, str(listing.root), image_size, listing.files, listing.skipped])
+    # All that decides what is in the cache: a folder that is understood in another way is another one.
+    understood = [
+        listing.train,
+        listing.test,
+        [listing.class_of.get(i) for i in listing.train + listing.test],
+    ]
+    identity = json.dumps([2, str(listing.root), image_size, listing.files, understood])
     name = "folder-" + hashlib.sha256(identity.encode()).hexdigest()[:24]
-    return stored(name, image_size, lambda pixels: _decode(listing, image_size, pixels, progress)), name
+    splits = stored(name, image_size, lambda pixels: _decode(listing, image_size, pixels, progress))
+    skipped = (*listing.description.left_out, *splits.skipped)
+    return replace(splits, skipped=skipped, notes=listing.description.lines()), name
 
 
 def _decode(listing: Listing, image_size: int, pixels: BinaryIO, progress: Progress) -> Contents:
-    def attempt(path: str) -> bytes | PictureError:
+    def attempt(image_id: str) -> bytes | PictureError:
         try:
-            return read_picture(listing.root / path, image_size).numpy().tobytes()
+            return read_picture(path_of(listing.root, image_id), image_size).numpy().tobytes()
         except PictureError as error:
             return error
 
-    paths, kept, skipped, train_count = listing.train + listing.test, list[str](), list(listing.skipped), 0
+    ids, kept, skipped, train_count = listing.train + listing.test, list[str](), list[LeftOut](), 0
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:  # Pillow decodes without holding the GIL
-        for start in range(0, len(paths), _BLOCK):
-            progress(start / len(paths), f"Decoding pictures: {start:,} of {len(paths):,}")
-            block = paths[start : start + _BLOCK]
-            for offset, (path, picture) in enumerate(zip(block, pool.map(attempt, block), strict=True)):
+        for start in range(0, len(ids), _BLOCK):
+            progress(start / len(ids), f"Decoding pictures: {start:,} of {len(ids):,}")
+            block = ids[start : start + _BLOCK]
+            for offset, (image_id, picture) in enumerate(zip(block, pool.map(attempt, block), strict=True)):
                 if isinstance(picture, PictureError):
-                    skipped.append(f"{path}: {picture}")
+                    skipped.append(LeftOut(image_id, _as_reason(picture)))
                     continue
                 pixels.write(picture)
-                kept.append(path)
+                kept.append(image_id)
                 train_count += start + offset < len(listing.train)
     if not train_count:
-        unread = f"None of the {len(listing.train):,} training pictures in {listing.root} can be read."
-        raise ConfigError.at("data.path", f"{unread} The first is {skipped[len(listing.skipped)]}")
-    position = {name: label for label, name in enumerate(listing.classes)}
-    labels = [position[listing.class_of(path)] for path in kept] if listing.classes else None
-    return Contents(kept, labels, listing.classes, train_count, skipped)
+        folder = listing.description.folder
+        unread = f"None of the {len(listing.train):,} training pictures in {folder} can be read."
+        raise ConfigError.at("data.path", f"{unread} The first is {skipped[0]}")
+    classes = [one.name for one in listing.description.classes]
+    position = {name: label for label, name in enumerate(classes)}
+    labels = [position[listing.class_of[image_id]] for image_id in kept] if classes else None
+    return Contents(kept, labels, classes, train_count, [(one.path, one.reason) for one in skipped])
+
+
+def _as_reason(error: PictureError) -> str:
+    """A sentence as it stands among the reasons for leaving files out."""
+    sentence = str(error).removesuffix(".")
+    return sentence[:1].lower() + sentence[1:]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import torch
 from torch import Tensor
+
+from simsiam_core.data.left_out import LeftOut
 
 Triple = tuple[float, float, float]  # a figure a channel
 
@@ -69,11 +71,15 @@ class ImageSet:
 
 @dataclass(frozen=True, eq=False)
 class Splits:
-    """What a source gives: pictures to train on, pictures to test on, and why others were left out."""
+    """What a source gives: pictures to train on, pictures to test on, and why others were left out.
+
+    `notes` are sentences for a person: what was understood of a folder, what a split lacks.
+    """
 
     train: ImageSet
     test: ImageSet | None
-    skipped: tuple[str, ...] = ()
+    skipped: tuple[LeftOut, ...] = ()
+    notes: tuple[str, ...] = field(default=(), kw_only=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +87,7 @@ class Dataset(Splits):
     """Splits ready for use.
 
     `mean` and `std` are those of the training pictures, per channel, on the scale 0..1; `fingerprint` is
-    equal for equal pictures in equal order; `skipped` holds "path: reason" for every picture left out.
+    equal for equal pictures in equal order; `skipped` names every file left out and says why.
     """
 
     mean: Triple = (0.5, 0.5, 0.5)
@@ -97,17 +103,32 @@ class Dataset(Splits):
         return chosen
 
 
-def stratified(labels: Tensor, count: int) -> Tensor:
-    """Exactly `count` row indices, ascending, with each class's share kept to within one picture.
+def stratified(labels: Tensor, count: int, seed: int = 0, keep: int = 0) -> Tensor:
+    """`count` row indices, ascending, with each class's share kept to within one picture where that is possible.
 
-    Shares are rounded by largest remainder; which pictures are taken is random but the same on every call.
-    `labels`: int64 [N] with N ≥ count.
+    Shares are rounded by largest remainder; then each class left without one takes it from the largest, as long
+    as that has two. `keep` pictures of each class are never taken, so that fewer than `count` may be.
+    Which pictures are taken is random but the same on every call. `labels`: int64 [N] with N ≥ count.
     """
-    shuffled = torch.randperm(len(labels), generator=torch.Generator().manual_seed(0))
-    sizes = torch.bincount(labels)
-    shares = sizes.double() * count / len(labels)
-    taken = shares.floor().long()
-    left_over = count - int(taken.sum())
-    taken[(shares - taken).argsort(descending=True, stable=True)[:left_over]] += 1
-    by_class = [shuffled[labels[shuffled] == c][: taken[c]] for c in range(len(sizes))]
+    shuffled = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))
+    taken = _shares(torch.bincount(labels), count, keep)
+    by_class = [shuffled[labels[shuffled] == c][: taken[c]] for c in range(len(taken))]
     return torch.cat(by_class).sort().values
+
+
+def _shares(sizes: Tensor, count: int, keep: int) -> Tensor:
+    """How many pictures of each class are taken: int64 [classes]."""
+    room = (sizes - keep).clamp(min=0)
+    count = min(count, int(room.sum()))
+    shares = sizes.double() * count / sizes.sum()
+    taken = torch.minimum(shares.floor().long(), room)
+    while (left_over := count - int(taken.sum())) > 0:
+        wanted = (shares - taken).where(taken < room, -torch.inf).argsort(descending=True, stable=True)
+        taken[wanted[: min(left_over, int((taken < room).sum()))]] += 1
+    for empty in ((taken == 0) & (room > 0)).nonzero()[:, 0].tolist():
+        largest = int(taken.argmax())
+        if taken[largest] < 2:
+            break
+        taken[largest] -= 1
+        taken[empty] += 1
+    return taken

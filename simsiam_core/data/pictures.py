@@ -12,13 +12,11 @@ from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from simsiam_core.data.depth import NoValueError, eight_bits, no_data
+from simsiam_core.data.formats import FORMATS, SUFFIXES
 from simsiam_core.data.orientation import upright
 
-# Named, so that no upload reaches a decoder that starts another program, as EPS does.
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
-SUFFIXES = frozenset(
-    (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".pbm")
-)
+__all__ = ["FORMATS", "SUFFIXES", "PictureError", "read_picture"]
+
 MAX_MEGAPIXELS = 50
 MAX_MEGABYTES = 100
 Region = tuple[float, float, float]  # left, top and side of a square, as shares of the centre square's side
@@ -61,6 +59,8 @@ def read_picture(source: Path | bytes, size: int, region: Region | None = None) 
         raise PictureError("The picture has no values: every pixel is infinite, NaN or no data.") from None
     except FileNotFoundError:
         raise PictureError("The file is no longer there.") from None
+    except PermissionError:
+        raise PictureError("The file may not be read (permission denied).") from None
     except Exception as error:  # decoders meet hostile files and raise anything
         raise PictureError(
             f"The picture is damaged or incomplete ({error or type(error).__name__})."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 
 import torch
 
@@ -11,6 +12,7 @@ from simsiam_core.config import ConfigError, DataConfig
 from simsiam_core.data.cache import Progress
 from simsiam_core.data.folder import list_folder, load_folder
 from simsiam_core.data.image_set import Dataset, ImageSet, Triple
+from simsiam_core.data.scan import ScanTimeoutError
 from simsiam_core.data.textures import TRAIN_COUNT, generate_textures
 from simsiam_core.data.torchvision_sources import SOURCES, load_published
 
@@ -35,18 +37,33 @@ def load(config: DataConfig, progress: Progress | None = None) -> Dataset:
     identity = json.dumps([name, config.train_limit, config.test_limit])
     fingerprint = hashlib.sha256(identity.encode()).hexdigest()[:16]
     report(1.0, f"{len(train):,} training pictures ready")
-    return Dataset(train, test, splits.skipped, mean, std, fingerprint)
+    notes = (*splits.notes, *_lost(splits.train, train, "training"), *_lost(splits.test, test, "test"))
+    return Dataset(train, test, splits.skipped, mean, std, fingerprint, notes=notes)
 
 
-def count_train(config: DataConfig) -> int | None:
+def _lost(before: ImageSet | None, after: ImageSet | None, name: str) -> list[str]:
+    """A sentence where a limit is smaller than the number of classes."""
+    if before is None or after is None or before.labels is None or after.labels is None:
+        return []
+    lost = len(before.labels.unique()) - len(after.labels.unique())
+    if not lost:
+        return []
+    return [f"{len(after):,} {name} images are too few for all classes: {lost:,} of them have none there."]
+
+
+def count_train(config: DataConfig, seconds: float = math.inf) -> int | None:
     """Training pictures a config would use, without decoding or downloading any; None when unknown.
 
-    Of a folder it counts files, so unreadable ones are included. Raises ConfigError at data.path.
+    Of a folder it counts files, so damaged ones are included; None if that takes longer than `seconds`.
+    Raises ConfigError at data.path.
     """
     if config.source == "textures":
         available = TRAIN_COUNT
     elif config.source == "folder":
-        available = len(list_folder(_folder(config)).train)
+        try:
+            available = len(list_folder(_folder(config), seconds).train)
+        except ScanTimeoutError:
+            return None
     else:
         available = SOURCES[config.source].train_count
     return min(available, config.train_limit or available)

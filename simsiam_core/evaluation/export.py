@@ -62,15 +62,16 @@ def description(encoder: Encoder, format: str) -> dict[str, Any]:
 
 
 def _safetensors(encoder: Encoder, out: Path) -> None:
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     # A trained network lies in channels_last, which the format does not know.
     weights = {name: value.contiguous() for name, value in encoder.backbone.state_dict().items()}
-    save_file(weights, out, metadata={"format": "pt"})
+    out.write_bytes(save(weights, metadata={"format": "pt"}))  # it takes no path that is not UTF-8
 
 
 def _torchscript(encoder: Encoder, out: Path) -> None:
-    torch.jit.trace(encoder.backbone, _example(encoder)).save(str(out))
+    with out.open("wb") as file:  # it takes no path that is not UTF-8
+        torch.jit.save(torch.jit.trace(encoder.backbone, _example(encoder)), file)
 
 
 def _torch_export(encoder: Encoder, out: Path) -> None:

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from simsiam_core.config import ConfigError
 from simsiam_core.data import Dataset
+from simsiam_core.data.image_set import stratified
 
 
 def labelled(dataset: Dataset) -> tuple[Tensor, Tensor, tuple[str, ...]]:
@@ -32,27 +33,16 @@ def labelled(dataset: Dataset) -> tuple[Tensor, Tensor, tuple[str, ...]]:
 def subset(labels: Tensor, count: int, seed: int) -> Tensor:
     """Exactly `count` row numbers, ascending, each class's share kept to within one; at least one of each.
 
-    `labels`: int64 [N]. Shares are rounded by largest remainder, then classes left empty take one from the
-    largest. Raises ConfigError where there are fewer labels than classes.
+    `labels`: int64 [N]. Raises ConfigError where there are fewer labels than classes.
     """
-    sizes = torch.bincount(labels)
-    present = int((sizes > 0).sum())
+    present = len(labels.unique())
     if count < present:
         raise ConfigError.at(
             "labels_share",
             f"That share is {count} labels of {len(labels)}, fewer than the {present} classes; "
             f"take at least {present / len(labels):.2%} of the labels, or more images.",
         )
-    shares = sizes.double() * count / len(labels)
-    taken = shares.floor().long()
-    left_over = count - int(taken.sum())
-    taken[(shares - taken).argsort(descending=True, stable=True)[:left_over]] += 1
-    for empty in ((taken == 0) & (sizes > 0)).nonzero()[:, 0].tolist():
-        taken[int(taken.argmax())] -= 1
-        taken[empty] += 1
-    shuffled = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))
-    chosen = [shuffled[labels[shuffled] == c][: int(taken[c])] for c in range(len(sizes))]
-    return torch.cat(chosen).sort().values
+    return stratified(labels, count, seed)
 
 
 def share_count(total: int, share: float) -> int:
@@ -63,16 +53,16 @@ def share_count(total: int, share: float) -> int:
 def validation_split(labels: Tensor, share: float, seed: int) -> tuple[Tensor, Tensor]:
     """Rows to fit on and rows to choose with, both ascending; every class is in both where it has two images.
 
-    Raises ConfigError where a class has a single image or the share leaves no row a class.
+    A class's only image is fitted on. Raises ConfigError where no class has two.
     """
-    classes = int((torch.bincount(labels) > 0).sum())
-    count = max(classes, share_count(len(labels), share))
-    if len(labels) - count < classes:
+    sizes = torch.bincount(labels)
+    count = max(int((sizes > 1).sum()), share_count(len(labels), share))
+    validation = stratified(labels, count, seed, keep=1)
+    if not len(validation):
         raise ConfigError.at(
             "validation_share",
-            f"{len(labels)} labelled images are too few to keep {count} aside for choosing.",
+            f"{len(labels)} labelled images are too few to keep some aside for choosing; at least one class needs two.",
         )
-    validation = subset(labels, count, seed)
     keep = torch.ones(len(labels), dtype=torch.bool)
     keep[validation] = False
     return keep.nonzero()[:, 0], validation

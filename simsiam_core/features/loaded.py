@@ -16,6 +16,7 @@ from simsiam_core.data import Dataset, ImageSet, Progress, cache_dir, load
 from simsiam_core.data.pruning import used
 from simsiam_core.features.bank import FeatureBank, bank_path, load_bank
 from simsiam_core.model import CheckpointError, Encoder, fingerprint, load_encoder
+from simsiam_core.names import storable
 from simsiam_core.runs import Checkpoint, RunDirectory
 
 T = TypeVar("T")
@@ -62,7 +63,7 @@ def split(config: DataConfig, name: str, progress: Progress | None = None) -> Im
 
 def own_split(folder: str) -> str:
     """The name under which the pictures of a folder can be searched as if they were a split of a run's data."""
-    return OWN + folder
+    return OWN + storable(folder)
 
 
 def own_pictures(folder: str, image_size: int, progress: Progress | None = None) -> Dataset:

@@ -58,7 +58,10 @@ class MapSettings:
 
 @dataclass(frozen=True, eq=False)
 class Map:
-    """N points of `total` pictures. Classes are numbers into `classes`; none of them without labels."""
+    """N points of `total` pictures. Classes are numbers into `classes`; none of them without labels.
+
+    `unseen` classes have pictures, but none in a sample that is smaller than the number of classes.
+    """
 
     ids: tuple[str, ...]
     coordinates: np.ndarray  # float32 [N, 2 or 3]
@@ -69,6 +72,7 @@ class Map:
     checkpoint: str
     seconds: float
     cached: bool
+    unseen: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -265,7 +269,9 @@ def _map(
 ) -> Map:
     labels = None if points.labels is None else points.labels.numpy().astype(np.int16)
     classes, total = points.bank.classes, len(points.bank)
-    return Map(points.ids, coordinates, labels, classes, total, settings, checkpoint, seconds, cached)
+    return Map(
+        points.ids, coordinates, labels, classes, total, settings, checkpoint, seconds, cached, points.unseen
+    )
 
 
 def _file(points: Sample, settings: MapSettings) -> Path:

@@ -25,7 +25,7 @@ from simsiam_core.features.neighbours import by_falling, search
 from simsiam_core.runs import RunDirectory
 from simsiam_core.runs.files import replacing
 
-FORMAT = "1"  # part of every key: raise it when the same inputs would give something else
+FORMAT = "2"  # part of every key: raise it when the same inputs would give something else
 LEAST_ON_MAP = 4  # pictures; fewer have no axes to be laid out on
 TABLE = 32  # neighbours kept of each point, unless more are asked for
 AT_ONCE = 1024  # points whose neighbours are sought between two progress reports
@@ -63,6 +63,13 @@ class Sample:
     def labels(self) -> Tensor | None:
         """int64 [N], if there are any."""
         return None if self.bank.labels is None else self.bank.labels[self.rows]
+
+    @cached_property
+    def unseen(self) -> int:
+        """How many classes have pictures in the bank and none in the sample."""
+        if self.labels is None or self.bank.labels is None:
+            return 0
+        return len(self.bank.labels.unique()) - len(self.labels.unique())
 
     def known_neighbours(self, k: int) -> tuple[Tensor, Tensor] | None:
         """As `neighbours`, if that has been worked out before."""
@@ -106,7 +113,7 @@ def sampled(
 ) -> Sample:
     """`size` pictures of a split, stratified over classes, as a checkpoint encodes them; or all there are.
 
-    Raises ConfigError where there are fewer than `least`.
+    Each class has one in it where `size` allows. Raises ConfigError where there are fewer than `least`.
     """
     found = run.checkpoint(checkpoint)
     bank = loaded.bank(run, found, split, progress)

@@ -15,6 +15,7 @@ import torch
 from simsiam_core.config import ConfigError
 from simsiam_core.data import check_fit, load
 from simsiam_core.data.augmentation import cpu_kernel
+from simsiam_core.data.left_out import left_out_lines
 from simsiam_core.jobs.stop_request import StopRequest
 from simsiam_core.runs import MetricsWriter, RunDirectory
 from simsiam_core.runs.files import remove_leftovers
@@ -110,8 +111,8 @@ def _fit(
     config = run.config()
     accelerator, precision = resolve_device(config.training)
     dataset = load(config.data, status.progress)
-    for name in dataset.skipped:
-        print(f"Skipped an unreadable picture: {name}")
+    for line in (*dataset.notes, *left_out_lines(dataset.skipped)):
+        print(line)
     check_fit(config, len(dataset.train))
     remove_leftovers(run.checkpoints_dir)
     found = newest(run)

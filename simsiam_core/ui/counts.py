@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from simsiam_core.config import Config, DataConfig
 
 KEPT_SECONDS = 10.0
+LISTED_SECONDS = 5.0  # a folder that takes longer, such as a whole disk, has an unknown number
 
 
 @dataclass
@@ -26,7 +27,7 @@ class ImageCounts:
             if config.data not in self._kept:
                 from simsiam_core.data import count_train  # brings torch, which the page must not wait for
 
-                count = count_train(config.data)
+                count = count_train(config.data, LISTED_SECONDS)
                 self._kept[config.data] = (time.monotonic(), count)
             return self._kept[config.data][1]
 

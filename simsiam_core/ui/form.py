@@ -17,13 +17,15 @@ NOISE_ABOVE = 1000  # a greater upper bound is met by accident alone: said when 
 class Form:
     """Controls for every field. Values go in and come out as the nested values of a config.
 
-    `first` is the partial config, over the defaults, that the controls start with.
+    `first` is the partial config, over the defaults, that the controls start with. `folder` is where stands what
+    was understood of the folder that the field `data.path` names.
     """
 
     def __init__(self, first: Mapping[str, Any]) -> None:
         self.specs = tuple(fields())
         self._first = merge(self.defaults(), first)
         self.controls: dict[str, gr.components.Component] = {}
+        self.folder = gr.HTML(elem_id="train-folder", padding=False, render=False)
 
     def render(self) -> None:
         """Place the controls: a group a section, its advanced fields folded."""
@@ -32,6 +34,8 @@ class Form:
             with gr.Column(elem_classes="form-section", elem_id=f"form-{inside[0].path.partition('.')[0]}"):
                 gr.HTML(f"<h3>{section}</h3>", elem_classes="form-title", padding=False)
                 self._place([spec for spec in inside if not spec.advanced])
+                if any(spec.path == "data.path" for spec in inside):
+                    self.folder.render()
                 if advanced := [spec for spec in inside if spec.advanced]:
                     titles = ", ".join(spec.title.lower() for spec in advanced)
                     with gr.Accordion(f"More: {titles}", open=False, elem_classes="form-more"):
@@ -58,13 +62,15 @@ class Form:
     def problems(self, values: Mapping[str, Any], count: Callable[[Config], int | None]) -> Problems:
         """What is wrong with the values, by field; empty if they make a config that fits its images.
 
-        `count` gives the number of training images, or raises ConfigError.
+        `count` gives the number of training images (None: unknown), or raises ConfigError.
         """
         from simsiam_core.data import check_fit  # brings torch, which the page must not wait for
 
         try:
             config = parse(values)
-            check_fit(config, count(config))
+            images = count(config)
+            if images is not None:
+                check_fit(config, images)
         except ConfigError as error:
             return {problem.path: problem.message for problem in error.problems}
         return {}
@@ -87,6 +93,11 @@ class Form:
             look = {"info": _info(spec, problem), **self._look(spec, problem, values)}
             updates.append(gr.update(**look) if changed else gr.skip())
         return updates
+
+    def marked(self, path: str, problem: str) -> Any:
+        """An update of one control that shows its problem."""
+        spec = next(spec for spec in self.specs if spec.path == path)
+        return gr.update(info=_info(spec, problem), elem_classes=["field", "has-problem"])
 
     def defaults(self) -> dict[str, Any]:
         """Nested values of the schema's defaults."""

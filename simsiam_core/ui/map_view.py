@@ -136,4 +136,7 @@ def described(drawn: Map, *, finished: bool = True) -> str:
     name = {"pca": "PCA", "umap": "densMAP" if drawn.settings.dense else "UMAP"}[drawn.settings.method]
     took = "from the cache" if drawn.cached else f"drawn in {drawn.seconds:.1f} s"
     counted = f"{len(drawn.ids):,} of {drawn.total:,} {drawn.settings.split.partition(':')[0]} images"
-    return f"{name}, {counted}, {took}." + ("" if finished else " UMAP follows …")
+    unseen = f" {drawn.unseen:,} classes have no point: the sample is smaller than their number." * bool(
+        drawn.unseen
+    )
+    return f"{name}, {counted}, {took}.{unseen}" + ("" if finished else " UMAP follows …")

@@ -10,6 +10,7 @@ import gradio as gr
 from simsiam_core.config.cache import cache_dir
 from simsiam_core.features.unpacking import recorded
 from simsiam_core.features.worker import WorkError
+from simsiam_core.names import printable, storable
 from simsiam_core.ui.context import Context
 
 SPLITS = [("training images", "train"), ("test images", "test")]
@@ -24,7 +25,9 @@ def banks(context: Context) -> list[tuple[str, str]]:
     if context.bank_root is not None and context.bank_root.is_dir():
         root = context.bank_root.resolve()
         folders = sorted(p for p in root.iterdir() if p.is_dir() and p.resolve().is_relative_to(root))
-        found += [(f"folder {p.name}", _OWN + str(p.resolve())) for p in folders[:LISTED]]
+        found += [
+            (f"folder {printable(p.name)}", _OWN + storable(str(p.resolve()))) for p in folders[:LISTED]
+        ]
     zips = cache_dir() / "own"
     if zips.is_dir():
         unpacked = [recorded(p.resolve()) for p in sorted(zips.iterdir()) if _whole(p)]

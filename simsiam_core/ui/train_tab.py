@@ -11,10 +11,12 @@ from typing import Any
 import gradio as gr
 
 from simsiam_core.config import ConfigError, Preset, expand, parse, preset, presets, read_sweeps
+from simsiam_core.features.worker import WorkError
 from simsiam_core.jobs import enqueue
 from simsiam_core.runs import RunError
 from simsiam_core.ui.context import QUIET, Context, Page
 from simsiam_core.ui.estimate import expectation
+from simsiam_core.ui.folder_view import folder_view
 from simsiam_core.ui.form import Form, Problems
 from simsiam_core.ui.preview import NOT_HERE, previews
 from simsiam_core.ui.summary import summary
@@ -107,6 +109,16 @@ def build(context: Context, page: Page) -> Fill:
         else:
             yield from expectation(context.worker, parse(values))
 
+    def look_into_folder(source: Any, path: Any) -> Iterator[Any]:
+        if source != "folder" or not path:
+            yield "", gr.skip()
+            return
+        try:
+            for shown_now in folder_view(context.worker, str(path)):
+                yield shown_now, gr.skip()
+        except WorkError as error:  # stands where the help of the field was, as every problem of a field
+            yield "", form.marked("data.path", str(error))
+
     def draw_other(draw_now: int, *given: Any) -> Iterator[Any]:
         values = form.values(given)
         if not form.problems(values, counts.of):  # a click is a wish: the images may be fetched for it
@@ -153,6 +165,15 @@ def build(context: Context, page: Page) -> Fill:
     typed = [control.input for control in form.inputs]  # input, not change: filling in a preset is no typing
     gr.on(typed, follow, [shown, *form.inputs], marks, trigger_mode="always_last", **QUIET)
     gr.on(typed, preview, [draw, *form.inputs], views, trigger_mode="always_last", **QUIET)
+    source, path = form.controls["data.source"], form.controls["data.path"]
+    gr.on(
+        [source.change, path.change],  # change, not input: another page may fill in a folder
+        look_into_folder,
+        [source, path],
+        [form.folder, path],
+        trigger_mode="always_last",
+        **QUIET,
+    )
     gr.on(typed, expect, form.inputs, expected, trigger_mode="always_last", **QUIET)
     chosen.select(use_preset, None, [*marks, chosen, filled], **QUIET)
     filled.change(preview, [draw, *form.inputs], views, **QUIET).then(expect, form.inputs, expected, **QUIET)

@@ -1,0 +1,53 @@
+"""`data`: what is understood of a folder of images before anything is decoded, and what is left out."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from simsiam_core.cli.options import add_json, print_json, report
+
+
+def add_to(commands: Any) -> None:
+    """Add the command's parser."""
+    parser = commands.add_parser(
+        "data", help="say what is understood of a folder of images", description=__doc__
+    )
+    parser.add_argument("folder", metavar="DIR", help="a folder of images, or a zip of them")
+    parser.add_argument("--all", action="store_true", help="name every file that is left out")
+    add_json(parser)
+    parser.set_defaults(run_command=_data)
+
+
+def _data(arguments: argparse.Namespace) -> int:
+    from simsiam_core.data.folder import describe_folder
+    from simsiam_core.data.left_out import NAMED, left_out_lines
+
+    description = describe_folder(_unpacked(arguments.folder))
+    if arguments.json:
+        print_json(description.as_dict())
+        return 0
+    print(description.folder)
+    for line in description.lines():
+        print(line)
+    if description.classes:
+        width = max(len(one.name) for one in description.classes)
+        print(f"\n{'class':<{width}}  {'train':>9}  {'test':>9}")
+    for one in description.classes:
+        print(f"{one.name:<{width}}  {one.train:>9,}  {one.test:>9,}")
+    for line in left_out_lines(description.left_out, None if arguments.all else NAMED):
+        print(line)
+    return 0
+
+
+def _unpacked(folder: str) -> str:
+    """The folder, or where a zip is unpacked to, with the cache of every other zip."""
+    archive = os.path.expanduser(folder)
+    if not (os.path.isfile(archive) and zipfile.is_zipfile(archive)):
+        return folder
+    from simsiam_core.features.unpacking import unpack
+
+    return unpack(Path(archive), report)

@@ -1,0 +1,83 @@
+"""What was understood of a folder of images, before any is decoded: for the terminal, the page and the log."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from simsiam_core.data.left_out import LeftOut, by_reason, listed
+
+CLASSES_COUNTED = 8  # classes whose images are counted one by one in a sentence
+REASONS = 3  # for leaving files out that are told in a sentence
+
+
+@dataclass(frozen=True)
+class ClassCount:
+    """A class and how many images of it are trained and tested on."""
+
+    name: str
+    train: int
+    test: int
+
+    @property
+    def images(self) -> int:
+        """All of them."""
+        return self.train + self.test
+
+
+@dataclass(frozen=True)
+class FolderDescription:
+    """Classes (none: no labels), counts, why it was understood so, and what is left out.
+
+    `held_out` says that the test images are a part of what would else be training images. All text is printable.
+    """
+
+    folder: str
+    train: int
+    test: int
+    classes: tuple[ClassCount, ...]
+    held_out: bool
+    why: str
+    notes: tuple[str, ...]
+    left_out: tuple[LeftOut, ...]
+
+    def summary(self) -> str:
+        """`2 classes: cat 40, dog 38; train 70, test 8; left out: 3 files, because …`, on one line."""
+        tested = f"test {self.test:,}" if self.test else "no test images"
+        held = " (held out, about a tenth of each class)" if self.held_out and self.test else ""
+        parts = [self._classes(), f"train {self.train:,}, {tested}{held}"]
+        if self.left_out:
+            reasons = [f"{reason} ({count:,})" for reason, count, _ in by_reason(self.left_out)]
+            if len(reasons) > REASONS:
+                reasons[REASONS:] = [f"{len(reasons) - REASONS} other reasons"]
+            count = sum(one.files for one in self.left_out)
+            parts.append(f"left out: {count:,} file{'s' * (count != 1)}, because {listed(reasons)}")
+        return "; ".join(parts)
+
+    def _classes(self) -> str:
+        number = len(self.classes)
+        if not number:
+            return "no labels"
+        if number <= CLASSES_COUNTED:
+            return f"{number} classes: " + ", ".join(f"{c.name} {c.images:,}" for c in self.classes)
+        counts = [c.images for c in self.classes]
+        least, most = min(counts), max(counts)
+        return f"{number:,} classes of {f'{least:,} to ' * (least < most)}{most:,} image{'s' * (most > 1)}"
+
+    def lines(self) -> tuple[str, ...]:
+        """The description as sentences, without the names of what is left out (see `left_out_lines`)."""
+        return tuple(text for text in (self.summary() + ".", self.why, *self.notes) if text)
+
+    def as_dict(self) -> dict[str, Any]:
+        """All of it, for JSON."""
+        return {
+            "folder": self.folder,
+            "summary": self.summary(),
+            "why": self.why,
+            "train": self.train,
+            "test": self.test,
+            "held_out": self.held_out,
+            "classes": [{"name": c.name, "train": c.train, "test": c.test} for c in self.classes],
+            "notes": list(self.notes),
+            "left_out": [{"path": o.path, "reason": o.reason, "files": o.files} for o in self.left_out],
+        }

@@ -1,0 +1,137 @@
+"""From the relative paths of images to training images, test images and classes, and what a person should know."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from simsiam_core.data.left_out import NAMED, LeftOut, listed
+from simsiam_core.data.parts import Part, Parts, recognise
+from simsiam_core.data.split_names import TEST, TRAIN, split_name
+from simsiam_core.data.tree import Folder, tree
+
+
+@dataclass
+class Layout:
+    """Ids of each split in the order given, and the class of each id; without classes there are no labels.
+
+    `why` says what was recognised, `notes` are sentences that a person should know besides.
+    """
+
+    train: list[str] = field(default_factory=list)
+    test: list[str] = field(default_factory=list)
+    class_of: dict[str, str] = field(default_factory=dict)
+    why: str = ""
+    left_out: list[LeftOut] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def classes(self) -> list[str]:
+        """Sorted by name."""
+        return sorted(set(self.class_of.values()))
+
+
+def understand(ids: Sequence[str]) -> Layout:
+    """Sort images into splits and classes by the folders they lie in; fewer than two classes are none."""
+    root = tree(ids)
+    parts = recognise(root)
+    names = {name for part in parts.used for name in part.holder.folders}
+    labelled = len(names) > 1 and any(part.holder.folders for part in parts.used if part.split == TRAIN)
+    layout = Layout(left_out=list(parts.left_out), notes=list(parts.notes))
+    by_path = {part.folder.path: part for part in parts.used}
+    part_of: dict[str, Part | None] = {}  # by the folder an image lies in
+    for image_id in ids:
+        folder = image_id[: image_id.rfind("/") + 1]
+        if folder not in part_of:
+            part_of[folder] = _part_of(folder, by_path)
+        _place(image_id, part_of[folder], layout, parts, labelled)
+    layout.left_out += _folders_without_classes(parts, labelled)
+    layout.why = _why(root, parts, labelled)
+    layout.notes += _notes(parts, labelled, sorted(names))
+    return layout
+
+
+def _part_of(folder: str, by_path: dict[str, Part]) -> Part | None:
+    while folder not in by_path and folder:
+        folder = folder[: folder.rfind("/", 0, -1) + 1]
+    return by_path.get(folder)
+
+
+def _place(image_id: str, part: Part | None, layout: Layout, parts: Parts, labelled: bool) -> None:
+    if part is None:
+        if parts.beside and "/" not in image_id[len(parts.base.path) :]:  # else its folder is left out
+            layout.left_out.append(LeftOut(image_id, parts.beside))
+        return
+    if labelled:
+        inside = image_id.split("/")
+        if not part.holder.folders:
+            return  # its folder is left out
+        if len(inside) <= part.holder.depth + 1 or not image_id.startswith(part.holder.path):
+            reason = "beside the class folders, so without a class"
+            layout.left_out.append(LeftOut(image_id, reason))
+            return
+        layout.class_of[image_id] = inside[part.holder.depth]
+    (layout.train if part.split == TRAIN else layout.test).append(image_id)
+
+
+def _folders_without_classes(parts: Parts, labelled: bool) -> list[LeftOut]:
+    without = [p.folder for p in parts.used if labelled and not p.holder.folders]
+    return [LeftOut(f.path, "images in no class folder", f.images) for f in without]
+
+
+def _why(root: Folder, parts: Parts, labelled: bool) -> str:
+    if parts.below_classes:
+        return "Every class folder has its own training and test folder."
+    if parts.used[0].folder is not parts.base:
+        used = [p for p in parts.used if p.holder.folders or not labelled]
+        train, test = (listed(p.folder.name for p in used if p.split == split) for split in (TRAIN, TEST))
+        return f"Training images are those in {train}" + (f", test images those in {test}." if test else ".")
+    below = f" in {parts.base.name}" if parts.base is not root else ""
+    return f"The folders{below} are the classes." if len(parts.base.folders) > 1 else ""
+
+
+def _notes(parts: Parts, labelled: bool, names: list[str]) -> list[str]:
+    if not labelled:
+        return [_no_labels(parts, names)]
+    notes = [
+        f"{name} holds folders of its own ({listed(inner)}); all images in them are of class {name}."
+        + (f" For these as splits, give the folder {name} itself." if _looks_split(inner) else "")
+        for name, inner in _nested(parts)[:NAMED]
+    ]
+    same = defaultdict(list)
+    for name in names:
+        same[name.casefold()].append(name)
+    return notes + [
+        f"{listed(alike)} differ only in case and are {len(alike)} classes; rename one if they are the same."
+        for alike in same.values()
+        if len(alike) > 1
+    ]
+
+
+def _nested(parts: Parts) -> list[tuple[str, list[str]]]:
+    """Class folders that hold folders, and what these are called."""
+    inner: dict[str, set[str]] = defaultdict(set)
+    for part in parts.used if not parts.below_classes else ():
+        for name, folder in part.holder.folders.items():
+            inner[name] |= set(folder.folders)
+    return [(name, sorted(found)) for name, found in sorted(inner.items()) if found]
+
+
+def _looks_split(names: Iterable[str]) -> bool:
+    return TRAIN in {found.role for name in names if (found := split_name(name))}
+
+
+def _no_labels(parts: Parts, names: list[str]) -> str:
+    if len(names) > 1:
+        return "The training images lie in no class folders, so there are no labels."
+    if names:
+        holder = next(part.holder for part in parts.used if part.holder.folders)
+        inner = holder.folders[names[0]].folders
+        sentence = f"{names[0]} is the only class folder, and labels need two or more, so there are none."
+        if len(inner) > 1 and holder.loose:
+            sentence += f" For {listed(sorted(inner))} as classes, take the images beside it away."
+        return sentence
+    if parts.base.depth and parts.used[0].folder is parts.base:
+        return f"All images lie in one folder, {parts.base.name}; labels need two or more, so there are none."
+    return "There are no class folders, so there are no labels."

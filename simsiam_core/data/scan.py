@@ -1,0 +1,167 @@
+"""The files below a folder: which are images to read, and why each of the others is left out."""
+
+from __future__ import annotations
+
+import errno
+import math
+import os
+import stat
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from simsiam_core.data import formats
+from simsiam_core.data.left_out import LeftOut
+from simsiam_core.names import original, printable
+
+# Of macOS, Synology, QNAP, Windows and Linux.
+_SYSTEM_FOLDERS = {"__macosx", "@eadir", "#recycle", "@__thumb", "$recycle.bin", "recycler", "lost+found"}
+_SYSTEM_FOLDERS |= {"system volume information"}
+_SYSTEM_FILES = {"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", ".ds_store"}
+NOT_IMAGES = "not an image"
+
+
+class ScanTimeoutError(Exception):
+    """A folder holds so many files that it was not looked through in the seconds given."""
+
+
+@dataclass(frozen=True)
+class ImageFile:
+    """An image to read. `id` is its printable path from the root, with forward slashes; `mtime` in ns."""
+
+    id: str
+    size: int
+    mtime: int
+
+
+@dataclass
+class Scan:
+    """What lies below `root`; images in the order of their names, folder by folder."""
+
+    root: Path
+    images: list[ImageFile] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)
+    by_content: int = 0  # images among them whose names do not say that they are
+
+    def leave_out(self, path: str, reason: str) -> None:
+        """Note that a file or folder is not used."""
+        self.left_out.append(LeftOut(path, reason))
+
+
+def scan(root: Path, seconds: float = math.inf) -> Scan:
+    """Look through a folder and all below it, which must exist; no link to a folder is followed, no file decoded.
+
+    A folder or file that cannot be looked at is left out, with the system's reason. Raises ScanTimeoutError
+    after `seconds`.
+    """
+    deadline = time.monotonic() + seconds
+    found = Scan(root)
+    # The real paths of links are compared with this one; a folder reached through a link has another name.
+    real_root = os.path.join(os.path.realpath(root), "")
+    waiting: list[Iterator[os.DirEntry[str]]] = [_entries(root, "", found)]
+    prefixes = [""]
+    while waiting:
+        entry = next(waiting[-1], None)
+        if entry is None:
+            waiting.pop()
+            prefixes.pop()
+            continue
+        path = prefixes[-1] + printable(entry.name)
+        if _enter(entry, path, found, real_root):
+            if time.monotonic() > deadline:
+                raise ScanTimeoutError
+            waiting.append(_entries(Path(entry.path), path, found))
+            prefixes.append(path + "/")
+    return found
+
+
+def _entries(folder: Path, path: str, found: Scan) -> Iterator[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return iter(sorted(entries, key=lambda entry: entry.name))
+    except OSError as error:
+        found.leave_out(path or ".", f"a folder that cannot be read: {error.strerror or error}")
+        return iter(())
+
+
+def _enter(entry: os.DirEntry[str], path: str, found: Scan, real_root: str) -> bool:
+    """Note one entry; True for a folder that is to be looked through."""
+    try:
+        if entry.is_symlink() and (reason := _link_problem(entry, real_root)):
+            found.leave_out(path, reason)
+        elif entry.is_dir(follow_symlinks=False):
+            reason = _folder_problem(entry.name)
+            if reason:
+                found.leave_out(path, reason)
+            return reason is None
+        else:
+            _file(entry, path, found)
+    except OSError as error:
+        found.leave_out(path, f"a file that cannot be looked at: {error.strerror or error}")
+    return False
+
+
+def _link_problem(entry: os.DirEntry[str], real_root: str) -> str | None:
+    target = os.path.realpath(entry.path)
+    try:
+        kind = os.stat(entry.path).st_mode
+    except OSError as error:
+        return (
+            "a link that leads back to itself"
+            if error.errno == errno.ELOOP
+            else "a link to a file that is not there"
+        )
+    if stat.S_ISDIR(kind):
+        return "a link to a folder; it is not followed"
+    if not target.startswith(real_root):
+        return "a link that leads out of the folder; it is not followed"
+    return None
+
+
+def _folder_problem(name: str) -> str | None:
+    if name.casefold() in _SYSTEM_FOLDERS:
+        return "a folder of the operating system"
+    return "a hidden folder" if name.startswith(".") else None
+
+
+def _file(entry: os.DirEntry[str], path: str, found: Scan) -> None:
+    name = entry.name.casefold()
+    suffix = os.path.splitext(name)[1]
+    if name in _SYSTEM_FILES or name.startswith("._"):
+        return found.leave_out(path, "a file of the operating system")
+    if name.startswith("."):
+        return found.leave_out(path, "a hidden file")
+    status = entry.stat()
+    if not stat.S_ISREG(status.st_mode):
+        return found.leave_out(path, "a pipe, socket or device")
+    if suffix not in formats.SUFFIXES:
+        if (reason := _not_read(entry.path, name, suffix)) is not None:
+            return found.leave_out(path, reason)
+        found.by_content += 1
+    if status.st_size == 0:
+        return found.leave_out(path, "an empty file")
+    if not os.access(entry.path, os.R_OK):
+        return found.leave_out(path, "a file that may not be read (permission denied)")
+    found.images.append(ImageFile(path, status.st_size, status.st_mtime_ns))
+    return None
+
+
+def _not_read(path: str, name: str, suffix: str) -> str | None:
+    """Why a file whose suffix is none that is read is left out; None where its content is an image all the same."""
+    if (advice := formats.advice(suffix)) is not None:
+        return advice
+    if formats.is_other_kind(suffix):
+        return NOT_IMAGES
+    with open(path, "rb") as file:
+        format = formats.format_by_content(file.read(formats.MARK_BYTES))
+    if format is None:
+        return NOT_IMAGES
+    if name.endswith("~") or suffix in formats.UNFINISHED:
+        return "a backup or an unfinished download, by its name"
+    return None if format in formats.FORMATS else formats.advice_for(format)
+
+
+def path_of(root: Path, image_id: str) -> Path:
+    """Where the image of that id lies."""
+    return root / original(image_id)

@@ -1,0 +1,47 @@
+"""Folder names that mean a split: `train`, `Test`, `valid`, `train_set`, `val2017`, `seg_train` and their like."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+TRAIN, TEST, VALIDATION = "train", "test", "validation"
+_WORDS = {
+    **dict.fromkeys(("train", "training", "trn"), TRAIN),
+    **dict.fromkeys(("test", "testing", "tst"), TEST),
+    **dict.fromkeys(("val", "valid", "validation", "validate", "eval", "evaluation", "dev"), VALIDATION),
+}
+# What stands beside such a word and changes nothing.
+_FILLER_WORDS = (
+    "set sets image images img imgs picture pictures pic pics photo photos data dataset split folder dir "
+    "sample samples jpg jpeg png"
+)
+_FILLERS = frozenset(_FILLER_WORDS.split())
+_JOINED = re.compile(f"({'|'.join(sorted(_WORDS, key=len, reverse=True))})({'|'.join(sorted(_FILLERS))})")
+_TOKEN = re.compile(r"[^\W\d_]+")
+
+
+@dataclass(frozen=True)
+class SplitName:
+    """Which split a name means, and the words in it that say nothing of splits, such as `seg` in `seg_train`."""
+
+    role: str
+    rest: tuple[str, ...] = ()
+
+
+def split_name(name: str) -> SplitName | None:
+    """The split that a folder's name means, in any case; None for a name that means none, or several."""
+    words = _TOKEN.findall(re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name))
+    tokens: list[str] = []
+    for word in map(str.casefold, words):
+        joined = _JOINED.fullmatch(word)
+        tokens += joined.groups() if joined else (word,)
+    roles = [_WORDS[token] for token in tokens if token in _WORDS]
+    rest = tuple(token for token in tokens if token not in _WORDS and token not in _FILLERS)
+    return SplitName(roles[0], rest) if len(roles) == 1 else None
+
+
+def is_wrapper_name(name: str) -> bool:
+    """Whether a folder's name says no more than that images are in it: `images`, `data`, or a split's name."""
+    words = _TOKEN.findall(name.casefold())
+    return split_name(name) is not None or (bool(words) and _FILLERS.issuperset(words))
