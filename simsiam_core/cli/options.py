@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from typing import Any
 
 from simsiam_core.config import ConfigError
 from simsiam_core.runs import RunDirectory, RunStore
+from simsiam_core.runs.json_files import dumps
 
 
 def add_save_dir(parser: argparse.ArgumentParser) -> None:
@@ -65,8 +65,8 @@ def chosen_run(arguments: argparse.Namespace) -> RunDirectory:
 
 
 def print_json(value: dict[str, Any]) -> None:
-    """One object on stdout."""
-    print(json.dumps(value, indent=2))
+    """One object on stdout, in strict JSON: what is no number is null."""
+    print(dumps(value, indent=2))
 
 
 def print_figures(figures: dict[str, Any], as_json: bool) -> None:

@@ -11,7 +11,7 @@ from simsiam_core.cli import run_actions
 from simsiam_core.cli.options import add_json, add_run, add_save_dir, chosen_run, print_json
 from simsiam_core.evaluation.curves import metrics_csv
 from simsiam_core.jobs import stop
-from simsiam_core.runs import RunDirectory, RunError, RunStore
+from simsiam_core.runs import MetricsReader, RunDirectory, RunError, RunStore
 
 
 def add_to(commands: Any) -> None:
@@ -46,17 +46,21 @@ def _list(arguments: argparse.Namespace) -> int:
     for run in runs if not arguments.json else []:
         status = run.status()
         print(f"{run.id:<44} {status.state:<9} {status.progress:>4.0%}  {status.activity}")
+        for problem in run.damage():
+            print(f"  damaged: {problem}")
     return 0
 
 
 def _show(arguments: argparse.Namespace) -> int:
     run = chosen_run(arguments)
     latest: dict[str, float] = {}
-    for metric in run.metrics():
+    record = MetricsReader(run.metrics_path)
+    for metric in record.poll():
         latest.update({name: value for name, value in metric.items() if "/" in name})
+    problems = [*run.damage(), *filter(None, [record.problem])]
     summary = {**_summary(run), "metrics": latest, "checkpoints": [c.name for c in run.checkpoints()]}
     if arguments.json:
-        print_json({**summary, "config": run.config().model_dump(mode="json")})
+        print_json({**summary, "config": _config(run), "problems": problems})
         return 0
     status = run.status()
     began = datetime.fromtimestamp(status.created).strftime("%Y-%m-%d %H:%M:%S")
@@ -65,6 +69,8 @@ def _show(arguments: argparse.Namespace) -> int:
     print(f"  created      {began}, worked for {took} on {status.device or '?'}")
     print(f"  progress     step {status.step} of {status.total_steps}, epoch {status.epoch}")
     print(f"  checkpoints  {', '.join(summary['checkpoints']) or 'none yet'}")
+    for problem in problems:
+        print(f"  damaged      {problem}")
     for name, value in sorted(latest.items()):
         print(f"  {name:<32} {value:.6g}")
     return 0
@@ -93,6 +99,14 @@ def _stop(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _config(run: RunDirectory) -> dict[str, Any] | None:
+    """None if it is damaged, which is told elsewhere."""
+    try:
+        return run.config().model_dump(mode="json")
+    except RunError:
+        return None
+
+
 def _summary(run: RunDirectory) -> dict[str, Any]:
     status = run.status()
     return {
@@ -100,4 +114,5 @@ def _summary(run: RunDirectory) -> dict[str, Any]:
         "path": str(run.path),
         **status.model_dump(),
         "progress": round(status.progress, 4),
+        "problems": list(run.damage()),
     }

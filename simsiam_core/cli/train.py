@@ -28,7 +28,8 @@ from simsiam_core.config import (
 from simsiam_core.config.ablations import ABLATIONS, members
 from simsiam_core.jobs import InUseError, Notifier, enqueue
 from simsiam_core.runs import RunDirectory, RunError, RunStore, Status
-from simsiam_core.runs.status import process_identity
+from simsiam_core.runs.processes import machine, process_identity
+from simsiam_core.runs.witnesses import folder_identity
 from simsiam_core.training.wishes import Interrupted, Wish
 
 if TYPE_CHECKING:
@@ -149,7 +150,7 @@ def announce(run: RunDirectory) -> Wish:
     wish = Wish()
     wish.listen()
     changes = _here().model_dump(exclude={"created", "step", "total_steps", "epoch", "device", "spent"})
-    run.update_status(**changes)
+    run.update_status(**{**changes, "folder": folder_identity(run.path)})
     return wish
 
 
@@ -162,6 +163,7 @@ def _here() -> Status:
         activity="Starting",
         pid=pid,
         pid_started=started,
+        boot=machine(),
         host=socket.gethostname(),
         started=now,
         heartbeat=now,

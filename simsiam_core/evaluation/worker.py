@@ -47,10 +47,10 @@ def evaluate(job: EvaluationDirectory) -> int:
     try:
         settings = parse_evaluation(job.settings())
         reporter.set(force=True, activity="Loading the checkpoint and its images", device=_device())
-        started = time.time()
+        started = time.monotonic()
         subject = Subject.load(job.run, settings.checkpoint, reporter)
         found = _measure(subject, settings, reporter)
-        job.write_result(_stamped(job, subject, settings, found, time.time() - started))
+        job.write_result(_stamped(job, subject, settings, found, time.monotonic() - started))
     except (Cancelled, KeyboardInterrupt):
         state = "stopped"
     except (ConfigError, RunError, CheckpointError) as problem:

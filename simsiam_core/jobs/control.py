@@ -54,6 +54,8 @@ def resume(run: RunDirectory) -> None:
         raise RunError(f"Run {run.id} is {status.state} already.")
     if status.state == "finished":
         raise RunError(f"Run {run.id} is finished; train it longer, or fork it.")
+    if status.state == "crashed":
+        run.claim().release()  # whatever the status says: nobody holds the lock
     _queue_again(run)
 
 
@@ -154,6 +156,7 @@ def _queue_again(run: RunDirectory, **changes: Any) -> None:
         started=None,
         ended=None,
         exit_code=None,
+        elapsed=0.0,
         spent=spent,
         **changes,
     )

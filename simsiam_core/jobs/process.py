@@ -5,18 +5,20 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 import psutil
 
 from simsiam_core.runs import RunDirectory, RunError
-from simsiam_core.runs.status import State, process_alive
+from simsiam_core.runs.processes import process_alive
+from simsiam_core.runs.status import State
+from simsiam_core.runs.witnesses import is_here
 
 PROJECT_DIR = Path(__file__).resolve().parents[2]
 START_SECONDS = 30.0  # until the process has said that it lives; it says so before its heavy imports
@@ -34,13 +36,13 @@ def launch(
     `python -m simsiam_core`, without which the run is trained.
 
     It gets a session of its own, so no signal meant for the server reaches it, and writes to a file, so
-    it never waits for a reader. Raises RunError if it ends before it has announced itself.
+    it never waits for a reader. Raises RunError if it cannot start or ends before it has announced itself.
     """
     environment = {**os.environ, **(variables or {}), "PYTHONUNBUFFERED": "1"}
     environment["PYTHONPATH"] = os.pathsep.join(
         filter(None, [str(PROJECT_DIR), os.environ.get("PYTHONPATH")])
     )
-    with run.log_path.open("ab") as log:
+    with _log(run) as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "simsiam_core", *(command or ("train", "--run", str(run.path)))],
             stdin=subprocess.DEVNULL,
@@ -62,6 +64,13 @@ def launch(
         time.sleep(0.02)
     # Unless its end is collected it stays a zombie, and whoever stops it from a terminal waits for that in vain.
     threading.Thread(target=process.wait, name=f"end of {run.id}", daemon=True).start()
+
+
+def _log(run: RunDirectory) -> BinaryIO:
+    try:
+        return run.log_path.open("ab")
+    except OSError as error:
+        raise RunError(f"The log of run {run.id} cannot be written: {error.strerror}.") from None
 
 
 def stop(run: RunDirectory, timeout: float = TERM_SECONDS) -> None:
@@ -105,7 +114,7 @@ def _working(run: RunDirectory) -> tuple[int, float | None]:
     status = run.status()
     if status.state != "running" or status.pid is None:
         raise RunError(f"Run {run.id} is not running; it is {status.state}.")
-    if status.host != socket.gethostname():
+    if not is_here(status):
         raise RunError(f"Run {run.id} is on the machine {status.host}; stop it there.")
     return status.pid, status.pid_started
 
@@ -135,11 +144,18 @@ def _family(pid: int, started: float | None) -> list[psutil.Process]:
 def _outliving(family: list[psutil.Process], seconds: float) -> list[psutil.Process]:
     """Those that live on after that time. A zombie has ended: its parent, a busy server, has only not asked yet."""
     deadline = time.monotonic() + seconds
-    while left := [process for process in family if process_alive(process.pid, process.create_time())]:
+    while left := [process for process in family if _lives(process)]:
         if time.monotonic() > deadline:
             break
         time.sleep(0.02)
     return left
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
 
 
 def _signal(pid: int, started: float | None, number: signal.Signals) -> None:

@@ -67,7 +67,7 @@ class MetricsCallback(pl.Callback):
         line = {
             "step": trainer.global_step,
             "epoch": trainer.current_epoch,
-            "time": time.time(),
+            "time": self._status.now(),
             **self._rates,
         }
         watched = [outputs[key].detach().float() for key in WATCHED if key in outputs]
@@ -149,7 +149,8 @@ class KnnCallback(pl.Callback):
         accuracy = self._evaluation.knn_accuracy(module.encoder())
         if accuracy is None or self._writer is None:
             return
-        line = {"step": trainer.global_step, "epoch": module.epochs_done, "time": time.time()}
+        now = self._status.now() if self._status else time.time()
+        line = {"step": trainer.global_step, "epoch": module.epochs_done, "time": now}
         self._writer.write([{**line, "val/knn_accuracy": accuracy, **extra}])
         epochs = module.config.training.epochs
         print(f"epoch {module.epochs_done}/{epochs}: kNN accuracy {accuracy:.1%}", flush=True)
