@@ -20,6 +20,7 @@ from simsiam_core.cli import (
     users,
 )
 from simsiam_core.config import ConfigError
+from simsiam_core.config.homes import prepare_home
 from simsiam_core.runs import RunError
 
 DONE, FAILED, BAD_INPUT = 0, 1, 2
@@ -53,9 +54,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0 done, 1 failed, 2 bad input."""
     arguments = build_parser().parse_args(argv)
     try:
+        prepare_home()
         return int(arguments.run_command(arguments))
     except (ConfigError, RunError) as error:
         print(error, file=sys.stderr)
+        return BAD_INPUT
+    except PermissionError as error:
+        print(f"{error.filename or 'A file'} cannot be read or written: {error.strerror}.", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:
         return FAILED

@@ -5,13 +5,20 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from simsiam_core.config.homes import scratch_dir, standard_cache
+
 
 def cache_dir() -> Path:
-    """Where downloads, decoded pictures and uploads are kept: $SIMSIAM_CACHE, or ~/.cache/simsiam-dashboard."""
+    """Where downloads, decoded pictures and uploads are kept: $SIMSIAM_CACHE, or `standard_cache`."""
     chosen = os.environ.get("SIMSIAM_CACHE")
-    return Path(chosen).expanduser() if chosen else Path.home() / ".cache" / "simsiam-dashboard"
+    return Path(chosen).expanduser() if chosen else standard_cache()
 
 
 def uploads_dir() -> Path:
     """Where the page's uploads arrive."""
-    return cache_dir() / "uploads"
+    return scratch_dir(cache_dir()) / "uploads"
+
+
+def compiled_dir() -> Path:
+    """Where numba keeps what it has compiled."""
+    return scratch_dir(cache_dir()) / "numba"

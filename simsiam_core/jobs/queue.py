@@ -28,6 +28,7 @@ DAMAGE = (  # of a file that is none of ours, cut short, read-only, or a folder
     sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY,
     sqlite3.SQLITE_PERM, sqlite3.SQLITE_FORMAT, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_MISMATCH,
 )  # fmt: skip
+MAGIC = b"SQLite format 3\0"
 IN_QUEUE = ("queued", "running", "paused")
 T = TypeVar("T")
 MOVES = ("first", "up", "down", "last")
@@ -54,6 +55,7 @@ class Queue:
         self._slots: tuple[Slot, ...] = ()
         try:
             self._db = _open(self._path)
+            self._inode = _inode(self._path)
         except sqlite3.DatabaseError as error:
             self._begin_anew(error)
 
@@ -109,6 +111,8 @@ class Queue:
     def _do(self, work: Callable[[sqlite3.Connection], T]) -> T:
         with self._lock:
             try:
+                if _inode(self._path) != self._inode:
+                    raise sqlite3.DatabaseError("it was replaced")
                 return work(self._db)
             except sqlite3.DatabaseError as error:
                 self._begin_anew(error)
@@ -121,18 +125,26 @@ class Queue:
         with contextlib.suppress(AttributeError):  # it was never open
             self._db.close()
         try:
-            kept = put_aside(self._path).name if self._path.exists() else "nothing"
-            for beside in ("-wal", "-shm"):  # under names by which SQLite finds them again
-                with contextlib.suppress(FileNotFoundError):
-                    self._path.with_name(QUEUE_FILE + beside).rename(self._path.with_name(kept + beside))
+            kept = self._put_aside()
             self._db = _open(self._path)
+            self._inode = _inode(self._path)
             _note_slots(self._db, self._slots)
         except (OSError, sqlite3.Error) as problem:
             raise RunError(f"Cannot write to the runs folder {self._path.parent}: {problem}.") from None
-        print(
-            f"The queue file was damaged ({error}). It is kept as {kept}; the queue is made again.",
-            flush=True,
-        )
+        what = f"was damaged ({error}) and is kept as {kept}" if kept else "is gone"
+        print(f"The queue file {what}; the queue is made again from the runs.", flush=True)
+
+    def _put_aside(self) -> str:
+        """Rename what is there, its companions to names by which SQLite finds them again; returns the new name."""
+        kept = put_aside(self._path).name if os.path.lexists(self._path) else ""
+        for end in ("-wal", "-shm"):
+            beside = self._path.with_name(QUEUE_FILE + end)
+            with contextlib.suppress(FileNotFoundError):
+                if kept:
+                    beside.rename(self._path.with_name(kept + end))
+                else:
+                    beside.unlink()
+        return kept
 
 
 def _open(path: Path) -> sqlite3.Connection:
@@ -149,6 +161,15 @@ def _open(path: Path) -> sqlite3.Connection:
         db.close()
         raise
     return db
+
+
+def _inode(path: Path) -> int:
+    """Another one, or 0, once the file was deleted, replaced or overwritten with something else."""
+    try:
+        with path.open("rb") as file:
+            return os.fstat(file.fileno()).st_ino if file.read(len(MAGIC)) == MAGIC else 0
+    except OSError:
+        return 0
 
 
 def _rows(db: sqlite3.Connection) -> list[Row]:

@@ -117,7 +117,7 @@ class RunDirectory:
     def update_status(self, **changes: Any) -> Status:
         """Read, change and write: for a run that no process works on. A damaged status is kept beside the new one."""
         path = self.path / "status.json"
-        if path.exists() and damage(path):
+        if os.path.lexists(path) and damage(path):
             with _permitted(self.path):
                 put_aside(path)
         status = self.status().model_copy(update={"heartbeat": time.time(), **changes})

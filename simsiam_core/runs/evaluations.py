@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from simsiam_core.runs.directory import RunDirectory, RunError
 from simsiam_core.runs.files import write_text
@@ -35,6 +35,15 @@ class Details(BaseModel):
     ks: list[int] = []
     temperatures: list[Number] = []
     grid: list[list[Number | None]] = []
+
+    @model_validator(mode="after")
+    def _agree(self) -> Details:
+        per_class = {len(rows) for rows in (self.classes, self.per_class, self.confusion) if rows}
+        whole = all(len(row) == len(self.confusion) for row in self.confusion)
+        grid = len(self.grid) == len(self.ks) and all(len(r) == len(self.temperatures) for r in self.grid)
+        if len(per_class) > 1 or not whole or not grid:
+            raise ValueError("its tables are of unequal length")
+        return self
 
 
 class Result(BaseModel):

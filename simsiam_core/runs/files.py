@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 
+NOT_PERMITTED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 ANYBODY = 0o666  # less the umask, as for every file that a program creates
 
 
@@ -41,6 +45,22 @@ def write_text(target: Path, text: str) -> None:
     """Replace a small text file in one step."""
     with replacing(target) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def kept_if_permitted(folder: Path, what: str) -> Iterator[None]:
+    """Write to a cache. Where that is not permitted nothing is kept, which is said once a folder."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in NOT_PERMITTED:
+            raise
+        _say_not_kept(folder, what, error.strerror)
+
+
+@lru_cache(maxsize=64)
+def _say_not_kept(folder: Path, what: str, reason: str) -> None:
+    print(f"{what} cannot be kept in {folder} ({reason}); next time it is worked out again.", file=sys.stderr)
 
 
 def put_aside(path: Path) -> Path:

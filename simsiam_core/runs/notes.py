@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -23,7 +24,7 @@ class Notes(BaseModel):
 
 def read_notes(path: Path) -> Notes:
     """The notes, or empty ones where there are none. Raises DamagedFileError."""
-    if not path.exists():
+    if not os.path.lexists(path):
         return Notes()
     try:
         return Notes.model_validate(read_json(path))

@@ -25,7 +25,12 @@ class RunStore:
     """All runs under one folder."""
 
     def __init__(self, runs_dir: Path) -> None:
-        self.path = runs_dir.expanduser().resolve()
+        try:
+            self.path = runs_dir.expanduser().resolve()
+        except FileNotFoundError:  # a relative path, from a folder that was deleted meanwhile
+            raise RunError("The current folder is no longer there; change to another one.") from None
+        except (OSError, RuntimeError) as error:  # a link to itself; the home of a user that does not exist
+            raise RunError(f"There can be no runs folder at {runs_dir}: {error}.") from None
 
     def create(
         self, config: Config, status: Status | None = None, notes: Notes | None = None
