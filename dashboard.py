@@ -15,6 +15,7 @@ from pathlib import Path
 from simsiam_core import collector, output
 from simsiam_core.config import ConfigError
 from simsiam_core.config.cache import uploads_dir
+from simsiam_core.config.homes import prepare_home
 from simsiam_core.config.paths import path_flag
 from simsiam_core.runs import RunStore
 from simsiam_core.ui.doors import AUTH_VARIABLE, door
@@ -28,6 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Read the flags, build the page, serve it until Ctrl-C."""
     options = _parser().parse_args(arguments)
     try:
+        prepare_home()
         check = door(options.auth, options.users)
     except ConfigError as error:
         print(error, file=sys.stderr)

@@ -14,7 +14,8 @@ from torch.nn import functional as F
 
 from simsiam_core.bench.untrained import untrained
 from simsiam_core.config import parse
-from simsiam_core.data import cache_dir, load
+from simsiam_core.config.cache import compiled_dir
+from simsiam_core.data import load
 from simsiam_core.features.bank import bank_path
 from simsiam_core.runs import RunDirectory, RunStore
 
@@ -57,7 +58,7 @@ def encoded(store: RunStore, pictures: Path, count: int) -> RunDirectory:
 def own_cache(folder: Path) -> Iterator[None]:
     """Decoded pictures go into a folder that will be gone; what numba has compiled stays where it is."""
     before = os.environ.get("SIMSIAM_CACHE")
-    os.environ.setdefault("NUMBA_CACHE_DIR", str(cache_dir() / "numba"))
+    os.environ.setdefault("NUMBA_CACHE_DIR", str(compiled_dir()))
     os.environ["SIMSIAM_CACHE"] = str(folder)
     try:
         yield

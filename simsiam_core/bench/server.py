@@ -21,7 +21,7 @@ from simsiam_core.bench.client import PageClient
 from simsiam_core.bench.page import dashboard
 from simsiam_core.config import parse
 from simsiam_core.runs import RunDirectory, RunStore
-from simsiam_core.runs.status import process_identity
+from simsiam_core.runs.processes import process_identity
 
 
 def measure(runs: int = 20, lines: int = 200_000, pages: int = 10, ticks: int = 30) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from simsiam_core.cli import (
 )
 from simsiam_core.cli.streams import OutputError, standard_streams
 from simsiam_core.config import ConfigError
+from simsiam_core.config.homes import prepare_home
 from simsiam_core.runs import RunError
 
 DONE, FAILED, BAD_INPUT = 0, 1, 2
@@ -67,9 +68,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(argv: Sequence[str] | None) -> int:
     arguments = build_parser().parse_args(argv)
     try:
+        prepare_home()
         return int(arguments.run_command(arguments))
     except (ConfigError, RunError) as error:
         print(error, file=sys.stderr)
+        return BAD_INPUT
+    except PermissionError as error:
+        print(f"{error.filename or 'A file'} cannot be read or written: {error.strerror}.", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:
         return FAILED

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from simsiam_core.config import ConfigError
 from simsiam_core.config.paths import path_flag
 from simsiam_core.config.scalars import scalar
 from simsiam_core.runs import RunDirectory, RunStore
+from simsiam_core.runs.json_files import dumps
 
 
 def add_save_dir(parser: argparse.ArgumentParser) -> None:
@@ -81,8 +81,8 @@ def chosen_run(arguments: argparse.Namespace) -> RunDirectory:
 
 
 def print_json(value: dict[str, Any]) -> None:
-    """One object on stdout."""
-    print(json.dumps(value, indent=2))
+    """One object on stdout, in strict JSON: what is no number is null."""
+    print(dumps(value, indent=2))
 
 
 def print_figures(figures: dict[str, Any], as_json: bool) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from dataclasses import asdict
 from typing import Any
 
 from simsiam_core.cli.options import add_json, add_save_dir, print_json
 from simsiam_core.evaluation.published import CIFAR10
-from simsiam_core.evaluation.results import FORMATS, table
+from simsiam_core.evaluation.results import FORMATS, damaged, table
 from simsiam_core.runs import RunStore
 
 
@@ -22,9 +23,13 @@ def add_to(commands: Any) -> None:
 
 
 def _results(arguments: argparse.Namespace) -> int:
-    rows = table(RunStore(arguments.save_dir).runs())
+    runs = RunStore(arguments.save_dir).runs()
+    rows, problems = table(runs), damaged(runs)
     if arguments.json:
-        print_json({"results": [asdict(row) for row in rows], "published": [asdict(p) for p in CIFAR10]})
+        made, published = [asdict(row) for row in rows], [asdict(p) for p in CIFAR10]
+        print_json({"results": made, "published": published, "problems": problems})
     else:
         print(FORMATS[arguments.format](rows), end="")
+    for problem in problems:
+        print(f"Left out: {problem}", file=sys.stderr)
     return 0

@@ -12,7 +12,7 @@ from simsiam_core.cli.terminal import print_row
 from simsiam_core.config.paths import path_flag
 from simsiam_core.evaluation.curves import metrics_csv
 from simsiam_core.jobs import stop
-from simsiam_core.runs import RunDirectory, RunError, RunStore
+from simsiam_core.runs import MetricsReader, RunDirectory, RunError, RunStore
 
 
 def add_to(commands: Any) -> None:
@@ -50,27 +50,35 @@ def _list(arguments: argparse.Namespace) -> int:
         print_row(
             f"{run.id:<{width}}", f"{status.state:<8}", f"{status.progress:>4.0%}", text=status.activity
         )
+        for problem in run.damage():
+            print_row("  damaged:", text=problem)
     return 0
 
 
 def _show(arguments: argparse.Namespace) -> int:
     run = chosen_run(arguments)
     latest: dict[str, float] = {}
-    for metric in run.metrics():
+    record = MetricsReader(run.metrics_path)
+    for metric in record.poll():
         latest.update({name: value for name, value in metric.items() if "/" in name})
+    epochs = _epochs(run)
+    problems = [*run.damage(), *filter(None, [record.problem])]
     summary = {**_summary(run), "metrics": latest, "checkpoints": [c.name for c in run.checkpoints()]}
     if arguments.json:
-        print_json({**summary, "config": run.config().model_dump(mode="json")})
+        config = run.config().model_dump(mode="json") if epochs else None
+        print_json({**summary, "config": config, "problems": problems})
         return 0
-    status, epochs = run.status(), run.config().training.epochs
+    status = run.status()
     began = datetime.fromtimestamp(status.created).strftime("%Y-%m-%d %H:%M:%S")
     took = timedelta(seconds=round(status.worked))
     print(run.id)
     print_row("  state      ", text=status.state + (f": {status.error}" if status.error else ""))
     print_row("  created    ", text=f"{began}, worked for {took} on {status.device or '?'}")
-    progress = f"step {status.step} of {status.total_steps}, epoch {status.epoch} of {epochs}"
+    progress = f"step {status.step} of {status.total_steps}, epoch {status.epoch} of {epochs or '?'}"
     print_row("  progress   ", text=progress)
     print_row("  checkpoints", text=", ".join(summary["checkpoints"]) or "none yet")
+    for problem in problems:
+        print_row("  damaged    ", text=problem)
     for name, value in sorted(latest.items()):
         print(f"  {name:<32} {value:.6g}")
     return 0
@@ -99,6 +107,14 @@ def _stop(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _epochs(run: RunDirectory) -> int | None:
+    """Of the config; None if that is damaged, which is told elsewhere."""
+    try:
+        return run.config().training.epochs
+    except RunError:
+        return None
+
+
 def _summary(run: RunDirectory) -> dict[str, Any]:
     status = run.status()
     return {
@@ -106,4 +122,5 @@ def _summary(run: RunDirectory) -> dict[str, Any]:
         "path": str(run.path),
         **status.model_dump(),
         "progress": round(status.progress, 4),
+        "problems": list(run.damage()),
     }

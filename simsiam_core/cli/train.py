@@ -29,7 +29,8 @@ from simsiam_core.config.paths import path_flag
 from simsiam_core.jobs import InUseError, Notifier, enqueue
 from simsiam_core.jobs.stop_request import Interrupted, StopRequest
 from simsiam_core.runs import RunDirectory, RunError, RunStore, Status
-from simsiam_core.runs.status import process_identity
+from simsiam_core.runs.processes import machine, process_identity
+from simsiam_core.runs.witnesses import folder_identity
 
 if TYPE_CHECKING:
     from pytorch_lightning import Callback
@@ -157,7 +158,7 @@ def announce(run: RunDirectory, request: StopRequest | None = None) -> StopReque
     request = request or StopRequest()
     request.listen()
     changes = _here().model_dump(exclude={"created", "step", "total_steps", "epoch", "device", "spent"})
-    run.update_status(**changes)
+    run.update_status(**{**changes, "folder": folder_identity(run.path)})
     return request
 
 
@@ -170,6 +171,7 @@ def _here() -> Status:
         activity="Starting",
         pid=pid,
         pid_started=started,
+        boot=machine(),
         host=socket.gethostname(),
         started=now,
         heartbeat=now,

@@ -17,6 +17,7 @@ from simsiam_core.features.bank import FeatureBank, load_bank
 from simsiam_core.features.encode import best_device
 from simsiam_core.model import Encoder, fingerprint, load_encoder
 from simsiam_core.runs import Checkpoint, MetricsWriter, RunDirectory
+from simsiam_core.runs.clock import SteadyClock
 from simsiam_core.runs.evaluations import EvaluationDirectory
 
 BEAT_SECONDS = 0.5
@@ -28,12 +29,14 @@ class Reporter:
     def __init__(self, job: EvaluationDirectory) -> None:
         self._job = job
         self._status = job.status()
+        self._clock = SteadyClock(self._status.started)
         self._written = 0.0
         self._writer = MetricsWriter(job.metrics_path)
 
     def set(self, *, force: bool = False, **changes: Any) -> None:
         """Take in changes of the status; write them twice a second, or at once with `force`."""
-        self._status = self._status.model_copy(update={**changes, "heartbeat": time.time()})
+        beat = {"heartbeat": time.time(), "elapsed": round(self._clock.elapsed, 3)}
+        self._status = self._status.model_copy(update={**beat, **changes})
         if force or time.monotonic() - self._written >= BEAT_SECONDS:
             self._job.write_status(self._status)
             self._written = time.monotonic()
@@ -48,7 +51,7 @@ class Reporter:
 
     def curve(self, done: int, total: int, epoch: int, text: str, metrics: Mapping[str, float]) -> None:
         """One more point at `epoch`; `done` of `total` is how far the whole job is."""
-        self._writer.write([{"step": epoch, "epoch": epoch, "time": time.time(), **metrics}])
+        self._writer.write([{"step": epoch, "epoch": epoch, "time": self._clock.now(), **metrics}])
         self.set(activity=text, step=done, total_steps=total, epoch=epoch)
 
     def close(self, **changes: Any) -> None:

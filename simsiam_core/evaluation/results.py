@@ -73,7 +73,7 @@ def rows(runs: Iterable[RunDirectory]) -> list[Row]:
 def _rows_of(run: RunDirectory) -> list[Row]:
     by_epoch: dict[int, dict[str, dict[str, Figure]]] = {}
     data = ""
-    for result in results(run):
+    for result in results(run)[0]:
         try:
             epoch, stamp, figures = result["epoch"], result["stamp"], result["figures"]
             data = f"{stamp['data']}, {stamp['train_images']:,} / {stamp['test_images']:,}"
@@ -148,6 +148,11 @@ def _means(members: Sequence[Row], key: str) -> list[Figure]:
         for stamp, values in by_stamp.items()
         if len(values) > 1
     ]
+
+
+def damaged(runs: Iterable[RunDirectory]) -> list[str]:
+    """What is left out because its file is damaged, a sentence each."""
+    return [sentence for run in runs for sentence in results(run)[1]]
 
 
 def table(runs: Sequence[RunDirectory]) -> list[Row]:

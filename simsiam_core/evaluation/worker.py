@@ -59,10 +59,10 @@ def evaluate(job: EvaluationDirectory, request: StopRequest | None = None) -> in
 def _result(job: EvaluationDirectory, reporter: Reporter) -> dict[str, Any]:
     settings = parse_evaluation(job.settings())
     reporter.set(force=True, activity="Loading the checkpoint and its images", device=_device())
-    started = time.time()
+    started = time.monotonic()
     subject = Subject.load(job.run, settings.checkpoint, reporter)
     found = _measure(subject, settings, reporter)
-    return _stamped(job, subject, settings, found, time.time() - started)
+    return _stamped(job, subject, settings, found, time.monotonic() - started)
 
 
 def _measure(subject: Subject, settings: EvaluationSettings, reporter: Reporter) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from simsiam_core.data import Dataset, ImageSet, Progress, load
 from simsiam_core.features.encode import best_device, encode
 from simsiam_core.model import Encoder, fingerprint, load_encoder
 from simsiam_core.runs import Checkpoint, RunDirectory, RunError
-from simsiam_core.runs.files import replacing
+from simsiam_core.runs.files import kept_if_permitted, replacing
 
 FORMAT = "1"  # part of every key: raise it when the same images would get other features
 
@@ -51,23 +51,27 @@ def load_bank(
     """The bank of one split ("train" or "test") for one checkpoint, from the run's cache or encoded into it.
 
     `dataset` and `encoder` spare their loading where the caller has them; `device` None takes a GPU if there
-    is one. A damaged cache is built again. Raises ConfigError, CheckpointError, RunError or
-    (for a split that is not there) ValueError: one sentence each.
+    is one. A damaged cache is built again; where it may not be written, the features stay in memory. Raises
+    ConfigError, CheckpointError, RunError or (for a split that is not there) ValueError: one sentence each.
     """
     dataset = dataset or load(run.config().data, progress)
     images = dataset.split(split)
     path = bank_path(run, checkpoint, split, dataset)
-    features = _read(path, len(images))
+    features, kept = _read(path, len(images)), True
     if features is None:
+        kept = False
         try:
-            with _locked(path.parent):
+            with kept_if_permitted(path.parent, "What the network makes of the images"), _locked(path.parent):
                 features = _read(path, len(images))  # another process may have encoded it meanwhile
                 if features is None:
                     encoder = encoder or load_encoder(checkpoint.path)
                     _write(path, encoder, images, device or best_device(), progress)
                     features = _read(path, len(images))
+                kept = True
         except OSError as error:
             raise RunError(f"Cannot keep features in {path.parent}: {error.strerror or error}.") from None
+    if features is None and not kept:
+        features = _in_memory(encoder or load_encoder(checkpoint.path), images, device, progress)
     if features is None:
         raise RunError(f"Checkpoint {checkpoint.name} has diverged: its features are no numbers.")
     return FeatureBank(features, images.labels, images.classes, images.ids)
@@ -93,6 +97,14 @@ def _write(path: Path, encoder: Encoder, images: ImageSet, device: str, progress
         except torch.OutOfMemoryError:  # a training run may have filled the GPU
             encode(encoder, images, "cpu", progress, out=torch.from_numpy(array))
         array.flush()
+
+
+def _in_memory(
+    encoder: Encoder, images: ImageSet, device: str | None, progress: Progress | None
+) -> Tensor | None:
+    """The features of images, or None if they are no numbers."""
+    features = encode(encoder, images, device or best_device(), progress)
+    return features if bool(torch.isfinite(features).all()) else None
 
 
 def _read(path: Path, rows: int) -> Tensor | None:

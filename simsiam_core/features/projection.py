@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from simsiam_core.data import Progress, cache_dir
+from simsiam_core.config.cache import compiled_dir
+from simsiam_core.data import Progress
 
 EXACT_UP_TO = 20_000  # rows; beyond, umap's own approximate search is quicker than all pairs
 
@@ -87,7 +88,7 @@ def umap(
 
 def library() -> Any:
     """Import umap, which takes seconds, and return it. Compiled code is kept in the cache folder."""
-    os.environ.setdefault("NUMBA_CACHE_DIR", str(cache_dir() / "numba"))
+    os.environ.setdefault("NUMBA_CACHE_DIR", str(compiled_dir()))
     import umap as library_module
 
     return library_module

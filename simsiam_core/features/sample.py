@@ -23,7 +23,7 @@ from simsiam_core.features import loaded
 from simsiam_core.features.bank import FeatureBank
 from simsiam_core.features.neighbours import by_falling, search
 from simsiam_core.runs import RunDirectory
-from simsiam_core.runs.files import replacing
+from simsiam_core.runs.files import kept_if_permitted, replacing
 
 FORMAT = "2"  # part of every key: raise it when the same inputs would give something else
 LEAST_ON_MAP = 4  # pictures; fewer have no axes to be laid out on
@@ -156,7 +156,8 @@ def load_arrays(path: Path) -> dict[str, np.ndarray] | None:
 
 
 def save_arrays(path: Path, **arrays: np.ndarray) -> None:
-    """Named arrays in one file, which appears when it is complete."""
-    path.parent.mkdir(exist_ok=True)
-    with replacing(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, **arrays)  # type: ignore[arg-type]  # numpy's stub takes the names for its options
+    """Named arrays in one file, which appears when it is complete; not kept where that is not permitted."""
+    with kept_if_permitted(path.parent, "What a map is drawn from"):
+        path.parent.mkdir(exist_ok=True)
+        with replacing(path) as temporary, temporary.open("wb") as file:
+            np.savez(file, **arrays)  # type: ignore[arg-type]  # numpy's stub takes the names for its options

@@ -54,6 +54,8 @@ def resume(run: RunDirectory) -> None:
     if status.state == "finished":
         raise RunError(f"Run {run.id} is finished; train it longer, or fork it.")
     _trainable(run)
+    if status.state == "crashed":
+        run.claim().release()  # whatever the status says: nobody holds the lock
     _queue_again(run)
 
 
@@ -162,6 +164,7 @@ def _queue_again(run: RunDirectory, **changes: Any) -> None:
         started=None,
         ended=None,
         exit_code=None,
+        elapsed=0.0,
         spent=spent,
         **changes,
     )

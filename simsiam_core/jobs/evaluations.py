@@ -6,6 +6,7 @@ evaluation is doing stands in its own status. So a restarted scheduler knows wha
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections.abc import Mapping
@@ -66,7 +67,8 @@ class EvaluationQueue:
                 if taken is not None:
                     free.remove(taken)
             else:
-                path.unlink(missing_ok=True)
+                with contextlib.suppress(OSError):
+                    path.unlink(missing_ok=True)
         return waiting
 
     def start(self, waiting: list[EvaluationDirectory], free: list[Slot], slots: tuple[Slot, ...]) -> None:
@@ -82,10 +84,10 @@ class EvaluationQueue:
                     job.update_status(activity=text)
                 continue
             free.remove(slot)
-            _note(self._store.path / PLACES_DIR / f"{job.id}.json", job, slot.name)
             try:
+                _note(self._store.path / PLACES_DIR / f"{job.id}.json", job, slot.name)
                 launch(job, variables([slot], cpu_slots), _command(job))
-            except RunError as error:
+            except (RunError, OSError) as error:
                 print(f"{job.run.id}, {job.id}: {error}", flush=True)
 
     def _read(self, path: Path) -> tuple[EvaluationDirectory | None, str]:

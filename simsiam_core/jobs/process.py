@@ -12,13 +12,16 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 import psutil
 
 from simsiam_core.config.cache import CACHE_VARIABLE, cache_dir
 from simsiam_core.jobs.stop_request import PAUSE
 from simsiam_core.runs import RunDirectory, RunError
-from simsiam_core.runs.status import State, process_alive, process_identity
+from simsiam_core.runs.processes import machine, process_alive, process_identity
+from simsiam_core.runs.status import State
+from simsiam_core.runs.witnesses import folder_identity, is_here
 
 PROJECT_DIR = Path(__file__).resolve().parents[2]
 START_SECONDS = (
@@ -39,7 +42,7 @@ def launch(
     `python -m simsiam_core`, without which the run is trained.
 
     It gets a session of its own, so no signal meant for the server reaches it, and writes to a file, so
-    it never waits for a reader. Raises RunError if it ends before it has announced itself.
+    it never waits for a reader. Raises RunError if it cannot start or ends before it has announced itself.
     """
     environment = {**os.environ, **(variables or {}), "PYTHONUNBUFFERED": "1"}
     # The job runs in another folder, where what is relative here would lead elsewhere.
@@ -47,7 +50,7 @@ def launch(
     environment["PYTHONPATH"] = os.pathsep.join([str(PROJECT_DIR), *map(os.path.abspath, named)])
     if environment.get(CACHE_VARIABLE):
         environment[CACHE_VARIABLE] = str(cache_dir())
-    with run.log_path.open("ab") as log:
+    with _log(run) as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "simsiam_core", *(command or ("train", "--run", str(run.path)))],
             stdin=subprocess.DEVNULL,
@@ -81,6 +84,8 @@ def _announce(run: RunDirectory, process: subprocess.Popen[bytes]) -> None:
             activity=STARTING,
             pid=pid,
             pid_started=started,
+            boot=machine(),
+            folder=folder_identity(run.path),
             host=socket.gethostname(),
             started=time.time(),
         )
@@ -92,6 +97,13 @@ def _see_end(run: RunDirectory, process: subprocess.Popen[bytes]) -> None:
     status = run.status()
     if (status.state, status.activity, status.pid) == ("crashed", STARTING, process.pid):
         run.update_status(state="failed", error=ENDED_EARLY, ended=time.time(), activity="")
+
+
+def _log(run: RunDirectory) -> BinaryIO:
+    try:
+        return run.log_path.open("ab")
+    except OSError as error:
+        raise RunError(f"The log of run {run.id} cannot be written: {error.strerror}.") from None
 
 
 def stop(run: RunDirectory, timeout: float = TERM_SECONDS) -> None:
@@ -135,7 +147,7 @@ def _working(run: RunDirectory) -> tuple[int, float | None]:
     status = run.status()
     if status.state != "running" or status.pid is None:
         raise RunError(f"Run {run.id} is not running; it is {status.state}.")
-    if status.host != socket.gethostname():
+    if not is_here(status):
         raise RunError(f"Run {run.id} is on the machine {status.host}; stop it there.")
     return status.pid, status.pid_started
 
@@ -165,11 +177,18 @@ def _family(pid: int, started: float | None) -> list[psutil.Process]:
 def _outliving(family: list[psutil.Process], seconds: float) -> list[psutil.Process]:
     """Those that live on after that time. A zombie has ended: its parent, a busy server, has only not asked yet."""
     deadline = time.monotonic() + seconds
-    while left := [process for process in family if process_alive(process.pid, process.create_time())]:
+    while left := [process for process in family if _lives(process)]:
         if time.monotonic() > deadline:
             break
         time.sleep(0.02)
     return left
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
 
 
 def _signal(pid: int, started: float | None, number: signal.Signals) -> None:

@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 from simsiam_core.jobs.evaluations import EvaluationQueue
 from simsiam_core.jobs.process import launch
-from simsiam_core.jobs.queue import Queue
+from simsiam_core.jobs.queue import IN_QUEUE, Queue
 from simsiam_core.jobs.slots import Slot, find_slots, named, names, needed, variables
 from simsiam_core.runs import RunDirectory, RunError, RunStore, Status, Statuses
 from simsiam_core.runs.lock import Claim, LockedError
@@ -51,6 +51,7 @@ class Scheduler:
         self.evaluations = EvaluationQueue(store)
         self._read, self._statuses = Statuses(), dict[str, Status]()
         self._looked = False
+        self._unwritable: set[str] = set()  # waiting runs that can neither start nor be told to have failed
         self._wake, self._closing = threading.Event(), False
         self._thread: threading.Thread | None = None
 
@@ -106,12 +107,12 @@ class Scheduler:
             for run_id in sorted(run_id for run_id, status in statuses.items() if status.state == "running"):
                 print(f"Goes on with {run_id}, which is running.", flush=True)
         for run_id in rows:
-            if run_id not in runs or statuses[run_id].state not in ("queued", "running", "paused"):
+            if run_id not in runs or statuses[run_id].state not in IN_QUEUE:
                 self.queue.remove(run_id)
         # By the moment they were made: ids of the same second differ in a random part alone.
         for run_id, status in sorted(statuses.items(), key=lambda item: (item[1].created, item[0])):
-            if status.active and run_id not in rows:
-                self.queue.add(run_id)  # made by the page or a terminal, or running since before this server
+            if status.state in IN_QUEUE and run_id not in rows:
+                self.queue.add(run_id)  # made by the page or a terminal, or before this server or queue file
         if self._watcher is not None:
             self._watcher(runs, statuses)
         self._start_waiting(runs, statuses)
@@ -130,6 +131,8 @@ class Scheduler:
         for row in rows:
             if self._closing or statuses.get(row.run, Status()).state != "queued" or row.run not in runs:
                 continue
+            if row.run in self._unwritable:
+                continue
             taken = self._some_slots(runs[row.run], [s for s in free if s.kind not in passed_over])
             if not taken:
                 passed_over |= self._kind(runs[row.run])
@@ -141,17 +144,27 @@ class Scheduler:
             try:
                 launch(runs[row.run], variables(taken, self._cpu_slots))
             except RunError as error:
-                print(f"{row.run}: {error}", flush=True)
+                self._fail(runs[row.run], str(error))
 
     def _some_slots(self, run: RunDirectory, free: list[Slot]) -> list[Slot]:
         """As many as it needs of those that are free, or none."""
         try:
             kind, count = needed(run.config().training, self.slots)
         except RunError as error:  # a config that cannot be read can never run
-            run.update_status(state="failed", error=str(error), ended=time.time())
+            self._fail(run, str(error))
             return []
         fitting = [slot for slot in free if slot.kind == kind][:count]
         return fitting if len(fitting) == count else []
+
+    def _fail(self, run: RunDirectory, sentence: str) -> None:
+        """Say why it cannot start, and do not try again: in its status, or here where that cannot be written."""
+        print(f"{run.id}: {sentence}", flush=True)
+        try:
+            if run.status().state == "queued":
+                run.update_status(state="failed", error=sentence, ended=time.time())
+        except (RunError, OSError) as error:
+            self._unwritable.add(run.id)
+            print(f"{run.id} is passed over until the next start: {error}", flush=True)
 
     def _kind(self, run: RunDirectory) -> set[str]:
         with contextlib.suppress(RunError):
@@ -166,7 +179,10 @@ class Scheduler:
                 self.queue.move(str(wish["run"]), wish["to"])
             except (OSError, ValueError, KeyError, TypeError, RunError) as error:
                 print(f"A move was passed over: {error}", flush=True)
-            path.unlink(missing_ok=True)
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                print(f"{path} is in the way: {error.strerror}.", flush=True)
 
 
 def _ending(run: RunDirectory) -> bool:
@@ -182,7 +198,8 @@ def _in_use(store: RunStore, holder: str) -> str:
     try:
         about = json.loads(holder)
     except ValueError:
-        about = {}
+        about = None
+    about = about if isinstance(about, dict) else {}
     who = f"process {about.get('pid', '?')}" + (f" at {about['address']}" if about.get("address") else "")
     return (
         f"The runs folder {store.path} is in use by another dashboard or queue ({who}); use that one, choose "

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from simsiam_core.config import Config, ConfigError, dump_yaml, parse, read_yaml
-from simsiam_core.runs.files import write_text
-from simsiam_core.runs.lock import Claim, LockedError
+from simsiam_core.config import Config, dump_yaml, parse, read_yaml
+from simsiam_core.runs.files import put_aside, write_text
+from simsiam_core.runs.json_files import DamagedFileError
+from simsiam_core.runs.lock import RUN_LOCK, Claim, LockedError
 from simsiam_core.runs.metrics import Metric, Recent, read_metrics, recent
 from simsiam_core.runs.notes import Notes, read_notes
-from simsiam_core.runs.status import Status, read_status, write_status
+from simsiam_core.runs.status import DISK_FULL, Status, damage, read_status, write_status
+from simsiam_core.runs.witnesses import working
 
 LOG_TAIL_BYTES = 256 * 1024
 BUNDLED = "20200101-000000-bundled-0000"  # the run that comes with the program; every other one is newer
@@ -82,31 +86,40 @@ class RunDirectory:
     def config(self) -> Config:
         """The resolved config. Raises RunError if it cannot be read."""
         path = self.path / "config.yaml"
-        try:
-            return _read_config(path, _version(path))
-        except ConfigError as error:
-            raise RunError(f"The config of run {self.id} cannot be read: {error}") from None
+        found = _read_config(path, _version(path), _changed(path))
+        if isinstance(found, str):
+            raise RunError(f"The config of run {self.id} cannot be read: {found}")
+        return found
 
     def write_config(self, config: Config) -> None:
         """Written before anything starts, and again only when a run that has ended is to go on for longer."""
-        write_text(self.path / "config.yaml", dump_yaml(config))
+        self._write("config.yaml", dump_yaml(config))
 
     # --- status -------------------------------------------------------------------------------------
 
     def status(self) -> Status:
-        """What the run is doing; `crashed` is concluded from a dead process."""
+        """What the run is doing; `crashed` is concluded from a dead process or a damaged file."""
         return read_status(self.path / "status.json")
+
+    def working(self, status: Status) -> bool:
+        """Whether the process that the status names still works on this very folder."""
+        return working(status, self.path / "status.json")
 
     def status_version(self) -> tuple[int, int]:
         """Changes whenever the status is written; cheaper than reading it."""
         return _version(self.path / "status.json")
 
     def write_status(self, status: Status) -> None:
-        """Replace the status in one step."""
-        write_status(self.path / "status.json", status)
+        """Replace the status in one step. Raises RunError where that is not permitted."""
+        with _permitted(self.path):
+            write_status(self.path / "status.json", status)
 
     def update_status(self, **changes: Any) -> Status:
-        """Read, change and write: for a run that no process works on."""
+        """Read, change and write: for a run that no process works on. A damaged status is kept beside the new one."""
+        path = self.path / "status.json"
+        if os.path.lexists(path) and damage(path):
+            with _permitted(self.path):
+                put_aside(path)
         status = self.status().model_copy(update={"heartbeat": time.time(), **changes})
         self.write_status(status)
         return status
@@ -114,21 +127,43 @@ class RunDirectory:
     # --- notes --------------------------------------------------------------------------------------
 
     def notes(self) -> Notes:
-        """What a person, or whoever made the run, wrote about it; empty if nothing."""
-        return read_notes(self.path / "notes.json")
+        """What a person, or whoever made the run, wrote about it; empty if nothing that can be read."""
+        try:
+            return read_notes(self.path / "notes.json")
+        except DamagedFileError:  # told by `damage`
+            return Notes()
 
     def write_notes(self, notes: Notes) -> None:
-        """Replace the notes in one step."""
-        write_text(self.path / "notes.json", notes.model_dump_json(indent=1))
+        """Replace the notes in one step; damaged ones are kept beside them. Raises RunError."""
+        path = self.path / "notes.json"
+        try:
+            read_notes(path)
+        except DamagedFileError:
+            with _permitted(self.path):
+                put_aside(path)
+        self._write("notes.json", notes.model_dump_json(indent=1))
+
+    # --- damage -------------------------------------------------------------------------------------
+
+    def damage(self) -> tuple[str, ...]:
+        """What is wrong with its small files, a sentence each. That of its record a `MetricsReader` tells."""
+        paths = [self.path / name for name in ("status.json", "config.yaml", "notes.json")]
+        return _damage(self.path, tuple((_version(path), _changed(path)) for path in paths))
+
+    def _write(self, name: str, text: str) -> None:
+        with _permitted(self.path):
+            write_text(self.path / name, text)
 
     # --- one process at a time ----------------------------------------------------------------------
 
     def claim(self) -> Claim:
         """The right to train this run. Raises RunError while another process holds it."""
         try:
-            return Claim(self.path / ".lock")
+            return Claim(self.path / RUN_LOCK)
         except LockedError:
             raise RunError(f"Another process is working on run {self.id} already.") from None
+        except OSError as error:
+            raise RunError(f"Cannot write to {self.path}: {error.strerror}.") from None
 
     # --- metrics and log ----------------------------------------------------------------------------
 
@@ -156,6 +191,8 @@ class RunDirectory:
                 text = file.read().decode("utf-8", errors="replace")
         except FileNotFoundError:
             return []
+        except OSError as error:
+            return [f"{self.log_path.name} cannot be read: {error.strerror}."]
         return [line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n") if line.strip()][-lines:]
 
     # --- checkpoints --------------------------------------------------------------------------------
@@ -163,9 +200,9 @@ class RunDirectory:
     def checkpoints(self) -> list[Checkpoint]:
         """By epoch, `last` at the end; files still being written have other names and are not among them."""
         numbered = sorted(self.checkpoints_dir.glob("epoch=*.ckpt"))
-        found = [Checkpoint(p.stem, p, int(n)) for p in numbered if (n := p.stem[6:]).isdigit()]
+        found = [Checkpoint(p.stem, p, int(n)) for p in numbered if (n := p.stem[6:]).isdecimal()]
         last = self.checkpoints_dir / "last.ckpt"
-        return [*found, Checkpoint("last", last, None)] if last.exists() else found
+        return [*found, Checkpoint("last", last, None)] if os.path.exists(last) else found
 
     def checkpoint(self, name: str = "last") -> Checkpoint:
         """The checkpoint of that name. Raises RunError that lists those there are."""
@@ -188,7 +225,47 @@ def _version(path: Path) -> tuple[int, int]:
     return stat.st_mtime_ns, stat.st_ino
 
 
+def _changed(path: Path) -> int:
+    """When a file's content or permissions changed last."""
+    try:
+        return path.stat().st_ctime_ns
+    except OSError:
+        return 0
+
+
 @lru_cache(maxsize=4096)
-def _read_config(path: Path, version: tuple[int, int]) -> Config:
-    """Pages ask for every run's config every second, and YAML is slow to read. Raises ConfigError."""
-    return parse(read_yaml(path), stored=True)
+def _read_config(path: Path, version: tuple[int, int], changed: int) -> Config | str:
+    """The config, or what is wrong with it. Pages ask for every run's every second, and YAML is slow to read."""
+    try:
+        return parse(read_yaml(path), stored=True)
+    except (
+        ValueError,
+        TypeError,
+        RecursionError,
+    ) as error:  # ConfigError, and what a damaged file does to a parser
+        return str(error)
+
+
+@lru_cache(maxsize=4096)
+def _damage(folder: Path, versions: tuple[tuple[tuple[int, int], int], ...]) -> tuple[str, ...]:
+    run, found = RunDirectory(folder), [damage(folder / "status.json")]
+    try:
+        run.config()
+    except RunError as error:
+        found.append(str(error))
+    try:
+        read_notes(folder / "notes.json")
+    except DamagedFileError as error:
+        found.append(str(error))
+    return tuple(filter(None, found))
+
+
+@contextmanager
+def _permitted(folder: Path) -> Iterator[None]:
+    """What may not be written is told in a sentence. A full disk is not caught: who trains knows what to do then."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in DISK_FULL:
+            raise
+        raise RunError(f"Cannot write to {folder}: {error.strerror}.") from None

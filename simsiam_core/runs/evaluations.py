@@ -5,18 +5,61 @@
 
 from __future__ import annotations
 
-import json
+import re
 import secrets
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from simsiam_core.runs.directory import RunDirectory, RunError
 from simsiam_core.runs.files import write_text
+from simsiam_core.runs.json_files import DamagedFileError, dumps, first_problem, read_json
 from simsiam_core.runs.status import Status
 
 FOLDER = "evaluations"
+EVALUATION_ID = re.compile(r"^\d{8}-\d{6}-(knn|linear|finetune)-[0-9a-f]{4}$", re.ASCII)
+Number = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class Details(BaseModel):
+    """What the page draws of a result, as far as its kind has it; None stands for a class without test images."""
+
+    model_config = ConfigDict(strict=True)
+
+    classes: list[str] = []
+    per_class: list[Number | None] = []
+    confusion: list[list[int]] = []
+    ks: list[int] = []
+    temperatures: list[Number] = []
+    grid: list[list[Number | None]] = []
+
+    @model_validator(mode="after")
+    def _agree(self) -> Details:
+        per_class = {len(rows) for rows in (self.classes, self.per_class, self.confusion) if rows}
+        whole = all(len(row) == len(self.confusion) for row in self.confusion)
+        grid = len(self.grid) == len(self.ks) and all(len(r) == len(self.temperatures) for r in self.grid)
+        if len(per_class) > 1 or not whole or not grid:
+            raise ValueError("its tables are of unequal length")
+        return self
+
+
+class Result(BaseModel):
+    """What every result holds, whatever else is in it; the defaults are for those of other versions."""
+
+    model_config = ConfigDict(strict=True)
+
+    id: str = ""
+    kind: Literal["knn", "linear", "finetune"]
+    checkpoint: str = ""
+    epoch: Annotated[int, Field(ge=0)]
+    seconds: Annotated[float, Field(ge=0, le=1e11)] = 0.0
+    device: str = ""
+    figures: dict[str, Number]
+    stamp: dict[str, Any]
+    details: Details = Details()
 
 
 class EvaluationDirectory(RunDirectory):
@@ -47,15 +90,15 @@ class EvaluationDirectory(RunDirectory):
 
     def settings(self) -> dict[str, Any]:
         """What was asked for, as nested values. Raises RunError."""
-        return _read(self.path / "settings.json")
+        return _object(self.path / "settings.json")
 
     def result(self) -> dict[str, Any] | None:
-        """The result, or None as long as there is none."""
-        return _read(self.result_path) if self.result_path.exists() else None
+        """The result, or None as long as there is none. Raises RunError if it is damaged."""
+        return _result(self.result_path) if self.result_path.exists() else None
 
     def write_result(self, result: Mapping[str, Any]) -> None:
         """Written once, at the end."""
-        write_text(self.result_path, json.dumps(result, indent=1))
+        write_text(self.result_path, dumps(dict(result), indent=1))
 
 
 def create_evaluation(run: RunDirectory, settings: Mapping[str, Any]) -> EvaluationDirectory:
@@ -64,7 +107,7 @@ def create_evaluation(run: RunDirectory, settings: Mapping[str, Any]) -> Evaluat
     job = EvaluationDirectory(run.path / FOLDER / name)
     try:
         job.path.mkdir(parents=True)
-        write_text(job.path / "settings.json", json.dumps(dict(settings), indent=1))
+        write_text(job.path / "settings.json", dumps(dict(settings), indent=1))
         job.write_status(Status(state="queued", created=time.time()))
     except OSError as error:
         raise RunError(f"Cannot write to {job.path}: {error.strerror}.") from None
@@ -73,9 +116,11 @@ def create_evaluation(run: RunDirectory, settings: Mapping[str, Any]) -> Evaluat
 
 def evaluations(run: RunDirectory) -> list[EvaluationDirectory]:
     """Every evaluation of a run that was started, the newest first."""
-    folder = run.path / FOLDER
-    found = [EvaluationDirectory(p) for p in folder.iterdir() if p.is_dir()] if folder.is_dir() else []
-    return sorted(found, key=lambda job: job.id, reverse=True)
+    try:
+        paths = [p for p in (run.path / FOLDER).iterdir() if EVALUATION_ID.match(p.name) and p.is_dir()]
+    except OSError:  # none was started, or it may not be looked at
+        return []
+    return sorted(map(EvaluationDirectory, paths), key=lambda job: job.id, reverse=True)
 
 
 def find_evaluation(run: RunDirectory, evaluation_id: str) -> EvaluationDirectory:
@@ -86,22 +131,31 @@ def find_evaluation(run: RunDirectory, evaluation_id: str) -> EvaluationDirector
     raise RunError(f"Run {run.id} has no evaluation {evaluation_id!r}.")
 
 
-def results(run: RunDirectory) -> list[dict[str, Any]]:
-    """Every result of a run, the oldest first; a damaged file is passed over."""
-    found = []
+def results(run: RunDirectory) -> tuple[list[dict[str, Any]], list[str]]:
+    """Every result of a run, the oldest first; and of each damaged one what is wrong with it, in a sentence."""
+    found, damaged = [], []
     for path in sorted((run.path / FOLDER).glob("*.json")):
         try:
-            found.append(_read(path))
-        except RunError:
-            continue
-    return found
+            found.append(_result(path))
+        except RunError as error:
+            damaged.append(f"Run {run.id}: {error}")
+    return found, damaged
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _result(path: Path) -> dict[str, Any]:
+    value = _object(path)
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        value = None
+        known = Result.model_validate(value).model_dump(exclude={"details"})
+    except ValidationError as error:
+        raise RunError(first_problem(path.name, error)) from None
+    return {**known, "details": {}, **value}
+
+
+def _object(path: Path) -> dict[str, Any]:
+    try:
+        value = read_json(path)
+    except DamagedFileError as error:
+        raise RunError(str(error)) from None
     if not isinstance(value, dict):
-        raise RunError(f"{path.name} is missing or damaged.")
+        raise RunError(f"{path.name} is damaged: it holds no JSON object.")
     return value

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import os
-import tempfile
+import secrets
+import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
+
+NOT_PERMITTED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+ANYBODY = 0o666  # less the umask, as for every file that a program creates
 
 
 def remove_leftovers(folder: Path) -> None:
@@ -16,20 +23,19 @@ def remove_leftovers(folder: Path) -> None:
 
 
 @contextmanager
-def replacing(target: Path, *, durable: bool = False) -> Iterator[Path]:
+def replacing(target: Path, *, durable: bool = False, mode: int = ANYBODY) -> Iterator[Path]:
     """Yield a temporary path in the target's folder; rename it onto the target if the block succeeds.
 
-    `durable` also waits until the bytes are on the disk: for what must survive a power cut.
+    `durable` also waits until the bytes are on the disk: for what must survive a power cut. `mode`, less the
+    umask, says who may read the file, from the moment it exists.
     """
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
-    os.close(handle)
-    temporary = Path(name)
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+    os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode))
     try:
         yield temporary
         if durable:
             with temporary.open("rb") as file:
                 os.fsync(file.fileno())
-        temporary.chmod(0o644)  # mkstemp makes it private; a run directory is as readable as its parent
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
@@ -39,3 +45,26 @@ def write_text(target: Path, text: str) -> None:
     """Replace a small text file in one step."""
     with replacing(target) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def kept_if_permitted(folder: Path, what: str) -> Iterator[None]:
+    """Write to a cache. Where that is not permitted nothing is kept, which is said once a folder."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in NOT_PERMITTED:
+            raise
+        _say_not_kept(folder, what, error.strerror)
+
+
+@lru_cache(maxsize=64)
+def _say_not_kept(folder: Path, what: str, reason: str) -> None:
+    print(f"{what} cannot be kept in {folder} ({reason}); next time it is worked out again.", file=sys.stderr)
+
+
+def put_aside(path: Path) -> Path:
+    """Keep a damaged file under a name that says so, out of the way of a sound one; returns where. Raises OSError."""
+    aside = path.with_name(f"{path.name}.damaged-{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}")
+    path.rename(aside)
+    return aside

@@ -6,6 +6,8 @@ import fcntl
 import os
 from pathlib import Path
 
+RUN_LOCK = ".lock"  # in a run's folder; held by the process that works on the run
+
 
 class LockedError(RuntimeError):
     """Another process holds the lock; `holder` is what it wrote about itself."""
@@ -23,7 +25,7 @@ class Claim:
     """
 
     def __init__(self, path: Path, about: str = "") -> None:
-        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -48,3 +50,23 @@ class Claim:
 
     def __exit__(self, *_: object) -> None:
         self.release()
+
+
+def is_locked(path: Path) -> bool:
+    """Whether somebody holds the lock; nobody does if the file cannot be opened.
+
+    It is taken and let go for an instant, so not to be asked of a lock that others may be about to take.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # a file system without locks
+        return False
+    finally:
+        os.close(descriptor)
+    return False

@@ -1,11 +1,15 @@
-"""`metrics.jsonl`: append-only, one object a line; a truncated last line is ignored."""
+"""`metrics.jsonl`: append-only, one object a line; a truncated last line is ignored.
+
+Whoever reads gets whole steps and finite numbers alone. What is neither is left out, counted and told: the file
+outlives power cuts, disks and editors. null stands for a measurement that gave no number.
+"""
 
 from __future__ import annotations
 
 import errno
 import json
 import os
-from bisect import bisect_left
+import stat
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from mmap import ACCESS_READ, mmap
@@ -15,11 +19,15 @@ from typing import Any
 from pydantic_core import from_json
 
 from simsiam_core.runs.files import replacing
+from simsiam_core.runs.json_files import dumps
 
 TAIL_BYTES = 256  # of the last line and its time: no two runs of the same steps agree in it
 SEARCHED_BYTES = 4 * 2**20  # about 25,000 lines, in which a metric that is measured every few epochs is found
 PACED_BYTES = 128 * 2**10  # about 800 lines, which tell the pace of late
 CUT_NAME = "metrics.cut.jsonl"  # what a resumed run took out of its record, to measure it again
+MOST_STEPS = 2**53
+LATEST_TIME = 1e11  # seconds of the epoch; later ones have no date
+MOST = 1e300  # of a metric; larger ones overflow as soon as they are drawn
 Metric = dict[str, Any]  # {"step": int, "epoch": int, "time": float, "<metric>": number, …}
 
 
@@ -35,7 +43,7 @@ class MetricsWriter:
 
         All or nothing: on a full disk what fitted is taken back, and OSError is raised.
         """
-        data = "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in lines).encode()
+        data = "".join(dumps(line, separators=(",", ":")) + "\n" for line in lines).encode()
         if not data:
             return
         before = os.fstat(self._file.fileno()).st_size
@@ -55,7 +63,8 @@ class MetricsReader:
     """Reads a growing `metrics.jsonl` piece by piece: each poll costs what was added, not the whole file.
 
     `rewinds` counts how often the file turned out to be another one than was read so far: a resumed run
-    goes back to its checkpoint. The next poll then starts from the first line.
+    goes back to its checkpoint. The next poll then starts from the first line. `problem` says in a sentence
+    what could not be read so far; it is empty as long as all could.
     """
 
     def __init__(self, path: Path) -> None:
@@ -64,28 +73,53 @@ class MetricsReader:
         self._tail = b""  # the last bytes read: a file that shrank and grew again shows other ones there
         self._version: tuple[int, ...] = ()
         self.rewinds = 0
+        self._lines = self._damaged = 0
+        self._first_damage = self._unreadable = ""
+
+    @property
+    def problem(self) -> str:
+        """What is wrong with the file, in a sentence."""
+        if self._unreadable or not self._damaged:
+            return self._unreadable
+        count = f"{self._damaged:,} damaged line{'s' if self._damaged > 1 else ''}"
+        return f"{self._path.name} has {count}, of which only what is sound is shown: {self._first_damage}."
 
     def poll(self) -> list[Metric]:
-        """The complete lines added since the last poll; those that are no JSON object are passed over."""
+        """The complete lines added since the last poll; of damaged ones what is sound, or nothing."""
         try:
-            stat = self._path.stat()
-            version = (stat.st_ino, stat.st_size, stat.st_mtime_ns)
+            found = self._path.stat()
+            version = (found.st_ino, found.st_size, found.st_mtime_ns)
             if version == self._version:
                 return []
+            if not stat.S_ISREG(found.st_mode):
+                raise IsADirectoryError(errno.EISDIR, "it is a folder or device where a file belongs")
             with self._path.open("rb") as file:
                 file.seek(self._offset - len(self._tail))
                 if file.read(len(self._tail)) != self._tail:
                     self._offset, self._tail = 0, b""
+                    self._lines, self._damaged, self._first_damage = 0, 0, ""
                     self.rewinds += 1
                     file.seek(0)
                 data = file.read()
         except FileNotFoundError:
             return []
+        except OSError as error:
+            self._unreadable = f"{self._path.name} cannot be read: {error.strerror}."
+            return []
+        self._unreadable = ""
         self._version = version
         complete = data.rfind(b"\n") + 1
         self._offset += complete
         self._tail = (self._tail + data[:complete])[-TAIL_BYTES:]
-        return [metric for line in data[:complete].splitlines() if (metric := _parsed(line)) is not None]
+        return [metric for line in data[:complete].split(b"\n")[:-1] if (metric := self._one(line))]
+
+    def _one(self, line: bytes) -> Metric | None:
+        self._lines += 1
+        metric, damage = _checked(line)
+        if damage:
+            self._damaged += 1
+            self._first_damage = self._first_damage or f"line {self._lines}: {damage}"
+        return metric
 
 
 def read_metrics(path: Path) -> list[Metric]:
@@ -106,19 +140,27 @@ class Recent:
 
 
 def recent(path: Path, names: Iterable[str], since: float = 0.0) -> Recent:
-    """Near the end of a file of any length, without reading all of it; `first` is not before the time `since`."""
+    """Near the end of a file of any length, without reading all of it; `first` is not before the time `since`.
+
+    Nor is it before the last time at which the record's clock was set back: that was another process.
+    """
     try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            return Recent()
         with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as data:
             values = {name: value for name in names if (value := _newest(data, name)) is not None}
             begin = max(0, len(data) - PACED_BYTES)
             whole = data.find(b"\n", begin) + 1 if begin else 0
-            lines = data[whole : data.rfind(b"\n") + 1].splitlines()
-    except (FileNotFoundError, ValueError):  # not there, or empty
+            lines = data[whole : data.rfind(b"\n") + 1].split(b"\n")[:-1]
+    except (OSError, ValueError):  # not there, not to be read, or empty
         return Recent()
-    first = bisect_left(lines, since, key=lambda line: _moment(line)[1])
-    if first == len(lines):
-        return Recent(values)
-    return Recent(values, _moment(lines[first]), _moment(lines[-1]))
+    first, last = None, None
+    for moment in (found for line in reversed(lines) if (found := _moment(line))):
+        last = last or moment
+        if moment[1] < since or (first and moment[1] > first[1]):
+            break
+        first = moment
+    return Recent(values, first, last if first else None)
 
 
 def rewind(path: Path, step: int) -> int:
@@ -151,11 +193,29 @@ def drop_truncated_line(path: Path) -> None:
 
 
 def _parsed(line: bytes) -> Metric | None:
+    return _checked(line)[0]
+
+
+def _checked(line: bytes) -> tuple[Metric | None, str]:
+    """What is sound in a line, or None where its step or time is not; and what is damaged, in words."""
     try:
         value = from_json(line)  # five times as fast as json, and a page may wait for 200,000 lines
     except ValueError:
-        return None
-    return value if isinstance(value, dict) and isinstance(value.get("step"), int) else None
+        return None, "it is not JSON"
+    if not isinstance(value, dict):
+        return None, "it is no JSON object"
+    step, time = value.get("step"), value.get("time", 0.0)
+    if type(step) is not int or not 0 <= step <= MOST_STEPS:
+        return None, "it has no step" if step is None else "its step is no whole number of steps"
+    if type(time) not in (int, float) or not 0 <= time <= LATEST_TIME:
+        return None, "its time is no time"
+    damage = ""
+    for name, number in list(value.items()):
+        if type(number) not in (int, float) or not -MOST <= number <= MOST:
+            if number is not None:
+                damage = damage or f"{name} is no number"
+            del value[name]
+    return value, damage
 
 
 def _newest(data: mmap, name: str) -> float | None:
@@ -165,13 +225,13 @@ def _newest(data: mmap, name: str) -> float | None:
     while (at := data.rfind(key, least, max(end, 0))) >= 0:
         start = data.rfind(b"\n", 0, at) + 1
         value = (_parsed(data[start : data.find(b"\n", at)]) or {}).get(name)
-        if isinstance(value, int | float):
+        if value is not None:
             return float(value)
         end = start
     return None
 
 
-def _moment(line: bytes) -> tuple[int, float]:
-    """The step and the time of a line; a damaged one counts as long ago."""
+def _moment(line: bytes) -> tuple[int, float] | None:
+    """The step and the time of a line; None of a damaged one, or one without a time."""
     metric = _parsed(line) or {}
-    return metric.get("step", 0), float(metric.get("time", 0.0))
+    return (metric["step"], float(metric["time"])) if "time" in metric else None

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import json
+import os
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+
+from simsiam_core.runs.json_files import DamagedFileError, first_problem, read_json
 
 
 class Notes(BaseModel):
@@ -21,8 +23,10 @@ class Notes(BaseModel):
 
 
 def read_notes(path: Path) -> Notes:
-    """The notes, or empty ones where there are none or they are damaged."""
-    try:
-        return Notes.model_validate(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, ValidationError):
+    """The notes, or empty ones where there are none. Raises DamagedFileError."""
+    if not os.path.lexists(path):
         return Notes()
+    try:
+        return Notes.model_validate(read_json(path))
+    except ValidationError as error:
+        raise DamagedFileError(first_problem(path.name, error)) from None

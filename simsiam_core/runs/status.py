@@ -3,45 +3,46 @@
 from __future__ import annotations
 
 import errno
-import json
-import socket
 import time
-from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-import psutil
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from simsiam_core.runs.files import write_text
+from simsiam_core.runs.json_files import DamagedFileError, first_problem, read_json
+from simsiam_core.runs.witnesses import is_copy, working
 
 State = Literal["queued", "running", "finished", "stopped", "paused", "failed", "crashed"]
 DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 ACTIVE: frozenset[str] = frozenset({"queued", "running"})
-
-# Only for runs on another machine, whose processes cannot be asked: a trainer beats about once a second.
-STALE_HEARTBEAT_SECONDS = 120.0
+Count = Annotated[int, Field(ge=0, le=2**53)]
+Moment = Annotated[float, Field(ge=0, le=1e11, allow_inf_nan=False)]  # seconds since the epoch
+Seconds = Moment
 
 
 class Status(BaseModel):
     """The content of `status.json`. Times are seconds since the epoch."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
 
     state: State = "queued"
     activity: str = ""  # what it is doing right now, in words: "Decoding pictures, 40 %"
-    pid: int | None = None
-    pid_started: float | None = None  # pids are reused; a pid and its start time are not
+    pid: Annotated[int, Field(ge=1, lt=2**31)] | None = None
+    pid_started: Seconds | None = None  # from the boot; pids are reused, a pid and its start time are not
+    boot: str = ""  # the machine since its last boot, and the container, in which `pid` means that process
+    folder: str = ""  # what the process knows the run's folder by: a copy of it is another one
     host: str = ""
     device: str = ""
-    step: int = 0
-    total_steps: int = 0
-    epoch: int = 0
-    heartbeat: float = 0.0
-    created: float = 0.0
-    started: float | None = None  # of the process that works on it, or did last
-    ended: float | None = None
-    spent: float = 0.0  # seconds that earlier processes worked on it, before each pause, stop or crash
+    step: Count = 0
+    total_steps: Count = 0
+    epoch: Count = 0
+    heartbeat: Moment = 0.0
+    created: Moment = 0.0
+    started: Moment | None = None  # of the process that works on it, or did last
+    ended: Moment | None = None
+    elapsed: Seconds = 0.0  # from `started` to the last word of that process, by a clock that nobody sets
+    spent: Seconds = 0.0  # that earlier processes worked on it, before each pause, stop or crash
     exit_code: int | None = None
     error: str | None = None
 
@@ -53,37 +54,18 @@ class Status(BaseModel):
     @property
     def worked(self) -> float:
         """Seconds of work up to now or its end, the times between its processes left out."""
-        return self.spent + max(0.0, (self.ended or self.heartbeat) - (self.started or self.heartbeat))
+        by_wall_clock = max(0.0, (self.ended or self.heartbeat) - (self.started or self.heartbeat))
+        return self.spent + (self.elapsed or by_wall_clock)
+
+    @property
+    def last_word(self) -> float:
+        """When the process spoke last, on the clock of its metrics."""
+        return self.started + self.elapsed if self.started and self.elapsed else self.heartbeat
 
     @property
     def progress(self) -> float:
         """Share of the steps done, 0 to 1."""
         return min(1.0, self.step / self.total_steps) if self.total_steps else 0.0
-
-
-def process_identity(pid: int) -> tuple[int, float]:
-    """A pid with its start time: names one process for ever."""
-    return pid, psutil.Process(pid).create_time()
-
-
-def process_alive(pid: int | None, started: float | None) -> bool:
-    """Whether that very process lives: not another one under a reused pid, not a zombie."""
-    if pid is None or started is None:
-        return False
-    try:
-        process = _process(pid, started)
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.Error:
-        return False
-
-
-@lru_cache(maxsize=1024)
-def _process(pid: int, started: float) -> psutil.Process:
-    """Found once and kept: a start time in seconds of the epoch costs far more than asking the same process again."""
-    process = psutil.Process(pid)
-    if process.create_time() != started:
-        raise psutil.NoSuchProcess(pid)
-    return process
 
 
 def write_status(path: Path, status: Status) -> None:
@@ -102,7 +84,7 @@ def write_status(path: Path, status: Status) -> None:
 def read_status(path: Path) -> Status:
     """The recorded status, with `crashed` concluded. An unreadable file is a crashed run, never an error."""
     status = _recorded(path)
-    if status.state != "running" or working(status):
+    if status.state != "running" or working(status, path):
         return status
     status = _recorded(path)  # it may have written its final word and ended between the two looks
     if status.state != "running":
@@ -112,18 +94,31 @@ def read_status(path: Path) -> Status:
         "The training process ended without a word: it was killed from outside (the system does so when memory "
         f"runs out), or the machine went down. Last seen {last}; Resume goes on from the newest checkpoint."
     )
+    if is_copy(status, path):
+        error = (
+            "This folder is a copy of one that was being worked on; no process works on the copy. "
+            "Resume goes on from its newest checkpoint."
+        )
     return status.model_copy(update={"state": "crashed", "error": error, "ended": status.heartbeat})
+
+
+def damage(path: Path) -> str:
+    """What is wrong with `status.json`, as a sentence; empty if nothing."""
+    try:
+        Status.model_validate(read_json(path))
+    except DamagedFileError as error:
+        return str(error)
+    except ValidationError as error:
+        return first_problem(path.name, error)
+    return ""
 
 
 def _recorded(path: Path) -> Status:
     try:
-        return Status.model_validate(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, ValidationError):
-        return Status(state="crashed", error="status.json is missing or damaged; the log may tell more.")
-
-
-def working(status: Status) -> bool:
-    """Whether the process lives that is said to run it; of one on another machine, whether it has written lately."""
-    if status.host == socket.gethostname():
-        return process_alive(status.pid, status.pid_started)
-    return time.time() - status.heartbeat < STALE_HEARTBEAT_SECONDS
+        return Status.model_validate(read_json(path))
+    except DamagedFileError as error:
+        sentence = str(error)
+    except ValidationError as error:
+        sentence = first_problem(path.name, error)
+    hint = "The log may tell more; Resume goes on from the newest checkpoint."
+    return Status(state="crashed", error=f"{sentence} {hint}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import secrets
 import shutil
@@ -10,18 +11,26 @@ from pathlib import Path
 
 from simsiam_core.config import Config
 from simsiam_core.runs.directory import RunDirectory, RunError
+from simsiam_core.runs.evaluations import evaluations
 from simsiam_core.runs.notes import Notes
 from simsiam_core.runs.status import Status
 
 TRASH = ".trash"
-RUN_ID = re.compile(r"^\d{8}-\d{6}-[a-z0-9-]+-[0-9a-f]{4}$")
+RUN_ID = re.compile(r"^\d{8}-\d{6}-[a-z0-9-]+-[0-9a-f]{4}$", re.ASCII)
+SET_BACK_SECONDS = 24 * 3600.0  # clocks are set back by less, unless they were wrong altogether
+_created = 0.0  # when this process made its last run
 
 
 class RunStore:
     """All runs under one folder."""
 
     def __init__(self, runs_dir: Path) -> None:
-        self.path = runs_dir.expanduser().resolve()
+        try:
+            self.path = runs_dir.expanduser().resolve()
+        except FileNotFoundError:  # a relative path, from a folder that was deleted meanwhile
+            raise RunError("The current folder is no longer there; change to another one.") from None
+        except (OSError, RuntimeError) as error:  # a link to itself; the home of a user that does not exist
+            raise RunError(f"There can be no runs folder at {runs_dir}: {error}.") from None
 
     def create(
         self, config: Config, status: Status | None = None, notes: Notes | None = None
@@ -31,7 +40,7 @@ class RunStore:
         Whoever works a queue over this folder starts a queued run. Raises RunError if it cannot be written.
         """
         slug = re.sub(r"[^a-z0-9]+", "-", (config.name or config.data.source).lower()).strip("-") or "run"
-        run_id = f"{time.strftime('%Y%m%d-%H%M%S')}-{slug}-{secrets.token_hex(2)}"
+        run_id = f"{self._stamp()}-{slug}-{secrets.token_hex(2)}"
         run = RunDirectory(self.path / run_id)
         try:
             run.checkpoints_dir.mkdir(parents=True)
@@ -39,27 +48,46 @@ class RunStore:
             if notes is not None:
                 run.write_notes(notes)
             first = status or Status(state="queued")
-            run.write_status(first.model_copy(update={"created": time.time()}))
+            run.write_status(first.model_copy(update={"created": _later()}))
         except OSError as error:
             raise RunError(f"Cannot write to the runs folder {self.path}: {error.strerror}.") from None
         return run
 
     def runs(self) -> list[RunDirectory]:
         """Every run, the newest first."""
-        if not self.path.is_dir():
+        try:
+            with os.scandir(self.path) as entries:
+                names = [e.name for e in entries if RUN_ID.match(e.name) and _is_folder(e)]
+        except (FileNotFoundError, NotADirectoryError):
             return []
-        found = (RunDirectory(p) for p in self.path.iterdir() if RUN_ID.match(p.name) and p.is_dir())
-        return sorted(found, key=lambda run: run.id, reverse=True)
+        except OSError as error:
+            raise RunError(f"Cannot read the runs folder {self.path}: {error.strerror}.") from None
+        return [RunDirectory(self.path / name) for name in sorted(names, reverse=True)]
+
+    def _stamp(self) -> str:
+        """The time that a new run's id begins with: the clock's, or that of the newest run if the clock was set
+        back by less than a day since (as summer time is every year), so that it sorts among the newest.
+        """
+        now = time.time()
+        stamp, latest = _stamped(now), _stamped(now + SET_BACK_SECONDS)
+        newest = next((run.id[: len(stamp)] for run in self.runs()), stamp)
+        return newest if stamp < newest <= latest else stamp
 
     def trashed(self) -> list[RunDirectory]:
         """What was deleted and can be brought back, the newest first."""
         return RunStore(self._trash).runs() if self._trash.is_dir() else []
 
     def trash(self, run: RunDirectory) -> None:
-        """Move a run into the trash folder. Raises RunError while a process works on it."""
+        """Move a run into the trash folder. Raises RunError while a process works on it or evaluates it.
+
+        The status is believed when it says so, the lock even where the status says otherwise.
+        """
         if run.status().state == "running":
             raise RunError(f"Run {run.id} is running; stop it first.")
-        self._move(run, self._trash)
+        if any(job.status().state == "running" for job in evaluations(run)):
+            raise RunError(f"Run {run.id} is being evaluated; cancel that first, or wait for its end.")
+        with run.claim():
+            self._move(run, self._trash)
 
     def restore(self, run_id: str) -> RunDirectory:
         """Bring a run back from the trash. Raises RunError."""
@@ -73,7 +101,8 @@ class RunStore:
         """Delete for good what is in the trash; returns how many runs that were."""
         gone = self.trashed()
         for run in gone:
-            shutil.rmtree(run.path)
+            with run.claim():
+                shutil.rmtree(run.path)
         return len(gone)
 
     @property
@@ -109,3 +138,22 @@ class RunStore:
             )
         names = ", ".join(run.id for run in matches[:5])
         raise RunError(f"{reference!r} fits {len(matches)} runs ({names}…); give more of the id.")
+
+
+def _stamped(moment: float) -> str:
+    return time.strftime("%Y%m%d-%H%M%S", time.localtime(moment))
+
+
+def _later() -> float:
+    """The time, but after every run that this process has made: a sweep keeps its order whatever the clock does."""
+    global _created
+    now = time.time()
+    _created = max(now, _created + 1e-4) if _created - now < SET_BACK_SECONDS else now
+    return _created
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to where this user may not look
+        return False

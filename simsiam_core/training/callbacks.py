@@ -73,7 +73,7 @@ class MetricsCallback(pl.Callback):
         line = {
             "step": trainer.global_step,
             "epoch": pl_module.epochs_done,
-            "time": time.time(),
+            "time": self._status.now(),
             **self._rates,
         }
         watched = [outputs[key].detach().float() for key in WATCHED if key in outputs]
@@ -173,7 +173,8 @@ class KnnCallback(pl.Callback):
             return
         if accuracy is None or self._writer is None:
             return
-        line = {"step": trainer.global_step, "epoch": module.epochs_done, "time": time.time()}
+        now = self._status.now() if self._status else time.time()
+        line = {"step": trainer.global_step, "epoch": module.epochs_done, "time": now}
         self._writer.write([{**line, "val/knn_accuracy": accuracy, **extra}])
         print(f"{epoch}: kNN accuracy {accuracy:.1%}", flush=True)
 

@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 from simsiam_core.runs import RunDirectory, Status
+from simsiam_core.runs.clock import SteadyClock
 
 BEAT_SECONDS = 0.5
 
@@ -16,6 +17,7 @@ class StatusWriter:
     def __init__(self, run: RunDirectory) -> None:
         self._run = run
         self._status = run.status()
+        self._clock = SteadyClock(self._status.started)
         self._written = 0.0
 
     @property
@@ -23,9 +25,14 @@ class StatusWriter:
         """As last set, whether or not it is on disk yet."""
         return self._status
 
+    def now(self) -> float:
+        """The present moment, for what is measured: never before an earlier one, whatever is done to the clock."""
+        return self._clock.now()
+
     def beat(self, *, force: bool = False, **changes: Any) -> None:
         """Take in changes; write them if the last writing is long enough ago, or at once with `force`."""
-        self._status = self._status.model_copy(update={**changes, "heartbeat": time.time()})
+        beat = {"heartbeat": time.time(), "elapsed": round(self._clock.elapsed, 3)}
+        self._status = self._status.model_copy(update={**beat, **changes})
         if force or time.monotonic() - self._written >= BEAT_SECONDS:
             self._run.write_status(self._status)
             self._written = time.monotonic()

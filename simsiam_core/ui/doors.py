@@ -79,6 +79,5 @@ def write_user(path: Path, name: str, password: str | None) -> None:
         del users[name]
     else:
         users[name] = hashed(password)
-    with replacing(path) as temporary:
+    with replacing(path, mode=0o600) as temporary:
         temporary.write_text("".join(f"{n}:{stored}\n" for n, stored in users.items()), encoding="utf-8")
-    path.chmod(0o600)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from simsiam_core.features.escaping import plotly_text
+from simsiam_core.runs import RunError
 from simsiam_core.runs.evaluations import EvaluationDirectory
 from simsiam_core.ui.chart import ACCURACY, figure
 from simsiam_core.ui.table import rows
@@ -30,15 +31,23 @@ NAME_SHOWN = 24  # letters of a class's name beside an axis
 SCALE = [[0, "#e9f3f3"], [1, "#0f8b8d"]]  # opaque: plotly chooses the colour of a cell's text by it
 
 
+def found(job: EvaluationDirectory) -> tuple[dict[str, Any] | None, str]:
+    """The result of an evaluation if there is one, and what is wrong with it if it is damaged."""
+    try:
+        return job.result(), ""
+    except RunError as error:
+        return None, str(error)
+
+
 def line(job: EvaluationDirectory, current: bool) -> dict[str, Any]:
     """One evaluation in the list of its run; those not shown on the right are grey."""
-    status, result = job.status(), job.result()
-    value = next(iter(result["figures"].values())) if result else None
+    status, (result, trouble) = job.status(), found(job)
+    value = next(iter(result["figures"].values()), None) if result else None
     detail = ""
     if result and job.kind == "linear":
-        detail = f", {result['stamp']['protocol']}"
+        detail = f", {result['stamp'].get('protocol', '')}"
     elif result and job.kind == "finetune":
-        detail = f", {result['stamp']['labels']} labels"
+        detail = f", {result['stamp'].get('labels', '')} labels"
     epoch = f", epoch {result['epoch']}" if result else ""
     took = f" · {duration(result['seconds'])}" if result else ""
     return {
@@ -47,7 +56,7 @@ def line(job: EvaluationDirectory, current: bool) -> dict[str, Any]:
         "cells": {
             "what": KINDS[job.kind] + detail + epoch,
             "figure": f"{value:.1%}" if value is not None else "",
-            "state": status.state + took,
+            "state": "damaged" if trouble else status.state + took,
         },
         "title": moment(status.created),
         "sort": {"figure": value},
@@ -61,7 +70,7 @@ def listed(lines: list[dict[str, Any]]) -> dict[str, Any]:
 
 def heading(job: EvaluationDirectory) -> str:
     """State, progress and figures as HTML."""
-    status, result = job.status(), job.result()
+    status, (result, trouble) = job.status(), found(job)
     title = (
         f'<div class="run-title"><h2>{KINDS[job.kind]}</h2>'
         f'<span class="run-state" data-state="{status.state}">{status.state}</span></div>'
@@ -70,9 +79,8 @@ def heading(job: EvaluationDirectory) -> str:
         text = html.escape(status.activity or "Waiting to start")
         return f'{title}{bar(status.progress)}<p class="activity">{text}</p>'
     if result is None:
-        return title + (
-            problem(status.error) if status.error else "<p class='activity'>It left no result.</p>"
-        )
+        sentence = trouble or status.error
+        return title + (problem(sentence) if sentence else "<p class='activity'>It left no result.</p>")
     figures = "".join(
         f"<div><strong>{value:.1%}</strong><span>{html.escape(TITLES.get(name, name))}</span></div>"
         for name, value in result["figures"].items()
@@ -96,7 +104,7 @@ def curves(job: EvaluationDirectory) -> dict[str, Any]:
         for name, value in line.items():
             if name.endswith("accuracy") or name.startswith("validation/"):
                 x, y = series.setdefault(name, ([], []))
-                x.append(line["epoch"])
+                x.append(line.get("epoch") or line["step"])
                 y.append(value)
     traces, main = [], 0
     for name, (x, y) in sorted(series.items(), key=lambda item: not item[0].startswith("validation/")):
@@ -129,7 +137,7 @@ def curves(job: EvaluationDirectory) -> dict[str, Any]:
 
 def knn_grid(result: dict[str, Any] | None) -> dict[str, Any]:
     """Accuracy over k and T."""
-    if not result or result["kind"] != "knn":
+    if not result or not result["details"].get("grid"):
         return figure([], empty="A kNN report fills this.")
     details = result["details"]
     trace = {

@@ -43,7 +43,7 @@ class Evaluate:
         job, found = self._job(run_id, shown)
         state = job.status() if job else None
         active = any(j.status().active for j in found)
-        result = job.result() if job else None
+        result = report.found(job)[0] if job else None
         token = (job.id, state.state, state.step, result is not None) if job and state else None
         nothing = f'<p class="stamp">{ABOUT["knn"] if run_id else networks.NO_RUNS}</p>'
         heading = report.heading(job) if job else nothing
@@ -79,7 +79,7 @@ class Evaluate:
         cell = next((str(i) for i in ids if i is not None), "") if isinstance(ids, list) else ""
         true, _, taken = cell.partition("|")
         job, _ = self._job(run_id, shown)
-        result = job.result() if job else None
+        result = report.found(job)[0] if job else None
         if job is None or result is None or not (true.isdigit() and taken.isdigit()):
             yield gallery([], empty=NO_CELL)
             return

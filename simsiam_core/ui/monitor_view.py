@@ -90,7 +90,7 @@ def _row(run: RunDirectory, seen: Look) -> dict[str, Any]:
         "state": status.state,
         "active": status.active,
         "progress": round(status.progress, 4),
-        "detail": detail(status, seen.glance.recent[run.id]),
+        "detail": detail(run, status, seen.glance.recent[run.id]),
         "current": run.id == ids[0],
         "shown": run.id in ids,
         "colour": colour(ids.index(run.id)) if run.id in ids else None,

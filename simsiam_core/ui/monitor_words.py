@@ -28,11 +28,13 @@ def steps_per_epoch(run: RunDirectory, status: Status) -> float:
     return max(1.0, status.total_steps / (epochs(run) or 1))
 
 
-def detail(status: Status, recent: Recent) -> str:
+def detail(run: RunDirectory, status: Status, recent: Recent) -> str:
     """The line under a run's name."""
     parts = [moment(status.created)] if status.created else []
     if status.state == "running":
         parts = [f"{status.progress:.0%}"]
+    if run.damage():
+        parts = ["damaged", *parts]
     return " · ".join([*parts, *_how_it_goes(status, recent)])
 
 
@@ -53,8 +55,17 @@ def heading(run: RunDirectory, status: Status, recent: Recent, curves: Curves, w
         f'<span class="run-state" data-state="{status.state}">{status.state}</span></div>'
         f"{bar(status.progress)}"
         f'<p class="facts">{html.escape(" · ".join(facts))}</p>{sentences}'
-        f"{problem(status.error) if status.error else ''}{_collapse_warning(curves)}"
+        f"{_problems(run, status, curves)}{_collapse_warning(curves)}"
     )
+
+
+def _problems(run: RunDirectory, status: Status, curves: Curves) -> str:
+    """How it ended if not well, and what is wrong with its files; the status says that of its own."""
+    told = [status.error] if status.error else []
+    damage = [
+        sentence for sentence in (*run.damage(), curves.problem) if sentence and sentence not in str(told)
+    ]
+    return "".join(problem(text) for text in [*told, *damage])
 
 
 def _origin(forked_from: str) -> str:
@@ -80,7 +91,7 @@ def _seconds_left(status: Status, recent: Recent) -> float | None:
     """From the pace of late, since this process began (a pause of a night is none), evaluation included."""
     if recent.first is None or recent.last is None or recent.last[0] <= recent.first[0]:
         return None
-    pace = (status.heartbeat - recent.first[1]) / (recent.last[0] - recent.first[0])
+    pace = max(0.0, status.last_word - recent.first[1]) / (recent.last[0] - recent.first[0])
     return pace * (status.total_steps - status.step) if status.total_steps else None
 
 

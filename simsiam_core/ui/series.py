@@ -64,8 +64,15 @@ class Curves:
         self._thinned: dict[tuple[str, XAxis, float], tuple[int, Points]] = {}  # with the count of points
         self.series: dict[str, Series] = {}
         self.started: float | None = None
+        self._last_time = 0.0  # of a line, on the charts' clock
+        self._set_back = 0.0  # seconds by which the record's clock was set back in all
         self.version = 0
         self._changes: dict[str, int] = {}  # the version at which each metric changed last
+
+    @property
+    def problem(self) -> str:
+        """What is wrong with the record, in a sentence; empty if nothing."""
+        return self._reader.problem
 
     def poll(self) -> None:
         """Read what was added since the last time."""
@@ -74,14 +81,15 @@ class Curves:
             lines = self._reader.poll()
             if self._reader.rewinds != before:  # a resumed run went back: what was read is no longer so
                 self.series.clear()
+                self.started, self._last_time, self._set_back = None, 0.0, 0.0
                 self.version += 1
             for line in lines:
                 self._add(line)
 
     def _add(self, line: Metric) -> None:
         self.version += 1
-        step, time = line["step"], float(line.get("time", 0.0))
-        self.started = time if self.started is None else min(self.started, time)
+        step, time = line["step"], self._steady(line.get("time"))
+        self.started = time if self.started is None else self.started
         for name, value in line.items():
             if name not in ("step", "epoch", "time") and isinstance(value, int | float):
                 series = self.series.get(name)
@@ -89,6 +97,13 @@ class Curves:
                     series = self.series[name] = Series()
                 series.append(step, time, float(value))
                 self._changes[name] = self.version
+
+    def _steady(self, time: float | None) -> float:
+        """The time of the next line; where the clock was set back, it goes on from where it was."""
+        if time is not None:
+            self._set_back = max(self._set_back, self._last_time - time)
+            self._last_time = time + self._set_back
+        return self._last_time
 
     def latest(self, name: str) -> float | None:
         """The newest value of a metric."""

@@ -16,7 +16,7 @@ from tiny import tiny
 
 from simsiam_core.jobs import read_queue, stop
 from simsiam_core.runs import RunDirectory, Status
-from simsiam_core.runs.status import process_identity
+from simsiam_core.runs.processes import process_identity
 from simsiam_core.training import objective, worker
 
 from .conftest import Server

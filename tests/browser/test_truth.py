@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Page, expect
 from tiny import tiny
 
 from simsiam_core.runs import RunDirectory, Status
-from simsiam_core.runs.status import process_identity
+from simsiam_core.runs.processes import process_identity
 
 from .conftest import Server
 from .test_dashboard import LOSS, POINTS, field, fill, open_tab, png

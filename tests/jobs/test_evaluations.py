@@ -20,7 +20,7 @@ from simsiam_core.jobs import (
 )
 from simsiam_core.runs import RunDirectory, RunError, RunStore
 from simsiam_core.runs.evaluations import EvaluationDirectory
-from simsiam_core.runs.status import process_identity
+from simsiam_core.runs.processes import process_identity
 
 KNN = {"kind": "knn", "checkpoint": "last"}
 Launched = list[tuple[str, dict[str, str]]]

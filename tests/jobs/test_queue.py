@@ -28,7 +28,7 @@ from simsiam_core.jobs import (
     stop,
 )
 from simsiam_core.runs import RunDirectory, RunError, RunStore
-from simsiam_core.runs.status import process_identity
+from simsiam_core.runs.processes import process_identity
 
 
 @pytest.fixture

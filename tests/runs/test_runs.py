@@ -13,7 +13,7 @@ import pytest
 from simsiam_core.config import Config
 from simsiam_core.runs import MetricsReader, MetricsWriter, RunDirectory, RunError, RunStore, Status
 from simsiam_core.runs.files import replacing
-from simsiam_core.runs.status import process_identity
+from simsiam_core.runs.processes import process_identity
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from tiny import tiny
 
 from simsiam_core.runs import RunDirectory, RunStore
 from simsiam_core.runs.metrics import SEARCHED_BYTES
-from simsiam_core.runs.status import process_identity
+from simsiam_core.runs.processes import process_identity
 from simsiam_core.ui import glance
 from simsiam_core.ui.glance import Glances
 

@@ -1,0 +1,327 @@
+"""A power cut, a full disk, an editor or a sync program has left one file of one run damaged."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic_core import to_json
+from tiny import tiny
+
+from simsiam_core import cli
+from simsiam_core.cli import main
+from simsiam_core.jobs import Scheduler, enqueue, move, pause, read_queue, scheduler
+from simsiam_core.jobs.queue import QUEUE_FILE
+from simsiam_core.runs import MetricsReader, MetricsWriter, Notes, RunDirectory, RunStore, Status
+from simsiam_core.runs.evaluations import create_evaluation
+from simsiam_core.ui import compare, glance
+from simsiam_core.ui.context import Context, Sent
+from simsiam_core.ui.evaluate_tab import Evaluate
+from simsiam_core.ui.monitor_view import Monitor, look
+from simsiam_core.ui.runs_table import RunsTable, differences
+
+PARSER = cache(cli.build_parser)  # made once: it takes longer than all that the commands do here
+AXES = ("step", "epoch", "minutes")
+DETAILS = {
+    "classes": ["a", "b"], "per_class": [1.0, None], "confusion": [[1, 0], [0, 0]], "predicted": [0],
+    "ks": [1], "temperatures": [0.1], "grid": [[0.5]],
+}  # fmt: skip
+RESULT = {
+    "kind": "knn", "checkpoint": "last", "epoch": 3, "seconds": 1.0, "device": "CPU", "details": DETAILS,
+    "figures": {"knn/accuracy": 0.5},
+    "stamp": {"data": "textures", "train_images": 80, "test_images": 20, "k": 5, "temperature": 0.1},
+}  # fmt: skip
+
+
+def finished(store: RunStore, name: str) -> RunDirectory:
+    """A run as it is left by training, with one evaluation, and nothing of torch."""
+    status = Status(state="finished", step=12, total_steps=12, epoch=3, started=1e9, ended=1e9 + 60)
+    run = store.create(tiny(name=name), status, Notes(name=name, tags=("mine",)))
+    writer = MetricsWriter(run.metrics_path)
+    for step in range(1, 13):
+        line = {"step": step, "epoch": step // 4, "time": 1e9 + step, "train/loss": -step / 12}
+        writer.write([{**line, "representation/std": 0.9, "val/knn_accuracy": 0.5}])
+    writer.close()
+    run.log_path.write_text("trained\n")
+    (run.checkpoints_dir / "last.ckpt").write_bytes(b"weights")
+    job = create_evaluation(run, {"kind": "knn"})
+    job.write_result({**RESULT, "id": job.id, "run": run.id})
+    job.update_status(state="finished")
+    return run
+
+
+class Watching:
+    """What open pages and a person at a terminal look at."""
+
+    def __init__(self, store: RunStore, capsys: pytest.CaptureFixture[str]) -> None:
+        self._context = Context(store, None)  # type: ignore[arg-type]  # nothing is encoded
+        self._monitor, self._store, self._capsys = Monitor(self._context), store, capsys
+        self._table = RunsTable(self._context.glances, self._context.curves)
+
+    def poll(self, run: RunDirectory) -> str:
+        """All that is shown while `run` is the one that is looked at, as text; everything must be valid JSON."""
+        self._context.glances.forget()
+        seen, shown = look(self._context, [run.id]), []
+        shown += [(part.id, part.value) for axis in AXES for part in self._monitor.parts(seen, axis)]
+        shown.append(self._table.value(self._table.lines([run.id])))
+        runs, curves = self._store.runs(), self._context.curves
+        shown += [compare.side_by_side(runs, curves, axis, 0.5) for axis in compare.AXES]
+        shown += [compare.overlay(runs, curves, m, "minutes", 0.0) for m in compare.NAMES]
+        shown += [compare.parallel(runs, curves, "knn"), differences(runs)]
+        shown.append(compare.scatter(runs, curves, "training.epochs", "loss"))
+        outputs = Evaluate(self._context).view(run.id, None, Sent())
+        shown.append([v for v in outputs if isinstance(v, dict) or str(v).startswith("<")])
+        text = to_json(shown, inf_nan_mode="constants", fallback=str).decode()
+        assert "NaN" not in text
+        assert "Infinity" not in text
+        return text + self.told("runs", "list", "--json") + self.told("results", "--json")
+
+    def told(self, *words: str) -> str:
+        """What a command prints; one JSON object, and no NaN."""
+        code = main([*words, "--save-dir", str(self._store.path)])
+        out = self._capsys.readouterr().out
+        assert code == 0, words
+        json.loads(out, parse_constant=lambda name: pytest.fail(f"{words} printed {name}"))
+        return out
+
+
+@pytest.fixture
+def watching(
+    store: RunStore, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Watching:
+    monkeypatch.setattr(glance, "FRESH_SECONDS", -1.0)
+    monkeypatch.setattr(cli, "build_parser", PARSER)
+    return Watching(store, capsys)
+
+
+def as_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def as_loop(path: Path) -> None:
+    path.unlink()
+    path.symlink_to(path.name)
+
+
+def written(content: bytes) -> Callable[[Path], object]:
+    return lambda path: path.write_bytes(content)
+
+
+def halved(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+WAYS: dict[str, Callable[[Path], object]] = {
+    "empty": written(b""),
+    "half": halved,
+    "zeros": written(bytes(4096) + b"\n"),
+    "not UTF-8": written(b'{"step": "\xff\xfe"}\n'),
+    "another kind of value": written(b"[1, true, null]\n"),
+    "null": written(b"null\n"),
+    "nested without end": written(b"[" * 100_000 + b"\n"),
+    "a number too large": written(b'{"step": 1e999, "name": 1e999, "figures": 1e999, "created": 1e999}\n'),
+    "wrong types": written(
+        b'{"name": [7], "tags": 7, "text": null, "state": 3, "step": "x", "figures": []}\n'
+    ),
+    "a folder": as_folder,
+    "a link to itself": as_loop,
+}
+FILES = ("status.json", "config.yaml", "notes.json", "metrics.jsonl", "evaluations/*.json")
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_one_damaged_file_is_told_and_every_other_run_goes_on(
+    store: RunStore, watching: Watching, name: str
+) -> None:
+    """A damaged file of one run gave HTTP 500 on every poll of every page, or was passed over in silence."""
+    sound, run = finished(store, "sound"), finished(store, "hurt")
+    whole = store.path.parent / "whole"
+    shutil.copytree(run.path, whole)
+    expected = watching.poll(sound)
+    assert '"problems": []' in expected
+    for way, damage in WAYS.items():
+        (path,) = run.path.glob(name)
+        damage(path)
+        shown, here = watching.poll(run), watching.told("runs", "show", run.id, "--json")
+        assert "sound" in shown
+        if (name, way) not in {("metrics.jsonl", "empty"), ("metrics.jsonl", "half")}:  # as if killed early
+            assert path.name in shown + here, (name, way)
+        row = json.loads(watching.told("runs", "list", "--json"))["runs"]
+        assert [r["problems"] for r in row if r["run"] == sound.id] == [[]]
+        shutil.rmtree(run.path)
+        shutil.copytree(whole, run.path)
+    assert watching.poll(sound) == expected
+
+
+BAD_NUMBERS = ("NaN", "-Infinity", "1e999", "-1", "true", '"3"', "[3]", "1" + 400 * "0", "{}")
+
+
+@pytest.mark.parametrize("field", ["heartbeat", "step", "total_steps", "epoch", "created", "pid", "spent"])
+def test_a_status_with_one_impossible_number_is_damaged(
+    store: RunStore, watching: Watching, field: str
+) -> None:
+    """A heartbeat that is NaN in status.json gave HTTP 500 on every poll."""
+    run = finished(store, "hurt")
+    path = run.path / "status.json"
+    content = json.loads(path.read_text())
+    for bad in BAD_NUMBERS:
+        path.write_text(json.dumps({**content, field: "@"}).replace('"@"', bad))
+        status = run.status()
+        assert status.state == "crashed"
+        assert f"status.json is damaged: {field}" in (status.error or ""), bad
+    assert field in watching.poll(run)
+    run.update_status(state="queued")
+    assert run.status().state == "queued"
+    (kept,) = run.path.glob("status.json.damaged-*")
+    assert bad in kept.read_text(), "nothing is lost"
+
+
+@pytest.mark.parametrize("bad", [*BAD_NUMBERS, "null"])
+def test_a_metric_line_gives_what_is_sound_in_it(store: RunStore, watching: Watching, bad: str) -> None:
+    """A metric line with "time": null stopped Monitor for all runs."""
+    run = finished(store, "hurt")
+    before = run.metrics()
+    with run.metrics_path.open("a") as file:
+        for name in ("step", "time", "epoch", "train/loss"):
+            line = {"step": 13, "epoch": 3, "time": 1e9 + 13, "train/loss": -1.0, name: "@"}
+            file.write(json.dumps(line).replace('"@"', bad) + "\n")
+        file.write(json.dumps({"step": 14, "time": 1e9 + 14, "train/loss": -1.0}) + "\n")
+    reader = MetricsReader(run.metrics_path)
+    found = reader.poll()
+    assert found[: len(before)] == before
+    assert found[-1]["step"] == 14
+    good = bad == "-1"  # of a loss, and of an epoch it does no harm
+    assert [("epoch" in m, "train/loss" in m) for m in found[len(before) : -1]] == [
+        (good, True), (True, good),
+    ]  # fmt: skip
+    count = {"null": 2, "-1": 2}.get(bad, 4)  # null is a measurement that gave no number
+    assert f"{count} damaged lines" in reader.problem
+    assert "line 13" in reader.problem
+    assert reader.problem in json.loads(watching.told("runs", "show", run.id, "--json"))["problems"]
+    assert "damaged lines" in watching.poll(run)
+    assert run.recent("train/loss").last == (14, 1e9 + 14)
+
+
+def test_a_record_that_we_write_holds_no_nan(store: RunStore, watching: Watching) -> None:
+    """`--json` and the record printed NaN, which no other program reads."""
+    run = finished(store, "odd")
+    writer = MetricsWriter(run.metrics_path)
+    writer.write([{"step": 13, "time": 1e9 + 13, "representation/std": float("nan")}])
+    writer.close()
+    assert "NaN" not in run.metrics_path.read_text()
+    assert MetricsReader(run.metrics_path).problem == ""
+    watching.poll(run)
+
+
+def test_damaged_notes_are_kept_when_new_ones_are_written(store: RunStore) -> None:
+    """Tags were written over a notes file that could not be read: all of it was lost."""
+    run = finished(store, "noted")
+    (run.path / "notes.json").write_text('{"text": "a year of thoughts", "tags": 7}')
+    run.write_notes(run.notes().model_copy(update={"tags": ("new",)}))
+    assert run.notes().tags == ("new",)
+    (kept,) = run.path.glob("notes.json.damaged-*")
+    assert "a year of thoughts" in kept.read_text()
+
+
+# --- the queue ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def idle(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is started."""
+    monkeypatch.setattr(scheduler, "launch", lambda *_: None)
+
+
+def truncated(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:1500])
+
+
+def with_other_tables(path: Path) -> None:
+    path.unlink()
+    with sqlite3.connect(path) as db:
+        db.execute("CREATE TABLE jobs (something TEXT)")
+
+
+QUEUE_DAMAGE: dict[str, Callable[[Path], object]] = {
+    "text": written(b"this is no database, and long enough to be looked at as one " * 100),
+    "truncated": truncated,
+    "folder": as_folder,
+    "other tables": with_other_tables,
+    "gone": Path.unlink,
+}
+
+
+@pytest.mark.parametrize("way", QUEUE_DAMAGE)
+@pytest.mark.parametrize("running", [False, True], ids=["before the start", "while it runs"])
+def test_a_damaged_queue_file_is_put_aside_and_made_again(
+    store: RunStore, idle: None, capsys: pytest.CaptureFixture[str], way: str, running: bool
+) -> None:
+    """A damaged queue file stopped the server, or the queue for good, without a word of what to do."""
+    runs = enqueue(store, [tiny(name=name) for name in "abc"])
+    pause(runs[1])
+    path, waiting = store.path / QUEUE_FILE, [run.id for run in runs]
+    with Scheduler(store) as queue:
+        queue.look()
+        if running:
+            QUEUE_DAMAGE[way](path)
+            read_queue(store)
+            for _ in range(2):
+                queue.look()
+            queue.queue.move(waiting[2], "first")
+            assert [entry.run.id for entry in read_queue(store)] == [waiting[2], *waiting[:2]]
+    if not running:
+        QUEUE_DAMAGE[way](path)
+        read_queue(store)
+        with Scheduler(store) as queue:
+            queue.look()
+            assert [entry.run.id for entry in read_queue(store)] == waiting
+            assert "Waits for a dashboard" not in read_queue(store)[0].reason
+    kept = list(store.path.glob(f"{QUEUE_FILE}.damaged-*"))
+    if (way, running) == ("truncated", True):  # what is cut off stands in the write-ahead log
+        return
+    assert bool(kept) == (way != "gone")
+    said = {(True, True): "was damaged", (True, False): "was damaged", (False, True): "is gone"}
+    assert said.get((bool(kept), running), "") in capsys.readouterr().out
+
+
+def test_a_full_or_busy_disk_is_no_damage(store: RunStore, idle: None) -> None:
+    """A queue that cannot be written for now keeps its file."""
+    run = enqueue(store, [tiny()])[0]
+    with Scheduler(store) as queue:
+        queue.look()
+    holder = sqlite3.connect(store.path / QUEUE_FILE, isolation_level=None)
+    holder.execute("BEGIN EXCLUSIVE")
+    assert [entry.run.id for entry in read_queue(store)] == [run.id]
+    holder.close()
+    move(store, run.id, "first")
+    assert not list(store.path.glob("*damaged*"))
+
+
+def test_one_run_that_cannot_start_does_not_stop_the_queue(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A log that is a folder, or a config that cannot be read, held up every run behind it."""
+    started: list[Any] = []
+    real = scheduler.launch
+    runs = enqueue(store, [tiny(name=name) for name in "abc"])
+    monkeypatch.setattr(
+        scheduler,
+        "launch",
+        lambda run, *rest: started.append(run.id) if run.id == runs[2].id else real(run, *rest),
+    )
+    runs[0].log_path.mkdir()
+    (runs[1].path / "config.yaml").write_bytes(b"\xff")
+    (store.path / ".moves").mkdir()
+    (store.path / ".moves" / "x.json").mkdir()
+    with Scheduler(store, cpu_slots=3) as queue:
+        queue.look()
+    assert started == [runs[2].id]
+    assert [run.status().state for run in runs] == ["failed", "failed", "queued"]
+    assert "log" in (runs[0].status().error or "")
