@@ -77,7 +77,9 @@ def stored(name: str, image_size: int, write: Callable[[BinaryIO], Contents]) ->
     return Splits(train, test if len(test) else None, tuple(contents.skipped))
 
 
-def statistics(name: str, limit: int | None, measure: Callable[[], tuple[Triple, Triple]]) -> tuple[Triple, Triple]:
+def statistics(
+    name: str, limit: int | None, measure: Callable[[], tuple[Triple, Triple]]
+) -> tuple[Triple, Triple]:
     """Mean and std of the first `limit` pictures cached under `name`, measured once and kept beside them.
 
     Of pictures that have no cache they are measured every time.

@@ -18,6 +18,7 @@ from simsiam_core.features.diagnostics import effective_rank
 from simsiam_core.runs import MetricsWriter, RunDirectory
 from simsiam_core.runs.files import replacing
 from simsiam_core.training.collapse import CollapseWatch
+from simsiam_core.training.device import HALF, resolve_device
 from simsiam_core.training.evaluation import Evaluation
 from simsiam_core.training.module import SimSiamModule
 from simsiam_core.training.ranks import Ranks
@@ -51,6 +52,7 @@ class MetricsCallback(pl.Callback):
         self._rates: dict[str, float] = {}
         self._last_flush = time.monotonic()
         self._last_z: Tensor | None = None
+        self._last_half_features: Tensor | None = None
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Throughput counts training alone: evaluation between epochs is left out."""
@@ -72,7 +74,7 @@ class MetricsCallback(pl.Callback):
         }
         watched = [outputs[key].detach().float() for key in WATCHED if key in outputs]
         self._pending.append((line, torch.stack(watched)))
-        self._last_z = outputs["z"]
+        self._last_z, self._last_half_features = outputs["z"], outputs.get("half_features")
         if time.monotonic() - self._last_flush >= FLUSH_SECONDS:
             self.flush(trainer, pl_module)
 
@@ -101,7 +103,7 @@ class MetricsCallback(pl.Callback):
         lines[-1]["train/images_per_second"] = round(images / max(now - self._last_flush, 1e-9), 1)
         crossed = lines[0]["step"] // RANK_EVERY_STEPS != (lines[-1]["step"] + 1) // RANK_EVERY_STEPS
         if self._last_z is not None and (crossed or lines[-1]["step"] == module.total_steps):
-            lines[-1]["representation/effective_rank"] = round(float(effective_rank(self._last_z)), 2)
+            lines[-1]["representation/effective_rank"] = round(float(effective_rank(self._fp32_z(module))), 2)
         self._writer.write(lines)
         self._collapse.observe(lines)
         if self._collapse.sentence and not self._warned:
@@ -110,6 +112,13 @@ class MetricsCallback(pl.Callback):
         self._status.beat(step=lines[-1]["step"], epoch=lines[-1]["epoch"], activity="Training")
         self._pending.clear()
         self._last_flush = now
+
+    def _fp32_z(self, module: SimSiamModule) -> Tensor:
+        """The last step's projections; those of half precision made anew, of this process's share, in fp32."""
+        if self._last_half_features is not None:
+            return module.network.fp32_projections(self._last_half_features)
+        assert self._last_z is not None
+        return self._last_z
 
 
 class KnnCallback(pl.Callback):
@@ -129,10 +138,12 @@ class KnnCallback(pl.Callback):
         """The untrained network and the raw pixels are what training has to beat."""
         if trainer.global_step:
             return
-        extra = {}
+        extra: dict[str, float] = {}
         if self._writer:
-            extra["val/knn_accuracy_raw_pixels"] = baseline = self._evaluation.raw_pixel_accuracy()
-            print(f"kNN on raw pixels: {baseline:.1%}", flush=True)
+            baseline = self._evaluation.raw_pixels(pl_module.device)
+            extra = baseline.metrics
+            note = f" ({baseline.note})" if baseline.note else ""
+            print(f"kNN on raw pixels: {baseline.accuracy:.1%}{note}", flush=True)
         self._measure(trainer, pl_module, extra)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
@@ -146,13 +157,22 @@ class KnnCallback(pl.Callback):
     def _measure(self, trainer: pl.Trainer, module: SimSiamModule, extra: dict[str, float]) -> None:
         if self._status:
             self._status.beat(force=True, activity="Measuring kNN accuracy")
-        accuracy = self._evaluation.knn_accuracy(module.encoder())
+        half = self._half(module)
+        accuracy = self._evaluation.knn_accuracy(module.encoder(), module.batches.images, half)
         if accuracy is None or self._writer is None:
             return
         line = {"step": trainer.global_step, "epoch": module.epochs_done, "time": time.time()}
-        self._writer.write([{**line, "val/knn_accuracy": accuracy, **extra}])
-        epochs = module.config.training.epochs
-        print(f"epoch {module.epochs_done}/{epochs}: kNN accuracy {accuracy:.1%}", flush=True)
+        bits = {"val/knn_bits": 16} if half else {}
+        self._writer.write([{**line, "val/knn_accuracy": accuracy, **bits, **extra}])
+        epochs, note = module.config.training.epochs, f" (in {str(half)[6:]})" if half else ""
+        print(f"epoch {module.epochs_done}/{epochs}: kNN accuracy {accuracy:.1%}{note}", flush=True)
+
+    @staticmethod
+    def _half(module: SimSiamModule) -> torch.dtype | None:
+        """On a GPU the network encodes in the precision that it trains in, for speed; what is kept is fp32."""
+        if module.device.type != "cuda":
+            return None
+        return HALF.get(resolve_device(module.config.training)[1])
 
 
 class CheckpointCallback(pl.Callback):

@@ -14,6 +14,7 @@ from simsiam_core.data import load
 from simsiam_core.runs import RunDirectory
 from simsiam_core.training.allocator import kept_memory
 from simsiam_core.training.callbacks import KnnCallback, StopCallback
+from simsiam_core.training.device import computing, resolve_device
 from simsiam_core.training.evaluation import Evaluation
 from simsiam_core.training.module import SimSiamModule
 from simsiam_core.training.ranks import Ranks
@@ -31,7 +32,8 @@ def follow(run: RunDirectory, ranks: Ranks) -> None:
     callbacks: list[pl.Callback] = [KnnCallback(evaluation)] if evaluation.possible else []
     trainer = build_trainer(config, [*callbacks, StopCallback(Wish(), ranks)], ranks)
     found = newest(run)
-    with kept_memory():
+    accelerator, precision = resolve_device(config.training)
+    with kept_memory(), computing(precision, accelerator):
         trainer.fit(module, ckpt_path=found.path if found else None, weights_only=True)
 
 

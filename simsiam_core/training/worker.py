@@ -15,6 +15,7 @@ import torch
 from simsiam_core.config import ConfigError
 from simsiam_core.data import check_fit, load
 from simsiam_core.data.augmentation import cpu_kernel
+from simsiam_core.data.memory import is_out_of_memory
 from simsiam_core.runs import MetricsWriter, RunDirectory
 from simsiam_core.runs.files import remove_leftovers
 from simsiam_core.runs.metrics import rewind
@@ -28,10 +29,10 @@ from simsiam_core.training.callbacks import (
     TrainingFailure,
 )
 from simsiam_core.training.collapse import CollapseWatch
-from simsiam_core.training.device import resolve_device
+from simsiam_core.training.device import computing, resolve_device
 from simsiam_core.training.estimate import work
 from simsiam_core.training.evaluation import Evaluation
-from simsiam_core.training.memory import address_space, is_out_of_memory, memory_sentence
+from simsiam_core.training.memory import address_space, memory_sentence
 from simsiam_core.training.module import SimSiamModule
 from simsiam_core.training.ranks import together
 from simsiam_core.training.resume import Found, newest
@@ -141,7 +142,7 @@ def _fit(
             cpu_kernel()  # what its compiler takes is none of the steps'
         taken = address_space()
         try:
-            with kept_memory():
+            with kept_memory(), computing(precision, accelerator):
                 trainer.fit(module, ckpt_path=found.path if found else None, weights_only=True)
         except Exception as problem:
             if not is_out_of_memory(problem):

@@ -96,7 +96,8 @@ def build(context: Context, page: Page) -> Fill:
     def expect(*given: Any) -> Iterator[Any]:
         values = form.values(given)
         if not form.problems(values, counts.of):
-            yield from expectation(context.worker, parse(values))
+            taken = context.scheduler.taken_gpus() if context.scheduler else ()
+            yield from expectation(context.worker, parse(values), taken)
 
     def draw_other(draw_now: int, *given: Any) -> Iterator[Any]:
         values = form.values(given)
