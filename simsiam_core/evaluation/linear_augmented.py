@@ -77,7 +77,7 @@ def run_augmented(subject: Subject, settings: LinearEvaluation, reporter: Report
 
 
 def _features(subject: Subject, images: Tensor, rows: Tensor | None = None) -> Tensor:
-    """Backbone outputs [N, d] of the plain images (all, or those at `rows`), on the subject's device, not normalised."""
+    """Backbone outputs [N, d] of plain images (all, or those at `rows`), on the subject's device, not normalised."""
     encoder, count = subject.encoder, len(images if rows is None else rows)
     placed = Placed(images, torch.device(subject.device), rows, resident=subject.device == "cpu")
     parts = torch.arange(count).split(IMAGES_AT_ONCE)

@@ -146,7 +146,7 @@ def _instances(nvml: Any, handle: Any, card: Gpu) -> tuple[Gpu, ...]:
             instance = nvml.nvmlDeviceGetMigDeviceHandleByIndex(handle, number)
         except nvml.NVMLError:  # places may be empty
             continue
-        old = ()
+        old: tuple[str, ...] = ()
         with contextlib.suppress(nvml.NVMLError):  # as drivers before 470 named it
             parts = nvml.nvmlDeviceGetGpuInstanceId(instance), nvml.nvmlDeviceGetComputeInstanceId(instance)
             old = (f"MIG-{card.id}/{parts[0]}/{parts[1]}",)
@@ -172,6 +172,8 @@ def _chosen(entries: Sequence[str], cards: Sequence[Card]) -> tuple[Gpu, ...]:
             meant = order[int(entry)] if int(entry) < len(order) else ()
         else:
             meant = tuple(gpu for _, parts in cards for gpu in parts if gpu.answers_to(entry))
+            if len({gpu.card or gpu.id for gpu in meant}) > 1:  # cut too short
+                meant = ()
         if not meant:
             break
         gpus |= {gpu.id: gpu for gpu in meant}

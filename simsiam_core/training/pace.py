@@ -113,7 +113,7 @@ def calibrate(
             raise BusyError("Every GPU is taken.")
         pace = found
     else:
-        pace = _fitting_pace(config, images, torch.device(device), precision)
+        pace = fitting_pace(config, images, torch.device(device), precision)
     _paces[key] = pace, math.inf if pace.alone else time.monotonic() + KEPT_SECONDS
     return pace
 
@@ -136,7 +136,7 @@ def _on_a_free_gpu(config: Config, images: int, precision: Precision, taken: Col
     return None
 
 
-def _fitting_pace(config: Config, images: int, place: torch.device, precision: Precision) -> Pace:
+def fitting_pace(config: Config, images: int, place: torch.device, precision: Precision) -> Pace:
     """As `_pace`. Raises DoesNotFitError where memory runs out."""
     try:
         return _pace(config, images, place, precision)

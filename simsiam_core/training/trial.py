@@ -13,7 +13,7 @@ import torch
 
 from simsiam_core.config import Config, parse
 from simsiam_core.training.device import Precision
-from simsiam_core.training.pace import DoesNotFitError, Pace, _fitting_pace, gpu_is_taken
+from simsiam_core.training.pace import DoesNotFitError, Pace, fitting_pace, gpu_is_taken
 
 MAIN = "from simsiam_core.training.trial import main; main()"
 SECONDS = 180.0  # the longest that a trial may take, the start of a sleeping driver included
@@ -56,7 +56,7 @@ def main() -> None:
         if place.type == "cuda" and gpu_is_taken(place):
             found = {}
         else:
-            found = asdict(_fitting_pace(parse(json.loads(config)), int(images), place, precision))  # type: ignore[arg-type]
+            found = asdict(fitting_pace(parse(json.loads(config)), int(images), place, precision))  # type: ignore[arg-type]
     except DoesNotFitError as problem:
         found = {"fits": problem.fits}
     print(json.dumps(found), flush=True)
