@@ -7,21 +7,23 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 import torch
-from torch import Tensor
 
 from simsiam_core.config import ConfigError
 from simsiam_core.config.cache import cache_dir
-from simsiam_core.data.image_set import ImageSet, Splits
+from simsiam_core.data.image_set import ImageSet, Splits, Triple
 from simsiam_core.data.left_out import LeftOut
+from simsiam_core.data.memory import mapped
 from simsiam_core.data.pruning import used
 
 Progress = Callable[[float, str], None]  # fraction done 0..1, and what is being done
 
+STATISTICS = 1  # part of the name of what keeps them: raise it when they would come out otherwise
 _ABANDONED_AFTER = 24 * 3600  # seconds; a partial cache this old belongs to a process that was killed
 
 
@@ -55,7 +57,14 @@ def stored(name: str, image_size: int, write: Callable[[BinaryIO], Contents]) ->
             ) from None
     used(folder)
     contents = _contents(folder)
-    images = _mapped(folder / "images.uint8", len(contents.ids), image_size)
+    try:
+        images = mapped(folder / "images.uint8", (len(contents.ids), 3, image_size, image_size))
+    except OSError as error:
+        raise ConfigError.at(
+            "data.source",
+            f"The decoded pictures in {folder} cannot be mapped into memory ({error.strerror or error}); raise the "
+            "limit of this process's address space, or take smaller images.",
+        ) from None
     cut, labels = contents.train_count, None if contents.labels is None else torch.tensor(contents.labels)
     train, test = (
         ImageSet(
@@ -67,6 +76,30 @@ def stored(name: str, image_size: int, write: Callable[[BinaryIO], Contents]) ->
         for part in (slice(cut), slice(cut, None))
     )
     return Splits(train, test if len(test) else None, tuple(LeftOut(*one) for one in contents.skipped))
+
+
+def statistics(
+    name: str, limit: int | None, measure: Callable[[], tuple[Triple, Triple]]
+) -> tuple[Triple, Triple]:
+    """Mean and std of the first `limit` pictures cached under `name`, measured once and kept beside them.
+
+    Of pictures that have no cache they are measured every time.
+    """
+    path = cache_dir() / "decoded" / name / f"statistics-{STATISTICS}-{limit or 'all'}.json"
+    try:
+        mean, std = json.loads(path.read_text(encoding="utf-8"))
+        return _triple(mean), _triple(std)
+    except (OSError, ValueError, TypeError):
+        found = measure()
+    if path.parent.is_dir():
+        with suppress(OSError):  # a cache that may only be read does without; half a file is no JSON
+            path.write_text(json.dumps(found), encoding="utf-8")
+    return found
+
+
+def _triple(values: list[float]) -> Triple:
+    red, green, blue = (float(value) for value in values)
+    return red, green, blue
 
 
 def _build(folder: Path, image_size: int, write: Callable[[BinaryIO], Contents]) -> None:
@@ -100,8 +133,3 @@ def _complete(folder: Path, image_size: int) -> bool:
         return (folder / "images.uint8").stat().st_size == expected
     except (OSError, ValueError, TypeError):
         return False
-
-
-def _mapped(path: Path, count: int, size: int) -> Tensor:
-    flat = torch.from_file(str(path), shared=False, size=count * 3 * size * size, dtype=torch.uint8)
-    return flat.view(count, 3, size, size)

@@ -9,7 +9,7 @@ import math
 import torch
 
 from simsiam_core.config import ConfigError, DataConfig
-from simsiam_core.data.cache import Progress
+from simsiam_core.data.cache import Progress, statistics
 from simsiam_core.data.folder import list_folder, load_folder
 from simsiam_core.data.image_set import Dataset, ImageSet, Triple
 from simsiam_core.data.scan import ScanTimeoutError
@@ -33,7 +33,7 @@ def load(config: DataConfig, progress: Progress | None = None) -> Dataset:
         splits, name = load_published(config.source, config.image_size, report)
     train = splits.train.limit(config.train_limit)
     test = splits.test.limit(config.test_limit) if splits.test else None
-    mean, std = channel_statistics(train)
+    mean, std = statistics(name, config.train_limit, lambda: channel_statistics(train))
     identity = json.dumps([name, config.train_limit, config.test_limit])
     fingerprint = hashlib.sha256(identity.encode()).hexdigest()[:16]
     report(1.0, f"{len(train):,} training pictures ready")

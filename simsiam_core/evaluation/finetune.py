@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from simsiam_core.config.evaluation import FinetuneEvaluation
-from simsiam_core.data import Augmentation, ImageSet, normalise
+from simsiam_core.data import Augmentation, normalise
+from simsiam_core.data.placement import Placed
 from simsiam_core.evaluation.by_class import by_class
 from simsiam_core.evaluation.heads import cosine
 from simsiam_core.evaluation.job import Reporter, Subject
@@ -51,24 +52,25 @@ class Network:
 def run_finetune(subject: Subject, settings: FinetuneEvaluation, reporter: Reporter) -> dict[str, Any]:
     """Train both networks on the same labels in the same order for as many steps, and report both on test."""
     count = share_count(len(subject.train_labels), settings.labels_share)
-    images = subject.dataset.train.select(subset(subject.train_labels, count, settings.seed))
-    assert images.labels is not None
-    per_class = torch.bincount(images.labels, minlength=len(subject.classes)).tolist()
+    rows = subset(subject.train_labels, count, settings.seed)
+    images = Placed(subject.dataset.train.images, torch.device(subject.device), rows)
+    labels = subject.train_labels[rows]
+    per_class = torch.bincount(labels, minlength=len(subject.classes)).tolist()
     figures: dict[str, float] = {}
     answers: dict[str, Tensor] = {}
     for part, name in enumerate(STARTS):
         network = _network(subject, name, settings.seed)
-        found = answers[name] = _fit(subject, network, images, settings, reporter, name, part)
+        found = answers[name] = _fit(subject, network, images, labels, settings, reporter, name, part)
         figures[f"{name}/accuracy"] = int((found == subject.test_labels).sum()) / len(found)
     figures["finetune/gain"] = figures["finetune/accuracy"] - figures["scratch/accuracy"]
-    batch = min(settings.batch_size, len(images))
+    batch = min(settings.batch_size, len(rows))
     return {
         "figures": figures,
         "stamp": {
-            "labels": len(images),
+            "labels": len(rows),
             "labels_share": settings.labels_share,
             "epochs": settings.epochs,
-            "steps": settings.epochs * (len(images) // batch),
+            "steps": settings.epochs * (len(rows) // batch),
             "batch_size": batch,
             "lr": settings.lr,
             "head_lr": settings.head_lr,
@@ -96,7 +98,8 @@ def _network(subject: Subject, name: str, seed: int) -> Network:
 def _fit(
     subject: Subject,
     network: Network,
-    images: ImageSet,
+    images: Placed,
+    labels: Tensor,
     settings: FinetuneEvaluation,
     reporter: Reporter,
     name: str,
@@ -104,12 +107,10 @@ def _fit(
 ) -> Tensor:
     """SGD with momentum, random crops and flips; returns the class found for every test image, int64 [Q]."""
     device, encoder = torch.device(subject.device), subject.encoder
-    assert images.labels is not None
-    pixels, labels = images.images.to(device), images.labels.to(device)
     size = subject.run.config().data.image_size
     augmentation = Augmentation(CROP_AND_FLIP, size, encoder.mean, encoder.std)
-    batch = min(settings.batch_size, len(images))
-    steps, total = len(images) // batch, settings.epochs * (len(images) // batch)
+    batch = min(settings.batch_size, len(labels))
+    steps, total = len(labels) // batch, settings.epochs * (len(labels) // batch)
     rates = (settings.lr, settings.head_lr) if name == "finetune" else (settings.scratch_lr,) * 2
     optimiser = torch.optim.SGD(
         network.groups(*rates), lr=0.0, momentum=0.9, weight_decay=settings.weight_decay
@@ -117,15 +118,15 @@ def _fit(
     shuffle, draws = (torch.Generator(d).manual_seed(settings.seed) for d in ("cpu", device))
     every = max(1, settings.epochs // MEASURED_TIMES)
     for epoch in range(settings.epochs):
-        order = torch.randperm(len(images), generator=shuffle).to(device)
+        order = torch.randperm(len(labels), generator=shuffle)[: steps * batch]
+        truth = labels[order].to(device).split(batch)
         network.backbone.train()
-        for index in range(steps):
+        for index, shown in enumerate(images.batches(order.split(batch))):
             step = epoch * steps + index
-            rows = order[index * batch : (index + 1) * batch]
-            (views,) = augmentation.views(pixels[rows], draws, count=1)
+            (views,) = augmentation.views(shown, draws, count=1)
             for group in optimiser.param_groups:
                 group["lr"] = group["peak"] * cosine(step, total)
-            loss = F.cross_entropy(network.scores(views), labels[rows])
+            loss = F.cross_entropy(network.scores(views), truth[index])
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
@@ -145,8 +146,9 @@ def _fit(
 def _predict(subject: Subject, network: Network) -> Tensor:
     network.backbone.eval()
     assert subject.dataset.test is not None
-    found = []
-    for chunk in subject.dataset.test.images.split(IMAGES_AT_ONCE):
-        inputs = normalise(chunk.to(subject.device), subject.encoder.mean, subject.encoder.std)
+    images, device, found = subject.dataset.test.images, torch.device(subject.device), []
+    placed = Placed(images, device, resident=device.type == "cpu")
+    for chunk in placed.batches(torch.arange(len(images)).split(IMAGES_AT_ONCE)):
+        inputs = normalise(chunk, subject.encoder.mean, subject.encoder.std)
         found.append(network.scores(inputs).argmax(dim=1).cpu())
     return torch.cat(found)

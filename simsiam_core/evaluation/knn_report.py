@@ -12,10 +12,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from simsiam_core.config.evaluation import KnnEvaluation
+from simsiam_core.data import ImageSet
 from simsiam_core.evaluation.by_class import by_class
 from simsiam_core.evaluation.job import Reporter, Subject
-from simsiam_core.features.knn import Voters, knn_accuracy, raw_pixel_features
+from simsiam_core.features.knn import Voters
 from simsiam_core.features.neighbours import QUERIES_AT_ONCE
+from simsiam_core.features.raw_pixels import raw_pixel_accuracy
 
 KS = (1, 5, 20, 50, 100, 200)
 TEMPERATURES = (0.07, 0.1, 0.2, 0.5)
@@ -89,10 +91,8 @@ def report(subject: Subject, settings: KnnEvaluation, reporter: Reporter) -> dic
         (knn.k, knn.temperature),
     )
     reporter.set(force=True, activity="Measuring the baselines")
-    pixels = [
-        raw_pixel_features(s.images, subject.dataset.mean, subject.dataset.std) for s in _splits(subject)
-    ]
-    raw = knn_accuracy(pixels[0], bank.labels, pixels[1], queries.labels, knn.k, knn.temperature)
+    mean, std = subject.dataset.mean, subject.dataset.std
+    raw = raw_pixel_accuracy(*_splits(subject), mean, std, knn.k, knn.temperature, subject.device)
     accuracy = int((found.predicted == queries.labels).sum()) / len(queries)
     return {
         "figures": {
@@ -100,9 +100,15 @@ def report(subject: Subject, settings: KnnEvaluation, reporter: Reporter) -> dic
             "knn/centroid_accuracy": centroid_accuracy(
                 bank.features, bank.labels, queries.features, queries.labels
             ),
-            "knn/raw_pixels_accuracy": raw,
+            "knn/raw_pixels_accuracy": raw.accuracy,
         },
-        "stamp": {"k": min(knn.k, len(bank)), "temperature": knn.temperature, "bank": "train", "seed": None},
+        "stamp": {
+            "k": min(knn.k, len(bank)),
+            "temperature": knn.temperature,
+            "bank": "train",
+            "raw_pixels": raw.note or None,  # None: all of them
+            "seed": None,
+        },
         "details": {
             "ks": found.ks,
             "temperatures": found.temperatures,
@@ -112,6 +118,6 @@ def report(subject: Subject, settings: KnnEvaluation, reporter: Reporter) -> dic
     }
 
 
-def _splits(subject: Subject) -> tuple[Any, Any]:
+def _splits(subject: Subject) -> tuple[ImageSet, ImageSet]:
     assert subject.dataset.test is not None
     return subject.dataset.train, subject.dataset.test

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from simsiam_core.config import AugmentationConfig
 from simsiam_core.config.evaluation import LinearEvaluation
-from simsiam_core.data import Augmentation, ImageSet, normalise
+from simsiam_core.data import Augmentation, normalise
+from simsiam_core.data.placement import Placed
 from simsiam_core.evaluation.heads import Heads, Setting, Standardise, best, cosine
 from simsiam_core.evaluation.job import Reporter, Subject
 from simsiam_core.evaluation.linear_cached import Fit, linear_result
@@ -33,29 +35,28 @@ def run_augmented(subject: Subject, settings: LinearEvaluation, reporter: Report
     """
     device = torch.device(subject.device)
     fitted, kept = validation_split(subject.train_labels, settings.validation_share, settings.seed)
-    images, outside = subject.dataset.train.select(fitted), subject.dataset.train.select(kept)
+    train = subject.dataset.train.images
     assert subject.dataset.test is not None
     backbone = subject.encoder.backbone.to(device).eval()
-    standardise = Standardise(_features(subject, images))
-    validation = standardise(_features(subject, outside)), subject.train_labels[kept].to(device)
-    test = standardise(_features(subject, subject.dataset.test)), subject.test_labels.to(device)
+    standardise = Standardise(_features(subject, train, fitted))
+    validation = standardise(_features(subject, train, kept)), subject.train_labels[kept].to(device)
+    test = standardise(_features(subject, subject.dataset.test.images)), subject.test_labels.to(device)
     heads = Heads(subject.encoder.dim, len(subject.classes), SWEEP, device)
-    assert images.labels is not None
-    pixels, labels = images.images.to(device), images.labels.to(device)
-    batch = min(settings.batch_size, len(images))
-    steps = len(images) // batch
+    pixels, labels = Placed(train, device, fitted), subject.train_labels[fitted]
+    batch = min(settings.batch_size, len(fitted))
+    steps = len(fitted) // batch
     size, mean, std = subject.run.config().data.image_size, subject.encoder.mean, subject.encoder.std
     augmentation = Augmentation(CROP_AND_FLIP, size, mean, std)
     shuffle, draws = (torch.Generator(d).manual_seed(settings.seed) for d in ("cpu", device))
     accuracies: list[float] = []
     for epoch in range(settings.epochs):
         losses = torch.zeros(0)
-        order = torch.randperm(len(images), generator=shuffle).to(device)
-        for step in range(steps):
-            rows = order[step * batch : (step + 1) * batch]
-            (views,) = augmentation.views(pixels[rows], draws, count=1)
+        order = torch.randperm(len(fitted), generator=shuffle)[: steps * batch]
+        truth, shown = labels[order].to(device).split(batch), pixels.batches(order.split(batch))
+        for step, images in enumerate(shown):
+            (views,) = augmentation.views(images, draws, count=1)
             factor = cosine(epoch * steps + step, settings.epochs * steps)
-            losses = heads.step(standardise(backbone(views).float()), labels[rows], factor)
+            losses = heads.step(standardise(backbone(views).float()), truth[step], factor)
             reporter.set(activity=f"Epoch {epoch + 1} of {settings.epochs}")
         accuracies = heads.accuracies(*validation)
         leader = best(accuracies)
@@ -75,10 +76,10 @@ def run_augmented(subject: Subject, settings: LinearEvaluation, reporter: Report
     return linear_result(fit, settings, subject)
 
 
-def _features(subject: Subject, images: ImageSet) -> torch.Tensor:
-    """Backbone outputs [N, d] of the plain images, on the subject's device, not normalised."""
-    encoder, found = subject.encoder, []
-    for chunk in images.images.split(IMAGES_AT_ONCE):
-        inputs = normalise(chunk.to(subject.device), encoder.mean, encoder.std)
-        found.append(encoder.backbone(inputs).float())
-    return torch.cat(found)
+def _features(subject: Subject, images: Tensor, rows: Tensor | None = None) -> Tensor:
+    """Backbone outputs [N, d] of plain images (all, or those at `rows`), on the subject's device, not normalised."""
+    encoder, count = subject.encoder, len(images if rows is None else rows)
+    placed = Placed(images, torch.device(subject.device), rows, resident=subject.device == "cpu")
+    parts = torch.arange(count).split(IMAGES_AT_ONCE)
+    inputs = (normalise(part, encoder.mean, encoder.std) for part in placed.batches(parts))
+    return torch.cat([encoder.backbone(one).float() for one in inputs])

@@ -16,6 +16,7 @@ from simsiam_core.config.evaluation import (
     LinearEvaluation,
     parse_evaluation,
 )
+from simsiam_core.data.memory import is_out_of_memory
 from simsiam_core.evaluation.finetune import run_finetune
 from simsiam_core.evaluation.job import Reporter, Subject, versions
 from simsiam_core.evaluation.knn_report import report
@@ -23,6 +24,7 @@ from simsiam_core.evaluation.linear_augmented import run_augmented
 from simsiam_core.evaluation.linear_cached import run_cached
 from simsiam_core.jobs.stop_request import StopRequest
 from simsiam_core.model import CheckpointError
+from simsiam_core.model.precision import true_fp32
 from simsiam_core.runs import RunError
 from simsiam_core.runs.evaluations import EvaluationDirectory
 
@@ -45,11 +47,14 @@ def evaluate(job: EvaluationDirectory, request: StopRequest | None = None) -> in
         state = "stopped"
     except (ConfigError, RunError, CheckpointError) as problem:
         state, error, code = "failed", str(problem), 2
-    except torch.OutOfMemoryError:
-        state, error, code = "failed", "The GPU ran out of memory; wait for the run that uses it to end.", 1
     except Exception as problem:
-        traceback.print_exc()
-        state, error, code = "failed", f"{type(problem).__name__}: {problem}", 1
+        state, code = "failed", 1
+        if is_out_of_memory(problem):
+            where = "GPU" if torch.cuda.is_available() else "machine"
+            error = f"The {where} ran out of memory; wait for the run that uses it to end."
+        else:
+            traceback.print_exc()
+            error = f"{type(problem).__name__}: {problem}"
     reporter.close(state=state, error=error, exit_code=code)
     if error:
         print(error, file=sys.stderr, flush=True)
@@ -61,7 +66,8 @@ def _result(job: EvaluationDirectory, reporter: Reporter) -> dict[str, Any]:
     reporter.set(force=True, activity="Loading the checkpoint and its images", device=_device())
     started = time.monotonic()
     subject = Subject.load(job.run, settings.checkpoint, reporter)
-    found = _measure(subject, settings, reporter)
+    with true_fp32(torch.device(subject.device).type):  # every figure is measured in fp32
+        found = _measure(subject, settings, reporter)
     return _stamped(job, subject, settings, found, time.monotonic() - started)
 
 

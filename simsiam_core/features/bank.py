@@ -17,6 +17,7 @@ from numpy.lib.format import open_memmap
 from torch import Tensor
 
 from simsiam_core.data import Dataset, ImageSet, Progress, load
+from simsiam_core.data.memory import is_out_of_memory, read_only
 from simsiam_core.features.encode import best_device, encode
 from simsiam_core.model import Encoder, fingerprint, load_encoder
 from simsiam_core.runs import Checkpoint, RunDirectory, RunError
@@ -29,10 +30,11 @@ FORMAT = "1"  # part of every key: raise it when the same images would get other
 class FeatureBank:
     """Features [N, d], float32 and l2-normalised, of the images `ids`; labels int64 [N] if there are any."""
 
-    features: Tensor  # a memory map; writing to it does not reach the file
+    features: Tensor  # a memory map that must not be written to
     labels: Tensor | None
     classes: tuple[str, ...]
     ids: tuple[str, ...]
+    device: str = "cpu"  # the kind that encoded them, and that queries are to be encoded on
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -55,32 +57,62 @@ def load_bank(
     ConfigError, CheckpointError, RunError or (for a split that is not there) ValueError: one sentence each.
     """
     dataset = dataset or load(run.config().data, progress)
-    images = dataset.split(split)
-    path = bank_path(run, checkpoint, split, dataset)
-    features, kept = _read(path, len(images)), True
+    images, device = dataset.split(split), torch.device(device or best_device()).type
+    try:
+        features = _load(run, checkpoint, split, dataset, encoder, device, progress)
+    except Exception as problem:
+        if device == "cpu" or not is_out_of_memory(problem):
+            raise
+        features = None  # a training run may have filled the GPU
     if features is None:
-        kept = False
-        try:
-            with kept_if_permitted(path.parent, "What the network makes of the images"), _locked(path.parent):
-                features = _read(path, len(images))  # another process may have encoded it meanwhile
-                if features is None:
-                    encoder = encoder or load_encoder(checkpoint.path)
-                    _write(path, encoder, images, device or best_device(), progress)
-                    features = _read(path, len(images))
-                kept = True
-        except OSError as error:
-            raise RunError(f"Cannot keep features in {path.parent}: {error.strerror or error}.") from None
-    if features is None and not kept:
+        device = "cpu"
+        features = _load(run, checkpoint, split, dataset, encoder, device, progress)
+    return FeatureBank(features, images.labels, images.classes, images.ids, device)
+
+
+def bank_path(
+    run: RunDirectory, checkpoint: Checkpoint, split: str, dataset: Dataset, device: str | None = None
+) -> Path:
+    """Where the features are kept; the file is there once they are complete.
+
+    Features of a GPU differ from a CPU's by rounding and have a file of their own. `device` as in `load_bank`.
+    """
+    parts = [FORMAT, fingerprint(checkpoint.path), dataset.fingerprint, split]
+    if (device or best_device()) != "cpu":
+        parts.append(f"{device or best_device()} 32-true")
+    return run.features_dir / f"{hashlib.sha256('|'.join(parts).encode()).hexdigest()[:24]}.npy"
+
+
+def _load(
+    run: RunDirectory,
+    checkpoint: Checkpoint,
+    split: str,
+    dataset: Dataset,
+    encoder: Encoder | None,
+    device: str,
+    progress: Progress | None,
+) -> Tensor:
+    """The features from the cache, or encoded into it."""
+    images, path = dataset.split(split), bank_path(run, checkpoint, split, dataset, device)
+    features = _read(path, len(images))
+    if features is not None:
+        return features
+    kept = False
+    try:
+        with kept_if_permitted(path.parent, "What the network makes of the images"), _locked(path.parent):
+            features = _read(path, len(images))  # another process may have encoded it meanwhile
+            if features is None:
+                encoder = encoder or load_encoder(checkpoint.path)
+                _write(path, encoder, images, device, progress)
+                features = _read(path, len(images))
+            kept = True
+    except OSError as error:
+        raise RunError(f"Cannot keep features in {path.parent}: {error.strerror or error}.") from None
+    if not kept:
         features = _in_memory(encoder or load_encoder(checkpoint.path), images, device, progress)
     if features is None:
         raise RunError(f"Checkpoint {checkpoint.name} has diverged: its features are no numbers.")
-    return FeatureBank(features, images.labels, images.classes, images.ids)
-
-
-def bank_path(run: RunDirectory, checkpoint: Checkpoint, split: str, dataset: Dataset) -> Path:
-    """Where the features are kept; the file is there once they are complete."""
-    key = "|".join((FORMAT, fingerprint(checkpoint.path), dataset.fingerprint, split))
-    return run.features_dir / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.npy"
+    return features
 
 
 def _write(path: Path, encoder: Encoder, images: ImageSet, device: str, progress: Progress | None) -> None:
@@ -92,33 +124,37 @@ def _write(path: Path, encoder: Encoder, images: ImageSet, device: str, progress
         raise OSError(f"{needed >> 20:,} MB are needed and {free >> 20:,} MB are free")
     with replacing(path, durable=True) as temporary:
         array = open_memmap(temporary, mode="w+", dtype=np.float32, shape=(len(images), encoder.dim))
-        try:
-            encode(encoder, images, device, progress, out=torch.from_numpy(array))
-        except torch.OutOfMemoryError:  # a training run may have filled the GPU
-            encode(encoder, images, "cpu", progress, out=torch.from_numpy(array))
+        encode(encoder, images, device, progress, out=torch.from_numpy(array))
         array.flush()
 
 
-def _in_memory(
-    encoder: Encoder, images: ImageSet, device: str | None, progress: Progress | None
-) -> Tensor | None:
+def _in_memory(encoder: Encoder, images: ImageSet, device: str, progress: Progress | None) -> Tensor | None:
     """The features of images, or None if they are no numbers."""
-    features = encode(encoder, images, device or best_device(), progress)
+    features = encode(encoder, images, device, progress)
     return features if bool(torch.isfinite(features).all()) else None
 
 
 def _read(path: Path, rows: int) -> Tensor | None:
-    """The cached features, or None if they are absent or damaged (checked on a thousand rows, cheaply)."""
+    """The cached features, or None if they are absent or damaged (checked on a thousand rows, cheaply).
+
+    Raises RunError where the file is there and cannot be mapped: it may be sound, and is not to be built again.
+    """
     try:
-        array = np.load(path, mmap_mode="c")  # copy-on-write: torch warns of read-only arrays
-    except (OSError, ValueError, EOFError):
+        array = np.load(path, mmap_mode="r")
+    except (FileNotFoundError, ValueError, EOFError):
         return None
+    except OSError as error:
+        size = path.stat().st_size / 1e9
+        raise RunError(
+            f"The features in {path} ({size:.1f} GB) cannot be read: {error.strerror or error}. Where memory is "
+            "short, close other programs or raise the limit of this process's address space."
+        ) from None
     if array.dtype != np.float32 or array.ndim != 2 or len(array) != rows:
         return None
     norms = np.linalg.norm(array[np.linspace(0, rows - 1, min(rows, 1000), dtype=np.int64)], axis=1)
     if not np.all((np.abs(norms - 1) < 1e-3) | (norms == 0)):  # 0: a collapsed network may output nothing
         return None
-    return torch.from_numpy(array)
+    return read_only(array)
 
 
 @contextmanager

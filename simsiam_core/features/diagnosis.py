@@ -28,7 +28,8 @@ CANDIDATES = 50_000  # pairs most alike to the network, whose pixels are then co
 LEAST_SHARE = 0.01  # of the vote, added to every class
 LEAST_OF_CLASS = 5  # pictures of a class without which nobody can tell what it looks like
 CLASSES_NAMED = 5  # of those with fewer, in a sentence
-AT_ONCE = 4096  # pairs whose pixels are in memory together
+AT_ONCE = 4096  # pairs whose pixels are in memory together, if they are small,
+BYTES_AT_ONCE = 2**28  # and what these may take
 
 
 @dataclass(frozen=True)
@@ -168,7 +169,8 @@ def _ranked(
 
     best = alike.argsort(descending=True, stable=True)[:CANDIDATES]
     rows, other_rows, alike = rows[best], other_rows[best], alike[best]
-    parts = zip(rows.split(AT_ONCE), other_rows.split(AT_ONCE), strict=True)
+    at_once = _pairs_at_once(images.images.shape[-1])
+    parts = zip(rows.split(at_once), other_rows.split(at_once), strict=True)
     pixels = torch.cat([pixel_agreement(images.images[a], others.images[b]) for a, b in parts])
     agreement = (alike + pixels) / 2
     order = agreement.argsort(descending=True, stable=True).tolist()
@@ -182,6 +184,12 @@ def _ranked(
         )
         for i in order
     ]
+
+
+def _pairs_at_once(side: int) -> int:
+    """How many pairs of pictures of that side are compared together."""
+    of_a_pair = 3 * side**2 * (2 + 4 * 4)  # both as bytes, and four copies of one as floats
+    return max(1, min(AT_ONCE, BYTES_AT_ONCE // of_a_pair))
 
 
 def _suspects(

@@ -118,7 +118,7 @@ def neighbours(
     if own is not None and region is None:
         features = bank.features[own : own + 1]
     else:
-        features = _encode(loaded.encoder(found), shown)
+        features = _encode(loaded.encoder(found), shown, bank.device)
     encoded = time.perf_counter()
 
     similarities, rows = _others(*nearest(features, bank.features, knn.k + (own is not None)), own, knn.k)
@@ -151,8 +151,8 @@ def encode_query(
     """Features [1, d] of a picture, given as `neighbours` takes it."""
     from simsiam_core.features import loaded
 
-    shown = _query(run.config().data, split, query, region)[0]
-    return _encode(loaded.encoder(run.checkpoint(checkpoint)), shown)
+    shown, found = _query(run.config().data, split, query, region)[0], run.checkpoint(checkpoint)
+    return _encode(loaded.encoder(found), shown, loaded.bank(run, found, split, None).device)
 
 
 def as_seen(
@@ -255,11 +255,20 @@ def _query(
     return shown, label, source, row
 
 
-def _encode(encoder: Encoder, shown: Tensor) -> Tensor:
+def _encode(encoder: Encoder, shown: Tensor, device: str) -> Tensor:
+    """Features [1, d], made where those of the bank were; on the CPU where a GPU has no room for it now."""
     from simsiam_core.data import ImageSet
+    from simsiam_core.data.memory import is_out_of_memory
     from simsiam_core.features.encode import encode
 
-    return encode(encoder, ImageSet(shown[None], None, (), ("query",)))
+    query, full = ImageSet(shown[None], None, (), ("query",)), False
+    try:
+        return encode(encoder, query, device)
+    except Exception as problem:
+        full = device != "cpu" and is_out_of_memory(problem)
+        if not full:
+            raise
+    return encode(encoder, query)
 
 
 def _others(similarities: Tensor, rows: Tensor, own: int | None, k: int) -> tuple[Tensor, Tensor]:

@@ -6,9 +6,7 @@ import math
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-from simsiam_core.data import Triple, normalise
 from simsiam_core.features.neighbours import QUERIES_AT_ONCE, search, vote
 
 SPARE = 32  # neighbours kept beyond the k-th: those that rounding may have put on the wrong side of it
@@ -97,11 +95,3 @@ def knn_accuracy(
         found = voters.winners(k, temperature)
         correct += (found == query_labels[start : start + QUERIES_AT_ONCE]).sum()
     return int(correct) / len(queries)
-
-
-def raw_pixel_features(images: Tensor, mean: Triple, std: Triple) -> Tensor:
-    """The baseline any representation has to beat: the pixels that the network is given, l2-normalised.
-
-    uint8 images [N, 3, S, S] under the evaluation transform to float32 rows [N, 3·S·S].
-    """
-    return F.normalize(normalise(images, mean, std).flatten(1), dim=1)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import torch
 from torch import Tensor
+
+from simsiam_core.model.precision import true_fp32
 
 QUERIES_AT_ONCE = 256
 SCORES_AT_ONCE = {"cpu": 2**24, "cuda": 2**28}  # similarities held in memory: 64 MB, 1 GB
@@ -25,7 +24,7 @@ def search(queries: Tensor, bank: Tensor, k: int) -> tuple[Tensor, Tensor]:
     scores_at_once = SCORES_AT_ONCE.get(bank.device.type, SCORES_AT_ONCE["cpu"])
     similarities = torch.empty(len(queries), k, dtype=queries.dtype, device=bank.device)
     indices = torch.empty(len(queries), k, dtype=torch.int64, device=bank.device)
-    with _true_fp32(bank.device.type):
+    with true_fp32(bank.device.type):
         for start in range(0, len(queries), QUERIES_AT_ONCE):
             some = queries[start : start + QUERIES_AT_ONCE]
             best, where = _search_rows(some, bank, k, rows_at_once=max(k, scores_at_once // len(some)))
@@ -82,15 +81,3 @@ def vote(similarities: Tensor, labels: Tensor, classes: int, temperature: float)
     nearest = similarities.amax(dim=1, keepdim=True)
     weights = ((similarities - nearest) / temperature).exp()
     return weights.new_zeros(len(weights), classes).scatter_add_(1, labels, weights)
-
-
-@contextmanager
-def _true_fp32(device: str) -> Iterator[None]:
-    """No TF32 and no autocast, whatever the training step around this has chosen: neighbours are exact."""
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("highest")
-    try:
-        with torch.autocast(device, enabled=False):
-            yield
-    finally:
-        torch.set_float32_matmul_precision(before)

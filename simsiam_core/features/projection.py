@@ -58,7 +58,7 @@ def umap(
     report = progress or (lambda fraction, text: None)
     report(0.02, "Starting UMAP")
     reducer_class = library().UMAP
-    rows = features.numpy()
+    rows = np.array(features)  # a copy: a bank's memory map must not be written to, and umap does not promise
     neighbours = min(neighbours, len(rows) - 1)
     precomputed: tuple[Any, ...] = (None, None, None)
     if known is not None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from simsiam_core.jobs.process import launch
-from simsiam_core.jobs.slots import Slot, variables
+from simsiam_core.jobs.slots import Slot, named, variables
 from simsiam_core.runs import RunDirectory, RunError, RunStore
 from simsiam_core.runs.evaluations import EvaluationDirectory, create_evaluation, find_evaluation
 from simsiam_core.runs.files import write_text
@@ -63,7 +63,7 @@ class EvaluationQueue:
             if job and state == "queued":
                 waiting.append(job)
             elif job and state == "running":
-                taken = next((s for s in free if s.name == slot), None)
+                taken = next(iter(named(slot, free)), None)
                 if taken is not None:
                     free.remove(taken)
             else:

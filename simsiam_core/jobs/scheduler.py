@@ -50,6 +50,7 @@ class Scheduler:
         self.queue.set_slots(self.slots)
         self.evaluations = EvaluationQueue(store)
         self._read, self._statuses = Statuses(), dict[str, Status]()
+        self._taken: tuple[Slot, ...] = ()
         self._looked = False
         self._unwritable: set[str] = set()  # waiting runs that can neither start nor be told to have failed
         self._wake, self._closing = threading.Event(), False
@@ -58,6 +59,10 @@ class Scheduler:
     def running(self) -> list[tuple[str, Status]]:
         """What runs, as of the last look."""
         return [(run_id, status) for run_id, status in self._statuses.items() if status.state == "running"]
+
+    def taken_gpus(self) -> tuple[str, ...]:
+        """GPUs that jobs and evaluations were given, as CUDA_VISIBLE_DEVICES names them, as of the last look."""
+        return tuple(slot.gpu for slot in self._taken if slot.gpu is not None)
 
     def describe(self, address: str) -> None:
         """Tell those who find the folder taken where the page is."""
@@ -145,6 +150,7 @@ class Scheduler:
                 launch(runs[row.run], variables(taken, self._cpu_slots))
             except RunError as error:
                 self._fail(runs[row.run], str(error))
+        self._taken = tuple(slot for slot in self.slots if slot not in free)
 
     def _some_slots(self, run: RunDirectory, free: list[Slot]) -> list[Slot]:
         """As many as it needs of those that are free, or none."""

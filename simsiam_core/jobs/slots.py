@@ -1,14 +1,13 @@
-"""Where jobs may run: one slot for each GPU, and as many on the CPU as the person wants."""
+"""Where jobs may run: one slot for each GPU or part of one, and as many on the CPU as the person wants."""
 
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from simsiam_core.config import TrainingConfig
+from simsiam_core.jobs.gpus import visible_gpus
 
 # Turns of a loop in which a thread of a CPU job watches for the others, before it leaves the core to the page. None
 # at all makes a small network half as fast, whose threads meet again and again within microseconds; libgomp's own
@@ -35,8 +34,14 @@ def names(slots: Sequence[Slot]) -> str:
 
 
 def named(text: str, slots: Sequence[Slot]) -> list[Slot]:
-    """Those of `slots` that `names` wrote."""
-    return [slot for slot in slots if slot.name in text.split(", ")]
+    """Those of `slots` that `names` wrote, also where slots were still named by CUDA_VISIBLE_DEVICES' entries."""
+    parts = text.split(", ")
+    return [slot for slot in slots if slot.name in parts or any(_was(slot, part) for part in parts)]
+
+
+def _was(slot: Slot, name: str) -> bool:
+    entry = name.removeprefix("GPU ")
+    return entry.startswith(("GPU-", "MIG-")) and (slot.gpu or "").startswith(entry)
 
 
 def variables(slots: Sequence[Slot], cpu_slots: int) -> dict[str, str]:
@@ -52,22 +57,8 @@ def variables(slots: Sequence[Slot], cpu_slots: int) -> dict[str, str]:
 
 def find_slots(cpu_slots: int = 1) -> tuple[Slot, ...]:
     """The slots of this machine; CUDA_VISIBLE_DEVICES, where it is set, says which GPUs there are."""
-    gpus = [Slot(f"GPU {gpu}", gpu) for gpu in _gpus()]
+    gpus = [Slot(gpu.name, gpu.id) for gpu in visible_gpus()]
     return (*gpus, *(Slot(f"CPU {n}") for n in range(1, cpu_slots + 1)))
-
-
-def _gpus() -> list[str]:
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if visible is not None:
-        return [gpu.strip() for gpu in visible.split(",") if gpu.strip() and gpu.strip() != "-1"]
-    if shutil.which("nvidia-smi") is None:
-        return []
-    command = ["nvidia-smi", "--query-gpu=index", "--format=csv,noheader"]
-    try:
-        answer = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return []
-    return [line.strip() for line in answer.stdout.splitlines() if line.strip().isdigit()]
 
 
 def needed(config: TrainingConfig, slots: Sequence[Slot]) -> tuple[str, int]:

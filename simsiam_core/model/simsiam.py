@@ -12,16 +12,22 @@ from typing import NamedTuple
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from simsiam_core.config import ModelConfig
 from simsiam_core.model.backbone import build_backbone
+from simsiam_core.model.precision import true_fp32
 
 
 class Output(NamedTuple):
-    """What the network makes of one view: projection z and prediction p, both `[B, projector_dim]`."""
+    """What the network makes of one view: projection z and prediction p, both `[B, projector_dim]`.
+
+    `features`, `[B, dim]`, is the backbone's output that they were made of.
+    """
 
     z: Tensor
     p: Tensor
+    features: Tensor | None = None
 
 
 class SimSiam(nn.Module):
@@ -41,8 +47,24 @@ class SimSiam(nn.Module):
         Views go through one at a time: batch-norm statistics over two concatenated views are another
         method than the published one.
         """
-        z = self.projector(self.backbone(view))
-        return Output(z=z, p=self.predictor(z))
+        features = self.backbone(view)
+        z = self.projector(features)
+        return Output(z=z, p=self.predictor(z), features=features)
+
+    @torch.no_grad()
+    def fp32_projections(self, features: Tensor) -> Tensor:
+        """Projections of features `[B, dim]` as in training, but in fp32: for figures that half precision would bend.
+
+        Batch norms go by these features alone; running statistics stay as they are, and no other process is asked.
+        """
+        x = features.float()
+        with true_fp32(x.device.type):
+            for layer in self.projector:
+                if isinstance(layer, _BatchNorm):
+                    x = F.batch_norm(x, None, None, layer.weight, layer.bias, training=True, eps=layer.eps)
+                else:
+                    x = layer(x)
+        return x
 
     def tell_rotation(self, turned: Tensor) -> Tensor:
         """Normalised crops `[N, 3, C, C]` to the logits `[N, 4]` of their quarter turns."""

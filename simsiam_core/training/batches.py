@@ -6,10 +6,9 @@ import torch
 from torch import Tensor
 
 from simsiam_core.data import ImageSet
-from simsiam_core.training.prefetch import Prefetcher
+from simsiam_core.data.memory import fits
+from simsiam_core.data.prefetch import Prefetcher
 from simsiam_core.training.ranks import Ranks
-
-RESIDENT_SHARE = 0.5  # of a GPU's free memory that images may take; the rest is the network's
 
 
 def counter_seed(*numbers: int) -> int:
@@ -44,6 +43,11 @@ class Batches:
         return len(self._images) // self._batch_size
 
     @property
+    def images(self) -> Tensor:
+        """uint8 [N, 3, S, S], all of them: on the training device if they fit there, else where they were."""
+        return self._images
+
+    @property
     def placement(self) -> str:
         """Where the images lie, as a sentence for the log."""
         size = f"{self._images.nbytes / 1e6:,.0f} MB of images"
@@ -54,7 +58,7 @@ class Batches:
     def to(self, device: torch.device, resident: bool | None = None) -> None:
         """Serve batches on `device`. `resident` None decides by its free memory whether all images go there."""
         if resident is None:
-            resident = device.type != "cuda" or self._images.nbytes < RESIDENT_SHARE * _free(device)
+            resident = fits(self._images.nbytes, device)
         if resident:
             self._images = self._images.to(device)  # a memory map is used as it is on the CPU
         else:
@@ -74,7 +78,3 @@ class Batches:
 
     def _rows(self, index: int) -> Tensor:
         return self._order[index * self._batch_size : (index + 1) * self._batch_size][self._share]
-
-
-def _free(device: torch.device) -> int:
-    return torch.cuda.mem_get_info(device)[0]

@@ -20,6 +20,7 @@ from simsiam_core.jobs.stop_request import Interrupted, StopRequest
 from simsiam_core.runs import MetricsWriter, RunDirectory
 from simsiam_core.runs.files import replacing
 from simsiam_core.training.collapse import CollapseWatch
+from simsiam_core.training.device import HALF, resolve_device
 from simsiam_core.training.evaluation import Evaluation
 from simsiam_core.training.module import SimSiamModule
 from simsiam_core.training.ranks import Ranks
@@ -57,6 +58,7 @@ class MetricsCallback(pl.Callback):
         self._rates: dict[str, float] = {}
         self._last_flush = time.monotonic()
         self._last_z: Tensor | None = None
+        self._last_half_features: Tensor | None = None
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Throughput counts training alone: evaluation between epochs is left out."""
@@ -78,7 +80,7 @@ class MetricsCallback(pl.Callback):
         }
         watched = [outputs[key].detach().float() for key in WATCHED if key in outputs]
         self._pending.append((line, torch.stack(watched)))
-        self._last_z = outputs["z"]
+        self._last_z, self._last_half_features = outputs["z"], outputs.get("half_features")
         if time.monotonic() - self._last_flush >= FLUSH_SECONDS:
             self.flush(trainer, pl_module)
 
@@ -107,7 +109,7 @@ class MetricsCallback(pl.Callback):
         lines[-1]["train/images_per_second"] = round(images / max(now - self._last_flush, 1e-9), 1)
         crossed = lines[0]["step"] // RANK_EVERY_STEPS != (lines[-1]["step"] + 1) // RANK_EVERY_STEPS
         if self._last_z is not None and (crossed or lines[-1]["step"] == module.total_steps):
-            lines[-1]["representation/effective_rank"] = round(float(effective_rank(self._last_z)), 2)
+            lines[-1]["representation/effective_rank"] = round(float(effective_rank(self._fp32_z(module))), 2)
         self._writer.write(lines)
         self._collapse.observe(lines)
         if self._collapse.sentence and not self._warned:
@@ -117,6 +119,13 @@ class MetricsCallback(pl.Callback):
         self._status.beat(step=lines[-1]["step"], epoch=lines[-1]["epoch"], activity=activity)
         self._pending.clear()
         self._last_flush = now
+
+    def _fp32_z(self, module: SimSiamModule) -> Tensor:
+        """The last step's projections; those of half precision made anew, of this process's share, in fp32."""
+        if self._last_half_features is not None:
+            return module.network.fp32_projections(self._last_half_features)
+        assert self._last_z is not None
+        return self._last_z
 
 
 class KnnCallback(pl.Callback):
@@ -160,14 +169,14 @@ class KnnCallback(pl.Callback):
     def _measure(self, trainer: pl.Trainer, module: SimSiamModule) -> None:
         if self._status:
             self._status.beat(force=True, activity="Measuring kNN accuracy")
-        extra = {}
+        extra: dict[str, float] = {}
+        half = self._half(module)
         epoch = f"epoch {module.epochs_done} of {module.config.training.epochs}"
         try:
             with self._until_asked():
                 if trainer.global_step == 0 and self._writer:
-                    extra["val/knn_accuracy_raw_pixels"] = baseline = self._evaluation.raw_pixel_accuracy()
-                    print(f"kNN on raw pixels: {baseline:.1%}", flush=True)
-                accuracy = self._evaluation.knn_accuracy(module.encoder())
+                    extra = self._raw_pixels(module)
+                accuracy = self._evaluation.knn_accuracy(module.encoder(), module.batches.images, half)
         except Interrupted:
             print(f"{epoch}: kNN accuracy is not measured, since the run is asked to end", flush=True)
             return
@@ -175,8 +184,23 @@ class KnnCallback(pl.Callback):
             return
         now = self._status.now() if self._status else time.time()
         line = {"step": trainer.global_step, "epoch": module.epochs_done, "time": now}
-        self._writer.write([{**line, "val/knn_accuracy": accuracy, **extra}])
-        print(f"{epoch}: kNN accuracy {accuracy:.1%}", flush=True)
+        bits = {"val/knn_bits": 16} if half else {}
+        self._writer.write([{**line, "val/knn_accuracy": accuracy, **bits, **extra}])
+        note = f" (in {str(half)[6:]})" if half else ""
+        print(f"{epoch}: kNN accuracy {accuracy:.1%}{note}", flush=True)
+
+    def _raw_pixels(self, module: SimSiamModule) -> dict[str, float]:
+        baseline = self._evaluation.raw_pixels(module.device)
+        note = f" ({baseline.note})" if baseline.note else ""
+        print(f"kNN on raw pixels: {baseline.accuracy:.1%}{note}", flush=True)
+        return baseline.metrics
+
+    @staticmethod
+    def _half(module: SimSiamModule) -> torch.dtype | None:
+        """On a GPU the network encodes in the precision that it trains in, for speed; what is kept is fp32."""
+        if module.device.type != "cuda":
+            return None
+        return HALF.get(resolve_device(module.config.training)[1])
 
 
 class CheckpointCallback(pl.Callback):

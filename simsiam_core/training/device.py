@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Literal
 
 import torch
 
 from simsiam_core.config import ConfigError, TrainingConfig
+from simsiam_core.model.precision import true_fp32
 
 Precision = Literal["32-true", "16-mixed", "bf16-mixed"]
+HALF: dict[str, torch.dtype] = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}  # what autocast uses
 
 
 def resolve_device(config: TrainingConfig) -> tuple[Literal["cpu", "gpu"], Precision]:
@@ -28,4 +31,18 @@ def resolve_device(config: TrainingConfig) -> tuple[Literal["cpu", "gpu"], Preci
         return accelerator, config.precision
     if accelerator == "cpu":
         return accelerator, "32-true"  # bf16 autocast measured slower on CPUs
-    return accelerator, "bf16-mixed" if torch.cuda.is_bf16_supported() else "16-mixed"
+    return accelerator, "bf16-mixed" if _has_bf16(config.devices) else "16-mixed"
+
+
+def computing(precision: Precision, accelerator: str) -> AbstractContextManager[None]:
+    """Within it `32-true` means fp32, TF32 left out; other precisions are torch's and Lightning's to arrange."""
+    kind = "cuda" if accelerator == "gpu" else "cpu"
+    return true_fp32(kind) if precision == "32-true" else nullcontext()
+
+
+def _has_bf16(devices: int) -> bool:
+    """Whether all GPUs of a job compute in bf16; older ones (V100, T4) only emulate it, at a fraction of the speed."""
+    if not torch.cuda.is_bf16_supported(including_emulation=False):
+        return False
+    others = range(1, devices)
+    return bool(torch.version.hip) or all(torch.cuda.get_device_capability(i) >= (8, 0) for i in others)

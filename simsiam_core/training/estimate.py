@@ -17,9 +17,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from simsiam_core.config import Config, OptimiserConfig, parse
 from simsiam_core.data import Progress, count_train
-from simsiam_core.training.device import resolve_device
+from simsiam_core.training.device import HALF, Precision, resolve_device
 from simsiam_core.training.objective import Objective, Views
-from simsiam_core.training.pace import CONTEXT_BYTES, GREY, Pace, calibrate
+from simsiam_core.training.pace import CONTEXT_BYTES, GREY, BusyError, DoesNotFitError, Pace, calibrate
 
 # Of a calibration step: a second on two cores, and enough images for the pace of a batch.
 CPU_STEP_FLOP = 1e11
@@ -45,11 +45,14 @@ class Estimate:
 
     device: str  # "GPU" or "CPU"
     devices: int  # GPUs side by side; on a CPU the processes share its cores
-    images_per_second: float
-    seconds: float | None  # of the whole run with its kNN checks; None where the images are not counted yet
+    images_per_second: float | None  # None where it could not be measured
+    seconds: (
+        float | None
+    )  # of the whole run with its kNN checks; None also where the images are not counted yet
     memory_bytes: float  # of each GPU, or of the machine for all processes
     share_knn: float  # of the seconds
     alone: bool  # whether nothing else was at work while the steps were timed
+    fits: int | None = None  # where the batch is too large: one that is not, 0 if there is none
 
 
 def work(config: Config) -> Work:
@@ -97,11 +100,14 @@ def _shape(config: Config) -> Config:
     )
 
 
-def predict(values: Mapping[str, Any], progress: Progress | None = None) -> Estimate:
+def predict(
+    values: Mapping[str, Any], taken: tuple[str, ...] = (), progress: Progress | None = None
+) -> Estimate:
     """The estimate of a config given as nested values. Raises ConfigError.
 
     One device's share of a batch is timed. Several GPUs are taken to work side by side with nothing lost in
-    between, processes on a CPU to take its cores from each other.
+    between, processes on a CPU to take its cores from each other. `taken` are GPUs that jobs were given, by their
+    ids: no step is made there, and where no other is free, the pace stays unknown until it was measured once.
     """
     config = parse(values)
     accelerator, precision = resolve_device(config.training)
@@ -110,9 +116,16 @@ def predict(values: Mapping[str, Any], progress: Progress | None = None) -> Esti
     images = min(images, count or images)
     if accelerator == "cpu":
         images = max(4, min(images, int(CPU_STEP_FLOP / work(config).flop)))
-    pace = calibrate(_shape(config), images, "cuda" if accelerator == "gpu" else "cpu", precision)
+    device = "cuda" if accelerator == "gpu" else "cpu"
+    pace, fits = None, None
+    try:
+        pace = calibrate(_shape(config), images, device, precision, taken)
+    except BusyError:
+        pass
+    except DoesNotFitError as problem:
+        fits = gpus * (problem.fits or 0)
     seconds, share = None, 0.0
-    if count:
+    if count and pace:
         training = count // batch * batch * config.training.epochs * pace.seconds_per_image / gpus
         checks = knn_checks(config) * knn_seconds(config, count, pace)
         seconds = STARTING_SECONDS + training + checks
@@ -120,11 +133,12 @@ def predict(values: Mapping[str, Any], progress: Progress | None = None) -> Esti
     return Estimate(
         device="GPU" if accelerator == "gpu" else "CPU",
         devices=gpus,
-        images_per_second=gpus / pace.seconds_per_image,
+        images_per_second=gpus / pace.seconds_per_image if pace else None,
         seconds=seconds,
-        memory_bytes=memory_bytes(config, count, accelerator, pace),
+        memory_bytes=memory_bytes(config, count, accelerator, precision, pace),
         share_knn=share,
-        alone=pace.alone,
+        alone=pace.alone if pace else True,
+        fits=fits,
     )
 
 
@@ -147,17 +161,25 @@ def knn_seconds(config: Config, count: int, pace: Pace) -> float:
     return encoding + 2 * count * tests * width / flop_per_second
 
 
-def memory_bytes(config: Config, count: int | None, accelerator: str, pace: Pace) -> float:
-    """Peak memory of training in bytes: of each GPU, measured, or of all processes on a CPU, added up."""
+def memory_bytes(
+    config: Config, count: int | None, accelerator: str, precision: Precision, pace: Pace | None
+) -> float:
+    """Peak memory of training in bytes: of each GPU, or of all processes on a CPU, added up.
+
+    Measured on a GPU with that batch, where it was; otherwise from the network's definition.
+    """
     side, devices = config.data.image_size, config.training.devices
     images = 1.2 * (count or 0) * 3 * side**2  # train and test, uint8
     cost = work(config)
     exchanged = 4 * cost.parameters * (devices > 1)  # gradients on their way to the other processes
-    if pace.peak_bytes is not None:
+    if pace is not None and pace.peak_bytes is not None:
         return PROCESS_BYTES["gpu"] + images + pace.peak_bytes + exchanged
     copies = 3 + _second_moment(config.optimiser)  # weights, gradients, momentum
-    process = PROCESS_BYTES["cpu"] + images + 4 * copies * cost.parameters + exchanged
-    return devices * process + config.training.batch_size * cost.activation_bytes * (1 + BACKWARD_SHARE)
+    process = PROCESS_BYTES[accelerator] + images + 4 * copies * cost.parameters + exchanged
+    batch = config.training.batch_size * cost.activation_bytes * (1 + BACKWARD_SHARE)
+    if accelerator == "gpu":
+        return process + batch / devices * (0.5 if precision in HALF else 1.0)
+    return devices * process + batch
 
 
 def _second_moment(optimiser: OptimiserConfig) -> int:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
 from simsiam_core.config import Config
 from simsiam_core.data import Dataset, ImageSet
+from simsiam_core.data.memory import fits
 from simsiam_core.features.encode import encode
-from simsiam_core.features.knn import knn_accuracy, raw_pixel_features
+from simsiam_core.features.knn import knn_accuracy
+from simsiam_core.features.raw_pixels import RawPixels, raw_pixel_accuracy
 from simsiam_core.model import Encoder
 from simsiam_core.training.ranks import Ranks
 
@@ -27,37 +31,50 @@ class Evaluation:
         """Whether there are labels to vote with and test images to ask about."""
         return self._train.labels is not None and self._test is not None and self._test.labels is not None
 
-    def knn_accuracy(self, encoder: Encoder) -> float | None:
+    def knn_accuracy(
+        self, encoder: Encoder, train_images: Tensor | None = None, half: torch.dtype | None = None
+    ) -> float | None:
         """Share of test images whose neighbours among the training images vote for the right class.
 
         Every process encodes its part of the images; the first one counts votes, the others get None.
+        `train_images` are the training images where they lie on the device already; `half` is what the network
+        computes in, without it fp32. Features and votes are fp32 in any case.
         """
         assert self._test is not None
         self._ranks.agree_on_buffers(encoder.backbone)
+        self._place(next(encoder.backbone.parameters()).device)
         encoder.backbone.eval()
+        train = self._train if train_images is None else replace(self._train, images=train_images)
         try:
-            bank, queries = (self._features(encoder, images) for images in (self._train, self._test))
+            bank, queries = (self._features(encoder, images, half) for images in (train, self._test))
         finally:
             encoder.backbone.train()
         return self._accuracy(bank, queries) if self._ranks.first else None
 
-    def _features(self, encoder: Encoder, images: ImageSet) -> Tensor:
+    def _place(self, device: torch.device) -> None:
+        """Keep the test images on the device, if there is room; they are wanted at every check."""
+        assert self._test is not None
+        images = self._test.images
+        if images.device.type != device.type and fits(images.nbytes, device):
+            self._test = replace(self._test, images=images.to(device))
+
+    def _features(self, encoder: Encoder, images: ImageSet, half: torch.dtype | None) -> Tensor:
         device = next(encoder.backbone.parameters()).device
         features, mine = (
             torch.zeros(len(images), encoder.dim, device=device),
             self._ranks.part(len(images)),
         )
-        encode(encoder, images[mine], str(device), out=features[mine])
+        encode(encoder, images[mine], str(device), out=features[mine], half=half)
         self._ranks.fill(features)
         return features
 
-    def raw_pixel_accuracy(self) -> float:
+    def raw_pixels(self, device: torch.device) -> RawPixels:
         """The same vote on raw pixels: what a representation has to beat."""
         assert self._test is not None
-        bank, queries = (
-            raw_pixel_features(images.images, self._mean, self._std) for images in (self._train, self._test)
+        knn = self._knn
+        return raw_pixel_accuracy(
+            self._train, self._test, self._mean, self._std, knn.k, knn.temperature, str(device)
         )
-        return self._accuracy(bank, queries)
 
     def _accuracy(self, bank: Tensor, queries: Tensor) -> float:
         assert self._test is not None and self._train.labels is not None and self._test.labels is not None

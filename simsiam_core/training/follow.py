@@ -16,6 +16,7 @@ from simsiam_core.jobs.stop_request import PAUSE, StopRequest
 from simsiam_core.runs import RunDirectory
 from simsiam_core.training.allocator import kept_memory
 from simsiam_core.training.callbacks import KnnCallback, StopCallback
+from simsiam_core.training.device import computing, resolve_device
 from simsiam_core.training.evaluation import Evaluation
 from simsiam_core.training.module import SimSiamModule
 from simsiam_core.training.ranks import Ranks
@@ -35,7 +36,8 @@ def follow(run: RunDirectory, ranks: Ranks) -> None:
         callbacks.append(KnnCallback(evaluation, run, ranks, request))
     trainer = build_trainer(config, [*callbacks, StopCallback(request, ranks)], ranks)
     found = newest(run)
-    with kept_memory():
+    accelerator, precision = resolve_device(config.training)
+    with kept_memory(), computing(precision, accelerator):
         trainer.fit(module, ckpt_path=found.path if found else None, weights_only=True)
 
 

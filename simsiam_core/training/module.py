@@ -98,6 +98,8 @@ class SimSiamModule(pl.LightningModule):
             "std": representation_std(z),
             "z": z,
         }
+        if losses.half_features is not None:
+            outputs["half_features"] = losses.half_features
         if losses.rotation_accuracy is not None:
             outputs["rotation_accuracy"] = self.ranks.mean(losses.rotation_accuracy)
         return outputs

@@ -30,6 +30,7 @@ class Losses:
     total: Tensor
     z: Tensor  # [B, projector_dim], of the first view
     rotation_accuracy: Tensor | None  # share of the crops whose turn was told
+    half_features: Tensor | None = None  # [B, dim] that z was made of, where that was in half precision
 
 
 class Objective:
@@ -77,7 +78,9 @@ class Objective:
         loss = simsiam_loss(outputs, stop_gradient=self.config.model.stop_gradient)
         if rotation is not None:
             loss = loss + self.config.objective.rotation_weight * rotation
-        return Losses(loss, outputs[0].z.detach().float(), accuracy)
+        z, features = outputs[0].z.detach(), outputs[0].features
+        half = features.detach() if features is not None and features.dtype != torch.float32 else None
+        return Losses(loss, z.float(), accuracy, half)
 
     @property
     def passes(self) -> float:

@@ -6,10 +6,12 @@ something else was at work meanwhile, a run perhaps: then it serves for a minute
 
 from __future__ import annotations
 
+import gc
 import math
 import time
+from collections.abc import Callable, Collection
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any
 
@@ -18,8 +20,9 @@ import torch
 from torch import nn
 
 from simsiam_core.config import Config
+from simsiam_core.data.memory import free_bytes, is_out_of_memory
 from simsiam_core.training.allocator import kept_memory
-from simsiam_core.training.device import Precision
+from simsiam_core.training.device import HALF, Precision, computing
 from simsiam_core.training.objective import Objective
 
 GREY = (0.5,) * 3, (0.25,) * 3  # mean and std of the random pictures, near enough
@@ -29,6 +32,8 @@ TIMED_SECONDS = 1.0
 OTHERS_CORES = 0.25  # of all of them: less than a run takes, more than a browser that sits there
 OTHERS_BYTES = 1.5e9  # of a GPU's memory: more than a screen takes
 KEPT_SECONDS = 60.0  # where others had more
+SMALL_BATCHES = (8, 24)  # whose memory tells that of any
+SAFETY = 0.9  # of the memory: fragments and the kNN check want some too
 
 
 def step_loop(
@@ -46,7 +51,7 @@ def step_loop(
     objective = Objective(config, *GREY)
     network = objective.network().to(device)
     optimiser = torch.optim.SGD(network.parameters(), lr=0.01, momentum=0.9, weight_decay=5e-4, fused=True)
-    half = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}.get(precision)
+    half = HALF.get(precision)
     fixed = objective.views(pictures, generator)
 
     def step() -> None:
@@ -75,17 +80,105 @@ class Pace:
     alone: bool = True  # whether nothing else was at work meanwhile
 
 
+class BusyError(RuntimeError):
+    """Every GPU is taken, and this was not measured while one was free."""
+
+
+class DoesNotFitError(RuntimeError):
+    """The steps took more memory than there is; `fits` is the largest batch that a device has room for, if any."""
+
+    def __init__(self, fits: int | None) -> None:
+        super().__init__("The batch does not fit into memory.")
+        self.fits = fits
+
+
 _paces: dict[Any, tuple[Pace, float]] = {}  # with the time until which it serves
 
 
-def calibrate(config: Config, images: int, device: str, precision: Precision) -> Pace:
-    """The pace of a config, measured now or before. Raises torch.OutOfMemoryError on a GPU that is too small."""
+def calibrate(
+    config: Config, images: int, device: str, precision: Precision, taken: Collection[str] = ()
+) -> Pace:
+    """The pace of a config, measured now or before. Raises DoesNotFitError, and for GPUs BusyError.
+
+    A GPU is measured by a process of its own, which leaves none of its memory taken, and never one that is among
+    those `taken` by jobs or that somebody else works on: then what was measured last has to do.
+    """
     key = config, images, device, precision
     pace, until = _paces.get(key, (None, 0.0))
-    if pace is None or time.monotonic() > until:
-        pace = _pace(config, images, torch.device(device), precision)
-        _paces[key] = pace, math.inf if pace.alone else time.monotonic() + KEPT_SECONDS
+    if pace is not None and time.monotonic() <= until:
+        return pace
+    if device == "cuda":
+        found = _on_a_free_gpu(config, images, precision, taken) or pace or _of_another_batch(key)
+        if found is None:
+            raise BusyError("Every GPU is taken.")
+        pace = found
+    else:
+        pace = fitting_pace(config, images, torch.device(device), precision)
+    _paces[key] = pace, math.inf if pace.alone else time.monotonic() + KEPT_SECONDS
     return pace
+
+
+def _of_another_batch(key: tuple[Any, ...]) -> Pace | None:
+    """The pace of the same steps with other images a step, which is near enough; its memory is not the same."""
+    config, _, device, precision = key
+    alike = (pace for (c, _, d, p), (pace, _) in _paces.items() if (c, d, p) == (config, device, precision))
+    known = next(alike, None)
+    return None if known is None else replace(known, peak_bytes=None, alone=False)
+
+
+def _on_a_free_gpu(config: Config, images: int, precision: Precision, taken: Collection[str]) -> Pace | None:
+    from simsiam_core.jobs.gpus import free_gpus
+    from simsiam_core.training.trial import measure
+
+    for gpu in free_gpus(taken):
+        if (pace := measure(config, images, precision, gpu.id)) is not None:
+            return pace
+    return None
+
+
+def fitting_pace(config: Config, images: int, place: torch.device, precision: Precision) -> Pace:
+    """As `_pace`. Raises DoesNotFitError where memory runs out."""
+    try:
+        return _pace(config, images, place, precision)
+    except Exception as problem:
+        if not is_out_of_memory(problem):
+            raise
+    # The exception is left first: it keeps the tensors of its frames alive.
+    gc.collect()
+    raise DoesNotFitError(_fitting_batch(config, place, precision) if place.type == "cuda" else None)
+
+
+def _fitting_batch(config: Config, place: torch.device, precision: Precision) -> int | None:
+    def peak(images: int) -> int:
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats(place)
+        step_loop(config, place, precision, images, augmented=True)[0]()
+        return torch.cuda.max_memory_allocated(place)
+
+    return fitting_batch(peak, free_bytes(place))
+
+
+def fitting_batch(peak: Callable[[int], float], free: float, fixed: float = 0.0) -> int | None:
+    """The batch that `free` bytes of a device allow, or None if none is.
+
+    Memory of a step grows in a straight line with the batch: the `peak` of two small ones gives the line. `fixed`
+    bytes are wanted beside that.
+    """
+    try:
+        low, high = (peak(size) for size in SMALL_BATCHES)
+    except Exception as problem:
+        if is_out_of_memory(problem):
+            return None
+        raise
+    for_an_image = max(1.0, (high - low) / (SMALL_BATCHES[1] - SMALL_BATCHES[0]))
+    fixed += max(0.0, low - SMALL_BATCHES[0] * for_an_image)
+    return rounded((SAFETY * free - fixed) / for_an_image)
+
+
+def rounded(fits: float) -> int | None:
+    """Down to a batch size that a person would choose; None if there is none."""
+    step = 32 if fits >= 64 else 2
+    return max(0, int(fits)) // step * step or None
 
 
 def _pace(config: Config, images: int, place: torch.device, precision: Precision) -> Pace:
@@ -93,7 +186,8 @@ def _pace(config: Config, images: int, place: torch.device, precision: Precision
     if place.type == "cuda":
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats(place)
-    with torch.random.fork_rng(), kept_memory():
+    exactly = computing(precision, "gpu" if place.type == "cuda" else "cpu")
+    with torch.random.fork_rng(), kept_memory(), exactly:
         step, _ = step_loop(config, place, precision, images, augmented=True)
         step()
         synchronise(place)
@@ -106,6 +200,11 @@ def _pace(config: Config, images: int, place: torch.device, precision: Precision
         alone = not others.at_work()
     peak = torch.cuda.max_memory_allocated(place) if place.type == "cuda" else None
     return Pace(median(times) / images, peak, alone)
+
+
+def gpu_is_taken(place: torch.device) -> bool:
+    """Whether other processes hold so much of a GPU's memory that they must be at work on it."""
+    return _Others(place).at_work()
 
 
 class _Others:

@@ -16,6 +16,7 @@ from simsiam_core.config import ConfigError
 from simsiam_core.data import check_fit, load
 from simsiam_core.data.augmentation import cpu_kernel
 from simsiam_core.data.left_out import left_out_lines
+from simsiam_core.data.memory import is_out_of_memory
 from simsiam_core.jobs.stop_request import StopRequest
 from simsiam_core.runs import MetricsWriter, RunDirectory
 from simsiam_core.runs.files import remove_leftovers
@@ -30,10 +31,10 @@ from simsiam_core.training.callbacks import (
     TrainingFailure,
 )
 from simsiam_core.training.collapse import CollapseWatch
-from simsiam_core.training.device import resolve_device
+from simsiam_core.training.device import computing, resolve_device
 from simsiam_core.training.estimate import work
 from simsiam_core.training.evaluation import Evaluation
-from simsiam_core.training.memory import address_space, is_out_of_memory, memory_sentence
+from simsiam_core.training.memory import address_space, memory_sentence
 from simsiam_core.training.module import SimSiamModule
 from simsiam_core.training.ranks import together
 from simsiam_core.training.resume import Found, newest
@@ -150,7 +151,7 @@ def _fit(
         request.poll()
         taken = address_space()
         try:
-            with kept_memory():
+            with kept_memory(), computing(precision, accelerator):
                 trainer.fit(module, ckpt_path=found.path if found else None, weights_only=True)
         except Exception as problem:
             if not is_out_of_memory(problem):

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from simsiam_core.config import Config
 from simsiam_core.features.worker import InspectionWorker, WorkError
 from simsiam_core.ui.words import rate
 
+if TYPE_CHECKING:
+    from simsiam_core.training.estimate import Estimate
 
-def expectation(worker: InspectionWorker, config: Config) -> Iterator[str]:
-    """HTML values: that a few steps are being timed, then what to expect; an error is told on Start."""
+
+def expectation(worker: InspectionWorker, config: Config, taken: tuple[str, ...] = ()) -> Iterator[str]:
+    """HTML values: that a few steps are being timed, then what to expect; an error is told on Start.
+
+    `taken` are the ids of GPUs in which jobs run: no step is timed there.
+    """
     from simsiam_core.training import estimate  # brings torch, which the page must not wait for
 
-    task = worker.submit(estimate.predict, config.model_dump())
+    task = worker.submit(estimate.predict, config.model_dump(), taken)
     if not task.done:
         yield _row("Timing a few steps …")
     try:
@@ -22,15 +29,25 @@ def expectation(worker: InspectionWorker, config: Config) -> Iterator[str]:
     except WorkError:
         yield _row("Cannot be told; the settings or the machine's memory do not allow a trial.")
         return
+    yield _row(_in_words(found, config.training.batch_size))
+
+
+def _in_words(found: Estimate, batch: int) -> str:
     several = found.devices > 1
     place = f"{found.devices} {found.device}s" if several else f"this {found.device}"
+    whose = "the memory of each" if several else "its memory"
+    needs = f"needs about {memory(found.memory_bytes)} of {whose}"
+    if found.fits is not None:
+        instead = f"about {found.fits} would" if found.fits else "no batch size would"
+        return f"Batch size {batch} does not fit into the memory of {place}; {instead}."
+    if found.images_per_second is None:
+        return f"{needs}; its pace is measured when the GPU is free, which is at work now."
     when = f"measured just now{' on one' if several else ''}"
     if not found.alone:
         when = "measured while something else kept it busy; alone it is faster"
     speed = f"{rate(found.images_per_second)} on {place}, {when}"
     took = f"about {spoken(found.seconds)} on {place}; " if found.seconds is not None else ""
-    whose = "the memory of each" if several else "its memory"
-    yield _row(f"{took}needs about {memory(found.memory_bytes)} of {whose} ({speed})")
+    return f"{took}{needs} ({speed})"
 
 
 def spoken(seconds: float) -> str:

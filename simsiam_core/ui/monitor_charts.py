@@ -55,6 +55,19 @@ def colour(index: int) -> str:
     return SERIES_COLOURS[index % len(SERIES_COLOURS)]
 
 
+def _caption(metric: str, dash: str, curves: Curves) -> str:
+    """What stands behind a run's name: which of its lines it is, and what a figure was measured on."""
+    parts = ["dotted"] if dash == "dot" else []
+    if metric == "val/knn_accuracy" and (bits := curves.latest("val/knn_bits")):
+        parts.append(f"encoded in {bits:.0f} bits")
+    if metric == "val/knn_accuracy_raw_pixels":
+        if side := curves.latest("val/raw_pixels_side"):
+            parts.append(f"at {side:.0f} px")
+        if images := curves.latest("val/raw_pixels_images"):
+            parts.append(f"on {images:,.0f} images")
+    return f" ({', '.join(parts)})" if parts else ""
+
+
 def chart(
     spec: ChartSpec,
     runs: Sequence[RunDirectory],
@@ -79,7 +92,7 @@ def chart(
                     "uid": f"{run.id}-{metric.replace('/', '-')}",  # plotly makes a CSS class of it
                     "type": "scatter",
                     "mode": "lines+markers" if len(x) < 60 and dash == "solid" else "lines",
-                    "name": run_name(run.id) + (" (dotted)" if dash == "dot" else ""),
+                    "name": run_name(run.id) + _caption(metric, dash, curves[run.id]),
                     "x": x,
                     "y": y,
                     "line": line,

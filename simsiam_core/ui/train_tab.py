@@ -107,7 +107,8 @@ def build(context: Context, page: Page) -> Fill:
         if form.problems(values, counts.of):
             yield ""
         else:
-            yield from expectation(context.worker, parse(values))
+            taken = context.scheduler.taken_gpus() if context.scheduler else ()
+            yield from expectation(context.worker, parse(values), taken)
 
     def look_into_folder(source: Any, path: Any) -> Iterator[Any]:
         if source != "folder" or not path:

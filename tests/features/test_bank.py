@@ -56,7 +56,7 @@ def test_batches_of_any_size_encode_the_same_and_report(
 ) -> None:
     encoder = load_encoder(run.checkpoint("last").path)
     whole = encode(encoder, dataset.train)
-    monkeypatch.setattr("simsiam_core.features.encode.PIXELS_AT_ONCE", {"cpu": 7 * 16 * 16})
+    monkeypatch.setattr("simsiam_core.features.encode.CPU_PIXELS", 7 * 16 * 16)
     reports: list[tuple[float, str]] = []
     torch.testing.assert_close(encode(encoder, dataset.train, progress=lambda *r: reports.append(r)), whole)
     assert len(reports) == 12

@@ -7,8 +7,9 @@ from sklearn.neighbors import KNeighborsClassifier
 from torch import Tensor
 from torch.nn import functional as F
 
-from simsiam_core.features.knn import SPARE, Voters, knn_accuracy, raw_pixel_features
+from simsiam_core.features.knn import SPARE, Voters, knn_accuracy
 from simsiam_core.features.neighbours import search, vote
+from simsiam_core.features.raw_pixels import raw_pixel_features
 
 
 def blobs(rows: int, seed: int) -> tuple[Tensor, Tensor]:

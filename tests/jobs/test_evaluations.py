@@ -15,9 +15,11 @@ from simsiam_core.jobs import (
     enqueue_evaluation,
     evaluations,
     scheduler,
+    slots,
     start_beside,
     stop,
 )
+from simsiam_core.jobs.gpus import Gpu
 from simsiam_core.runs import RunDirectory, RunError, RunStore
 from simsiam_core.runs.evaluations import EvaluationDirectory
 from simsiam_core.runs.processes import process_identity
@@ -76,11 +78,11 @@ def test_it_waits_for_the_run_that_has_the_slot_and_goes_before_those_that_wait(
 def test_a_gpu_that_an_evaluation_has_is_given_to_nobody_else_even_after_a_restart(
     store: RunStore, run: RunDirectory, launched: Launched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
+    monkeypatch.setattr(slots, "visible_gpus", lambda: (Gpu("GPU 3", "GPU-d"),))
     job = enqueue_evaluation(store, run, KNN)
     with Scheduler(store) as worker:
         worker.look()
-    assert launched == [(job.id, {"CUDA_VISIBLE_DEVICES": "3"})]
+    assert launched == [(job.id, {"CUDA_VISIBLE_DEVICES": "GPU-d"})]
     (waiting,) = enqueue(store, [tiny(training={"device": "gpu"})])
     with Scheduler(store) as worker:
         worker.look()

@@ -25,8 +25,10 @@ from simsiam_core.jobs import (
     read_queue,
     resume,
     scheduler,
+    slots,
     stop,
 )
+from simsiam_core.jobs.gpus import Gpu
 from simsiam_core.runs import RunDirectory, RunError, RunStore
 from simsiam_core.runs.processes import process_identity
 
@@ -60,7 +62,7 @@ def three(store: RunStore) -> list[RunDirectory]:
 
 @pytest.fixture
 def gpus(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,3")
+    monkeypatch.setattr(slots, "visible_gpus", lambda: (Gpu("GPU 0", "GPU-a"), Gpu("GPU 3", "GPU-d")))
 
 
 def order(store: RunStore) -> list[str]:
@@ -92,7 +94,7 @@ def test_each_gpu_has_its_job_and_the_cpu_its_own(store: RunStore, launched: dic
         assert [slot.name for slot in queue.slots] == ["GPU 0", "GPU 3", "CPU 1"]
         queue.look()
     seen = sorted(variables["CUDA_VISIBLE_DEVICES"] for variables in launched.values())
-    assert seen == ["", "0", "3"]
+    assert seen == ["", "GPU-a", "GPU-d"]
     (waiting,) = [entry for entry in read_queue(store) if entry.status.state == "queued"]
     assert waiting.reason.startswith("Waits for a GPU slot: 2 of 2 taken")
     assert waiting.run.id in {run.id for run in runs[:3]}
@@ -118,7 +120,7 @@ def test_a_job_of_two_gpus_takes_both_and_nobody_overtakes_it(
         assert [e.reason for e in read_queue(store)][1] == "Waits for 2 GPU slots: 1 of 2 taken."
         end(one)
         queue.look()
-        assert launched[two.id]["CUDA_VISIBLE_DEVICES"] == "0,3"
+        assert launched[two.id]["CUDA_VISIBLE_DEVICES"] == "GPU-a,GPU-d"
         assert [e.reason for e in read_queue(store)] == [
             "Runs on GPU 0, GPU 3.",
             "Waits for a GPU slot: 2 of 2 taken.",
@@ -128,7 +130,7 @@ def test_a_job_of_two_gpus_takes_both_and_nobody_overtakes_it(
         assert three.id not in launched
         end(two)
         queue.look()
-        assert launched[three.id]["CUDA_VISIBLE_DEVICES"] == "0"
+        assert launched[three.id]["CUDA_VISIBLE_DEVICES"] == "GPU-a"
 
 
 def test_moves_change_the_order(store: RunStore, three: list, launched: dict) -> None:

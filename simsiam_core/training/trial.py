@@ -1,0 +1,67 @@
+"""A few training steps on a GPU, by a process that ends with them: all memory that it took is free again."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from dataclasses import asdict
+
+import torch
+
+from simsiam_core.config import Config, parse
+from simsiam_core.training.device import Precision
+from simsiam_core.training.pace import DoesNotFitError, Pace, fitting_pace, gpu_is_taken
+
+MAIN = "from simsiam_core.training.trial import main; main()"
+SECONDS = 180.0  # the longest that a trial may take, the start of a sleeping driver included
+
+
+def measure(config: Config, images: int, precision: Precision, gpu: str, device: str = "cuda") -> Pace | None:
+    """The pace on one GPU, by its id for CUDA_VISIBLE_DEVICES; None where others turn out to work on it.
+
+    Raises DoesNotFitError, or RuntimeError where the trial fails.
+    """
+    words = [config.model_dump_json(), str(images), precision, device]
+    path = os.pathsep.join(folder for folder in sys.path if folder)
+    process = subprocess.Popen(
+        [sys.executable, "-c", MAIN, *words],
+        stdin=subprocess.PIPE,  # held open and never written to: its end tells that this process is gone
+        stdout=subprocess.PIPE,
+        env=os.environ | {"CUDA_VISIBLE_DEVICES": gpu, "PYTHONPATH": path},
+    )
+    with process:
+        limit = threading.Timer(SECONDS, process.kill)
+        limit.start()
+        assert process.stdout is not None
+        answer = process.stdout.read()
+        limit.cancel()
+    try:
+        found = json.loads(answer.splitlines()[-1])
+    except (ValueError, IndexError):
+        raise RuntimeError(f"The trial ended with exit code {process.returncode} and no answer.") from None
+    if "fits" in found:
+        raise DoesNotFitError(found["fits"])
+    return Pace(**found) if found else None
+
+
+def main() -> None:
+    """In the trial's process: print the pace, the batch that fits, or nothing of either, as a JSON object."""
+    threading.Thread(target=_end_with_the_asker, daemon=True).start()
+    config, images, precision, device = sys.argv[1:]
+    place = torch.device(device)
+    try:
+        if place.type == "cuda" and gpu_is_taken(place):
+            found = {}
+        else:
+            found = asdict(fitting_pace(parse(json.loads(config)), int(images), place, precision))  # type: ignore[arg-type]
+    except DoesNotFitError as problem:
+        found = {"fits": problem.fits}
+    print(json.dumps(found), flush=True)
+
+
+def _end_with_the_asker() -> None:
+    os.read(sys.stdin.fileno(), 1)
+    os._exit(1)
