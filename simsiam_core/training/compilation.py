@@ -21,6 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from simsiam_core.config import TrainingConfig
+from simsiam_core.model import SimSiam
 
 WORTH_STEPS = 5_000  # fewer are over before the minute is earned back
 BACKEND_VARIABLE = "SIMSIAM_COMPILE_BACKEND"  # for tests: another backend of torch.compile than its own
@@ -82,7 +83,7 @@ def compile_network(network: nn.Module) -> None:
     """
     how: dict[str, Any] = {"backend": os.environ.get(BACKEND_VARIABLE, "inductor"), "dynamic": False}
     network.compile(**how)
-    if getattr(network, "rotation", None) is not None:
+    if isinstance(network, SimSiam) and network.rotation is not None:
         # Set on the instance, where it hides the method of the class.
         object.__setattr__(network, "tell_rotation", torch.compile(network.tell_rotation, **how))
 

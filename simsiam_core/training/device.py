@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Literal
 
 import torch
@@ -29,3 +30,12 @@ def resolve_device(config: TrainingConfig) -> tuple[Literal["cpu", "gpu"], Preci
     if accelerator == "cpu":
         return accelerator, "32-true"  # bf16 autocast measured slower on CPUs
     return accelerator, "bf16-mixed" if torch.cuda.is_bf16_supported() else "16-mixed"
+
+
+def autocast(device_type: str, precision: Precision) -> AbstractContextManager[object]:
+    """Autocast as Lightning's trainer has it, for loops without one; nothing where precision is fp32.
+
+    Weights are cast anew for every view: cast once, their gradients would be added up in low precision.
+    """
+    half = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}.get(precision)
+    return torch.autocast(device_type, half, cache_enabled=False) if half else nullcontext()

@@ -107,7 +107,9 @@ class SimSiamModule(pl.LightningModule):
         with self.trainer.precision_plugin.train_step_context(), inside():
             loss = self.objective.losses(self.network, views).total
         # Unlike backward(), this leaves no gradients, and DDP does not take it for a step.
-        torch.autograd.grad(loss, [p for p in self.network.parameters() if p.requires_grad], allow_unused=True)
+        torch.autograd.grad(
+            loss, [p for p in self.network.parameters() if p.requires_grad], allow_unused=True
+        )
         synchronise(self.device)  # what fails on the device shall fail here
 
     def training_step(self, _number: int) -> dict[str, Tensor]:

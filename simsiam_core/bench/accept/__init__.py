@@ -25,7 +25,9 @@ PARTS = {  # by the name of the module; in the order in which they run
     "prefetch": Part("batches fetched ahead are those of resident images, at 32 and 224 px", 0.5),
     "fp16": Part("16-mixed trains, and a resumed run goes on with its loss scale", 1),
     "compiled": Part("compiled training is eager training, for every method and preset", 6),
-    "faults": Part("full memory, an occupied GPU, pause, kill, stop while compiling, reading without a GPU", 5),
+    "faults": Part(
+        "full memory, an occupied GPU, pause, kill, stop while compiling, reading without a GPU", 5
+    ),
     "speed": Part("against a bare loop, torchvision's way and kornia's; how busy the GPU is", 5),
     "learn": Part("20 epochs learn", 5),
     "isolation": Part("a job sees its GPU alone; estimates give their memory back", 2),

@@ -5,8 +5,8 @@ from __future__ import annotations
 import platform
 import subprocess
 from collections.abc import Iterator
+from importlib.metadata import version
 
-import pytorch_lightning as pl
 import torch
 
 from simsiam_core.bench.accept.rows import NO_GPU, Place, Row, equal, skipped
@@ -18,7 +18,8 @@ from simsiam_core.training.device import resolve_device
 
 def check(place: Place) -> Iterator[Row]:
     """Versions, devices, the compiler; without a GPU only what there is."""
-    versions = f"Python {platform.python_version()}, torch {torch.__version__}, Lightning {pl.__version__}"
+    lightning = version("pytorch-lightning")
+    versions = f"Python {platform.python_version()}, torch {torch.__version__}, Lightning {lightning}"
     yield Row("versions", True, versions)
     slots = [slot for slot in find_slots() if slot.gpu is not None]
     yield equal("GPU slots are the GPUs of torch", len(slots), torch.cuda.device_count())
@@ -26,20 +27,28 @@ def check(place: Place) -> Iterator[Row]:
         yield from skipped(["GPU", "precision", "compiler and headers of Python"], NO_GPU)
         return
     for index in range(torch.cuda.device_count()):
-        yield Row(f"GPU {index}", True, _described(index), note=slots[index].name if index < len(slots) else "")
+        yield Row(
+            f"GPU {index}", True, _described(index), note=slots[index].name if index < len(slots) else ""
+        )
     _, precision = resolve_device(TrainingConfig(device="gpu"))
     native = torch.cuda.get_device_capability()[0] >= 8
-    yield equal("precision", precision, "bf16-mixed" if native else "16-mixed", "bf16 is native from capability 8")
+    yield equal(
+        "precision", precision, "bf16-mixed" if native else "16-mixed", "bf16 is native from capability 8"
+    )
     problem = toolchain_problem()
     yield Row(
-        "compiler and headers of Python", not problem, problem or _compiler(), note="without, training is eager"
+        "compiler and headers of Python",
+        not problem,
+        problem or _compiler(),
+        note="without, training is eager",
     )
 
 
 def _described(index: int) -> str:
     properties = torch.cuda.get_device_properties(index)
     capability = f"{properties.major}.{properties.minor}"
-    return f"{properties.name}, {properties.total_memory / 1e9:.0f} GB, capability {capability}, CUDA {torch.version.cuda}"
+    memory = f"{properties.total_memory / 1e9:.0f} GB"
+    return f"{properties.name}, {memory}, capability {capability}, CUDA {torch.version.cuda}"
 
 
 def _compiler() -> str:

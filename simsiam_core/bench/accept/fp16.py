@@ -40,7 +40,10 @@ def check(place: Place) -> Iterator[Row]:
         return
     scales += [_scale(halves), _scale(whole)]
     yield Row(
-        "loss scale in the checkpoint", None not in scales and scales[1] == scales[2], str(scales), "the last two equal"
+        "loss scale in the checkpoint",
+        None not in scales and scales[1] == scales[2],
+        str(scales),
+        "the last two equal",
     )
 
 

@@ -102,7 +102,9 @@ class _NothingRead(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name = func.__name__.split(".")[0]
-        on_host = name == "equal" and all(a.dtype == torch.int64 for a in args)  # of the order, kept in main memory
+        on_host = name == "equal" and all(
+            a.dtype == torch.int64 for a in args
+        )  # of the order, kept in main memory
         if name in self.REFUSED and not on_host:
             raise RuntimeError(f"A value is read back by {name}")
         return func(*args, **(kwargs or {}))

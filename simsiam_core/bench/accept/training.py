@@ -15,8 +15,8 @@ from torch import Tensor
 from simsiam_core.bench.accept.rows import Place
 from simsiam_core.config import Config, merge, parse, presets
 from simsiam_core.data import Dataset, load
-from simsiam_core.training.evaluation import Evaluation
 from simsiam_core.training.callbacks import KnnCallback
+from simsiam_core.training.evaluation import Evaluation
 from simsiam_core.training.module import SimSiamModule
 from simsiam_core.training.objective import Views
 from simsiam_core.training.trainer import build_trainer
@@ -134,4 +134,4 @@ def _make_views_on_cpu(module: SimSiamModule) -> None:
         crops = None if made.crops is None else made.crops.to(images.device)
         return Views(tuple(view.to(images.device) for view in made.views), crops)
 
-    module.objective.views = views  # type: ignore[method-assign]
+    object.__setattr__(module.objective, "views", views)
