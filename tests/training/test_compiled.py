@@ -25,6 +25,7 @@ from simsiam_core.training.wishes import Wish
 from simsiam_core.training.worker import train
 
 GREY = (0.5,) * 3, (0.25,) * 3
+CACHE = Path(__file__).parents[2] / ".pytest_cache" / "inductor"  # the C++ compiler runs once a checkout
 ROTATION = {"rotation_weight": 0.4, "rotation_crop": 8}
 
 
@@ -41,10 +42,11 @@ class OneConvolution(nn.Module):
         return self.norm(self.convolution(x)).relu().mean((2, 3))
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.skipif(not (shutil.which("g++") or shutil.which("clang++")), reason="needs a C++ compiler")
-def test_rotations_train_as_well_when_compiled(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_rotations_train_as_well_when_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
     """By torch.compile's own backend; crops that went through the network eagerly would fail at the backward."""
-    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(CACHE))
     monkeypatch.setattr(simsiam, "build_backbone", OneConvolution)
     objective = Objective(tiny(objective=ROTATION), *GREY)
     eager = objective.network()

@@ -17,16 +17,12 @@ from simsiam_core.training.compilation import BACKEND_VARIABLE
 
 STEPS = 5  # into the second epoch, past the kNN check at the end of the first
 LIMIT = 1e-4  # of a loss
-SAME_GRAPHS = ("without stop-gradient", "3 views and rotation")  # as methods before them: the loss is outside
 
 
 def check(place: Place) -> Iterator[Row]:
     """Every method by torch.compile's own backend; on a CPU by its tracing alone, each graph once."""
-    every = methods()
-    if not place.gpu:
-        every = {name: method for name, method in every.items() if name not in SAME_GRAPHS}
     longest = 0.0
-    for name, method in every.items():
+    for name, method in methods(by_graph=not place.gpu).items():
         if longest > place.left:
             yield from skipped([name], NO_TIME)
             continue

@@ -22,7 +22,10 @@ def check(place: Place) -> Iterator[Row]:
     versions = f"Python {platform.python_version()}, torch {torch.__version__}, Lightning {lightning}"
     yield Row("versions", True, versions)
     slots = [slot for slot in find_slots() if slot.gpu is not None]
-    yield equal("GPU slots are the GPUs of torch", len(slots), torch.cuda.device_count())
+    # CUDA shows a process one MIG instance at most, while each is a slot.
+    parts = [slot for slot in slots if (slot.gpu or "").startswith("MIG")]
+    note = f"{len(parts)} MIG instances" if parts else ""
+    yield equal("GPU slots are the GPUs of torch", len(slots), len(parts) or torch.cuda.device_count(), note)
     if not place.gpu:
         yield from skipped(["GPU", "precision", "compiler and headers of Python"], NO_GPU)
         return

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from simsiam_core.bench.accept.rows import Place, Row, at_least
+import pytorch_lightning as pl
+
+from simsiam_core.bench.accept.rows import NO_TIME, Place, Row, at_least, skipped
 from simsiam_core.bench.accept.training import quiet, small
 from simsiam_core.config import Config, ConfigError, merge, parse, preset
 from simsiam_core.training.worker import train
@@ -15,14 +17,16 @@ from simsiam_core.training.worker import train
 ARCHIVE = "cifar-10-python.tar.gz"
 GAIN = 0.1  # of all pictures, beyond raw pixels
 EPOCHS = 20
+LAST_SECONDS = 10.0  # for the kNN check and the checkpoint
 
 
 def check(place: Place) -> Iterator[Row]:
     """On a GPU 20 epochs of `paper-cifar10-200`, or of `quick` on textures; on a CPU a few of a small network."""
     config = _config(place)
     run = place.store.create(config)
+    clock = _Clock(place)
     with quiet():
-        code = train(run)
+        code = train(run, (clock,))
     lines = run.metrics()
     losses = [line["train/loss"] for line in lines if "train/loss" in line]
     accuracies = [line["val/knn_accuracy"] for line in lines if "val/knn_accuracy" in line]
@@ -30,6 +34,9 @@ def check(place: Place) -> Iterator[Row]:
         (line["val/knn_accuracy_raw_pixels"] for line in lines if "val/knn_accuracy_raw_pixels" in line), 0
     )
     what = f"{config.data.source}, {config.training.epochs} epochs"
+    if clock.over:
+        yield from skipped([what], f"{NO_TIME} after {run.status().epoch} epochs")
+        return
     yield Row(f"trained: {what}", code == 0, run.status().error or run.status().state, "finished")
     if not losses or not accuracies:
         return
@@ -41,6 +48,18 @@ def check(place: Place) -> Iterator[Row]:
     pace = f"{run.status().worked / config.training.epochs:.1f} s an epoch"
     note = f"raw pixels {raw:.1%}, untrained {accuracies[0]:.1%}, {pace}"
     yield at_least("kNN accuracy", accuracies[-1], max(raw + GAIN, accuracies[0]), note)
+
+
+class _Clock(pl.Callback):
+    """Ends training where the time of the part does."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        self.over = False
+
+    def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
+        if self._place.left < LAST_SECONDS:
+            self.over = trainer.should_stop = True
 
 
 def _config(place: Place) -> Config:

@@ -59,8 +59,9 @@ def _waits(place: Place, config: Config, resident: bool) -> str:
             fit(config, GUARDED + 2, callbacks=[guard, metrics])
         except RuntimeError as error:
             guard.lower()
-            ours = [f for f in traceback.extract_tb(error.__traceback__) if "simsiam_core" in f.filename]
-            last = (ours or traceback.extract_tb(error.__traceback__))[-1]
+            frames = traceback.extract_tb(error.__traceback__)
+            ours = [f for f in frames if "simsiam_core" in f.filename and f.filename != __file__]
+            last = (ours or frames)[-1]
             return f"{str(error).splitlines()[0]} ({last.filename.rsplit('/', 1)[-1]}:{last.lineno})"
     return "" if guard.watched else "the step was not reached"
 

@@ -50,23 +50,32 @@ def small(place: Place, *changes: dict[str, Any], method: dict[str, Any] | None 
     return parse(merge(values, *changes))
 
 
-def methods() -> dict[str, dict[str, Any]]:
-    """Every preset, and the ablations; presets that only differ in size or rate are named together."""
+def methods(by_graph: bool = False) -> dict[str, dict[str, Any]]:
+    """Every preset, and the ablations; presets that only differ in size or rate are named together.
+
+    With `by_graph` also those that differ in what is outside the network: its graph is the same.
+    """
     kept = ("augmentation", "model", "objective")
     sizes = {"width", "projector_dim", "predictor_hidden", "backbone"}
     found: dict[str, tuple[list[str], dict[str, Any]]] = {}
-    for name, known in presets().items():
+    most_views_first = sorted(presets().items(), key=lambda item: -_views(item[1].values))
+    for name, known in most_views_first if by_graph else presets().items():
         values = {section: dict(known.values.get(section, {})) for section in kept}
         values["model"] = {key: value for key, value in values["model"].items() if key not in sizes}
         values["augmentation"].pop("crop_scale_min", None)  # where a view lies is nothing to the network
-        shape = parse(merge({"data": {"image_size": 32}}, values)).model_dump_json()
+        same = {"objective": {"views": 2}} if by_graph else {}
+        shape = parse(merge(values, same)).model_dump_json()
         found.setdefault(shape, ([], values))[0].append(name)
     named = {", ".join(names): values for names, values in found.values()}
-    return named | {
-        "without stop-gradient": {"model": {"stop_gradient": False}},
-        "without predictor": {"model": {"predictor": False}},
-        "3 views and rotation": merge(ROTATING, {"objective": {"views": 3}}),
-    }
+    named["without predictor"] = {"model": {"predictor": False}}
+    if not by_graph:
+        named["without stop-gradient"] = {"model": {"stop_gradient": False}}
+        named["3 views and rotation"] = merge(ROTATING, {"objective": {"views": 3}})
+    return named
+
+
+def _views(values: dict[str, Any]) -> int:
+    return int(values.get("objective", {}).get("views", 2))
 
 
 @dataclass
@@ -121,7 +130,7 @@ class _Record(pl.Callback):
         self._steps = steps
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, outputs: Any, *_: Any) -> None:
-        self.losses.append(outputs["mean_loss"].detach().float().cpu())
+        self.losses.append(outputs["mean_loss"].detach().float())  # left on the device: reading waits
         trainer.should_stop = trainer.should_stop or len(self.losses) >= self._steps
 
 
