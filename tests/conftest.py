@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import visible_gpus
 
-os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")  # the same figures with and without a GPU
+os.environ[visible_gpus.VARIABLE] = ""  # the same figures with and without a GPU, also in processes
 
 # UMAP compiles itself for half a minute: once a checkout, not once a server.
 os.environ.setdefault("NUMBA_CACHE_DIR", str(Path(__file__).resolve().parents[1] / ".pytest_cache" / "numba"))

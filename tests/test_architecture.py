@@ -76,7 +76,11 @@ def test_the_core_imports_without_the_page_and_umap() -> None:
 import sys
 for name in ("gradio", "plotly", "umap", "numba", "sklearn", "pandas"):
     sys.modules[name] = None  # any import of it raises ImportError
+import importlib
 import simsiam_core.training.worker, simsiam_core.features.bank, simsiam_core.jobs, simsiam_core.cli
+from simsiam_core.bench.accept import PARTS, child, runner
+for part in PARTS:
+    importlib.import_module("simsiam_core.bench.accept." + part)
 """
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, timeout=120)
 

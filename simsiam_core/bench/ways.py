@@ -12,7 +12,6 @@ import os
 import time
 import warnings
 from collections.abc import Callable
-from contextlib import nullcontext
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -26,16 +25,23 @@ from torch.utils.data import Dataset as TorchDataset
 from torchvision import transforms
 
 from simsiam_core.config import AugmentationConfig, Config
+from simsiam_core.data import count_train
 from simsiam_core.model import SimSiam, simsiam_loss
-from simsiam_core.training.device import Precision
+from simsiam_core.training import compilation
+from simsiam_core.training.device import Precision, autocast
 from simsiam_core.training.pace import step_loop, synchronise
 
 Way = Callable[[int], float]  # steps to seconds
 
 
 def bare(config: Config, device: torch.device, precision: Precision) -> Way:
-    """The same network, loss and optimiser on views made once: all a training loop can hope for."""
-    step, _ = step_loop(config, device, precision, config.training.batch_size, augmented=False)
+    """The same network, loss and optimiser on views made once: all a training loop can hope for.
+
+    Compiled where training would be.
+    """
+    step, network = step_loop(config, device, precision, config.training.batch_size, augmented=False)
+    steps = (count_train(config.data) or 0) // config.training.batch_size * config.training.epochs
+    compilation.prepare(network, config.training, device, steps, step)
     return _timed(step, device)
 
 
@@ -54,13 +60,12 @@ def kornia(config: Config, device: torch.device, precision: Precision, images: T
     resident = images.to(device)
     network = SimSiam(config.model).to(device).to(memory_format=torch.channels_last)
     optimiser = _sgd(network, fused=True)
-    half = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}.get(precision)
 
     def step() -> None:
         rows = torch.randint(len(resident), (config.training.batch_size,), device=device)
         batch = resident[rows].float() / 255
         views = [augment(batch).contiguous(memory_format=torch.channels_last) for _ in range(2)]
-        with torch.autocast(device.type, half) if half else nullcontext():
+        with autocast(device.type, precision):
             loss = simsiam_loss([network(view) for view in views])
         optimiser.zero_grad()
         loss.backward()

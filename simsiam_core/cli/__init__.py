@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from simsiam_core.cli import (
+    accept,
     bench,
     data,
     diagnose,
@@ -48,6 +49,7 @@ def build_parser() -> argparse.ArgumentParser:
         export,
         users,
         bench,
+        accept,
     ):
         command.add_to(commands)
     return parser

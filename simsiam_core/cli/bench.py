@@ -37,6 +37,11 @@ def add_to(commands: Any) -> None:
     )
     training.add_argument("--rounds", type=whole_number, default=15, help="turns of each way (%(default)s)")
     training.add_argument("--batch-size", type=whole_number, help="images a step, instead of the preset's")
+    training.add_argument(
+        "--compile",
+        choices=("auto", "always", "never"),
+        help="whether training and the bare loop are compiled, instead of the preset's choice",
+    )
     neighbours = parser.add_argument_group("neighbours")
     neighbours.add_argument(
         "--large", action="store_true", help="also ask a bank of 1,000,000 × 512 on disk (writes 2 GB)"
@@ -56,7 +61,13 @@ def _bench(arguments: argparse.Namespace) -> int:
             "preset_name": arguments.preset,
             "baseline": arguments.baseline,
             "rounds": max(2, arguments.rounds),
-            "changes": {"training": {"batch_size": arguments.batch_size}} if arguments.batch_size else {},
+            "changes": {
+                "training": {
+                    name: value
+                    for name in ("batch_size", "compile")
+                    if (value := getattr(arguments, name)) is not None
+                }
+            },
         }
     elif arguments.question == "neighbours" and arguments.large:
         options = {"large": 1_000_000}

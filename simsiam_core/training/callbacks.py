@@ -27,7 +27,8 @@ from simsiam_core.training.ranks import Ranks
 from simsiam_core.training.status import StatusWriter
 
 FLUSH_SECONDS = 0.5  # how long a metric may wait on the device before it is written
-RANK_EVERY_STEPS = 50
+RANK_EVERY_STEPS = 200  # it takes the time of several steps
+RANK_ROWS = 512  # and grows with the square of these; none of the presets has more
 WATCHED = {  # what a step returns, and the metric that it is written as; the last where rotation is a task
     "mean_loss": "train/loss",
     "std": "representation/std",
@@ -80,7 +81,9 @@ class MetricsCallback(pl.Callback):
         }
         watched = [outputs[key].detach().float() for key in WATCHED if key in outputs]
         self._pending.append((line, torch.stack(watched)))
-        self._last_z, self._last_half_features = outputs["z"], outputs.get("half_features")
+        half = outputs.get("half_features")
+        self._last_z = outputs["z"][:RANK_ROWS]
+        self._last_half_features = None if half is None else half[:RANK_ROWS]
         if time.monotonic() - self._last_flush >= FLUSH_SECONDS:
             self.flush(trainer, pl_module)
 

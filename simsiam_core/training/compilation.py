@@ -1,31 +1,179 @@
-"""Whether torch.compile pays: it makes every step quicker, and takes about a minute before the first."""
+"""Whether torch.compile pays, whether it works here, and how a network is compiled.
+
+It makes every step quicker and takes about a minute before the first. Where it does not work, training goes on
+without it: a run is never lost for want of a compiler.
+"""
 
 from __future__ import annotations
 
+import ctypes
+import os
+import shutil
+import subprocess
+import sysconfig
+import tempfile
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
 import torch
+from torch import Tensor, nn
 
 from simsiam_core.config import TrainingConfig
+from simsiam_core.model import SimSiam
 
 WORTH_STEPS = 5_000  # fewer are over before the minute is earned back
+BACKEND_VARIABLE = "SIMSIAM_COMPILE_BACKEND"  # for tests: another backend of torch.compile than its own
+NOT_EVERYWHERE = "The network could not be compiled in every process; training goes on without."
+PROBE_SECONDS = 60.0
+_PROBE = "#include <stdlib.h>\n#include <Python.h>\nint probe(void) { return 0; }\n"
 
 
 def decide(config: TrainingConfig, device: torch.device, steps: int) -> tuple[bool, str]:
-    """Whether to compile the network for a run of `steps` steps on `device`, and why, as a sentence."""
+    """Whether to compile the network for the `steps` still to come on `device`, and why, as a sentence."""
     if config.compile != "auto":
         return config.compile == "always", f"Compiling the network: {config.compile}, as set."
     if device.type != "cuda":
         return False, "The network is not compiled: that is for GPUs."
-    if not _triton():
-        return False, "The network is not compiled: Triton, which that takes, does not work here."
     if steps < WORTH_STEPS:
         return (
             False,
-            f"The network is not compiled: that pays from {WORTH_STEPS:,} steps, and these are {steps:,}.",
+            f"The network is not compiled: that pays from {WORTH_STEPS:,} steps, and {steps:,} are to come.",
         )
-    return True, f"The network is compiled before the first step, which pays over {steps:,} steps."
+    if missing := toolchain_problem():
+        return False, f"The network is not compiled: {missing}."
+    return True, f"The network is compiled, which pays over the {steps:,} steps to come."
 
 
-def _triton() -> bool:
+def switch_sentence(before: bool | None, now: bool) -> str:
+    """What is said where a run goes on in another way than its checkpoint was trained; else empty.
+
+    `before` is None where that is not known, as at the start of a run.
+    """
+    if before is None or before == now:
+        return ""
+    ways = ("without compiling", "with the network compiled")
+    return (
+        f"Until here this run was trained {ways[before]}, and goes on {ways[now]}: rounding differs, so its "
+        "figures are not to the last digit those of a run that was never interrupted."
+    )
+
+
+def prepare(
+    network: nn.Module, config: TrainingConfig, device: torch.device, steps: int, trial: Callable[[], object]
+) -> tuple[bool, str]:
+    """Compile the network in place if that pays and works; returns whether it is compiled, and why.
+
+    `trial` makes a step like those to come; it compiles, and what it does to the network's buffers is undone.
+    """
+    compiles, why = decide(config, device, steps)
+    if compiles and (problem := _try(network, trial)):
+        return False, f"The network could not be compiled ({problem}); training goes on without."
+    return compiles, why
+
+
+def compile_network(network: nn.Module) -> None:
+    """Compile in place: the names in a checkpoint stay as they are. Compiling itself waits for the first step.
+
+    Every way into the network that training takes is compiled. An eager one beside a compiled one would fail:
+    compiled code replaces the running statistics that the eager one has kept for its backward pass. The
+    backbone by itself, which encodes for the kNN check, stays eager. Shapes are fixed: those of training never
+    change.
+    """
+    how: dict[str, Any] = {"backend": os.environ.get(BACKEND_VARIABLE, "inductor"), "dynamic": False}
+    network.compile(**how)
+    if isinstance(network, SimSiam) and network.rotation is not None:
+        # Set on the instance, where it hides the method of the class.
+        object.__setattr__(network, "tell_rotation", torch.compile(network.tell_rotation, **how))
+
+
+def undo(network: nn.Module) -> None:
+    """Make a network eager again."""
+    network._compiled_call_impl = None  # torch has no public way back
+    network.__dict__.pop("tell_rotation", None)
+
+
+def _try(network: nn.Module, trial: Callable[[], object]) -> str:
+    """Compile the network and run `trial`; an error makes it eager again, and is returned in a few words."""
+    kept: dict[str, Tensor] = {name: buffer.clone() for name, buffer in network.named_buffers()}
+    compile_network(network)
+    try:
+        trial()
+    except Exception as error:  # dynamo, inductor, Triton and the C compiler have each their own kinds
+        undo(network)
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+    finally:
+        with torch.no_grad():
+            for name, buffer in network.named_buffers():
+                buffer.copy_(kept[name])
+    return ""
+
+
+@cache
+def toolchain_problem() -> str:
+    """What this machine lacks for torch.compile on a GPU, as a clause with what to do; empty if nothing.
+
+    Triton builds its launchers with a C compiler and Python's headers, into a folder that must be writable and
+    on a file system from which programs may be run: a small library is built and loaded as Triton would.
+    """
     from torch.utils._triton import has_triton
 
-    return bool(has_triton())
+    if not has_triton():
+        return "Triton, which that takes, does not work here"
+    return _build_problem()
+
+
+def _build_problem() -> str:
+    compiler = os.environ.get("CC") or shutil.which("gcc") or shutil.which("clang")
+    if compiler is None:
+        return "that takes a C compiler, and none is installed; install gcc"
+    for folder in _cache_folders():
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=folder) as place:
+                if problem := _probe(compiler, Path(place)):
+                    return problem
+        except OSError as error:
+            return (
+                f"its cache folder {folder} cannot be written ({error.strerror}); "
+                "set TORCHINDUCTOR_CACHE_DIR and TRITON_CACHE_DIR to one that can"
+            )
+    return ""
+
+
+def _cache_folders() -> list[Path]:
+    """Where torch.compile and Triton keep what they build."""
+    from torch._inductor.runtime.cache_dir_utils import default_cache_dir
+
+    torch_folder = Path(os.environ.get("TORCHINDUCTOR_CACHE_DIR") or default_cache_dir())
+    triton_home = Path(os.environ.get("TRITON_HOME") or Path("~").expanduser())
+    triton_folder = os.environ.get("TRITON_CACHE_DIR") or triton_home / ".triton" / "cache"
+    return [torch_folder, Path(triton_folder)]
+
+
+def _probe(compiler: str, place: Path) -> str:
+    """Build and load a library in a folder; what fails, as a clause. Raises OSError if it cannot be written."""
+    scheme = sysconfig.get_default_scheme()
+    headers = sysconfig.get_paths("posix_prefix" if scheme == "posix_local" else scheme)["include"]  # Debian
+    source, library = place / "probe.c", place / "probe.so"
+    source.write_text(_PROBE)
+    command = [compiler, str(source), "-shared", "-fPIC", f"-I{headers}", "-o", str(library)]
+    try:
+        built = subprocess.run(command, capture_output=True, text=True, timeout=PROBE_SECONDS)
+    except (OSError, subprocess.SubprocessError) as error:
+        return f"the C compiler {compiler} does not work ({error})"
+    if built.returncode and "Python.h" in built.stderr:
+        return "that takes the headers of Python, which are not installed; install python3-dev"
+    if built.returncode:
+        reason = (built.stderr.strip().splitlines() or ["it says nothing"])[0]
+        return f"the C compiler {compiler} fails ({reason})"
+    try:
+        ctypes.CDLL(str(library))
+    except OSError:
+        return (
+            f"nothing built in its cache folder {place.parent} can be run there; "
+            "set TORCHINDUCTOR_CACHE_DIR and TRITON_CACHE_DIR to another one"
+        )
+    return ""

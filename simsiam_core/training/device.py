@@ -40,6 +40,15 @@ def computing(precision: Precision, accelerator: str) -> AbstractContextManager[
     return true_fp32(kind) if precision == "32-true" else nullcontext()
 
 
+def autocast(device_type: str, precision: Precision) -> AbstractContextManager[object]:
+    """Autocast as Lightning's trainer has it, for loops without one; nothing where precision is fp32.
+
+    Weights are cast anew for every view: cast once, their gradients would be added up in low precision.
+    """
+    half = HALF.get(precision)
+    return torch.autocast(device_type, half, cache_enabled=False) if half else nullcontext()
+
+
 def _has_bf16(devices: int) -> bool:
     """Whether all GPUs of a job compute in bf16; older ones (V100, T4) only emulate it, at a fraction of the speed."""
     if not torch.cuda.is_bf16_supported(including_emulation=False):

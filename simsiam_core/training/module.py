@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import pytorch_lightning as pl
@@ -20,6 +22,7 @@ from simsiam_core.training import compilation
 from simsiam_core.training.batches import Batches, counter_seed
 from simsiam_core.training.device import resolve_device
 from simsiam_core.training.objective import Objective
+from simsiam_core.training.pace import synchronise
 from simsiam_core.training.ranks import Ranks
 from simsiam_core.training.schedule import lr_factor
 
@@ -41,6 +44,8 @@ class SimSiamModule(pl.LightningModule):
         if self.ranks.count > 1 and config.training.sync_batch_norm:
             synchronise_batch_norms(self.network, cuda=resolve_device(config.training)[0] == "gpu")
         self.batches = Batches(dataset.train, config.training.batch_size, config.training.seed, self.ranks)
+        self.compiled: bool | None = None  # whether the steps made so far were; None while none was made
+        self.activity: Callable[[str], object] = lambda text: None  # told of what takes long before the first
 
     @property
     def total_steps(self) -> int:
@@ -74,16 +79,44 @@ class SimSiamModule(pl.LightningModule):
             optimiser.param_groups, self._group_settings, schedule.lr_lambdas, strict=True
         ):
             group.update(settings, lr=self.config.lr * factor(self.global_step))
+        self._compile()
 
     def on_fit_start(self) -> None:
-        """Bring images to the device and compile for it; it is known only here."""
+        """Bring images to the device; it is known only here."""
         self.batches.to(self.device)
-        compiles, why = compilation.decide(self.config.training, self.device, self.total_steps)
-        if compiles:
-            self.network.compile()  # in place: the names in a checkpoint stay as they are
         if self.ranks.first:
-            print(self.batches.placement, why, sep="\n", flush=True)
+            print(self.batches.placement, flush=True)
         self.generator = torch.Generator(self.device)
+
+    def _compile(self) -> None:
+        """Compile for the steps to come, if that pays, and say so; also where it is new to a resumed run."""
+        self.activity("Preparing the network")
+        before, steps = self.compiled, self.total_steps - self.global_step
+        self.compiled, why = compilation.prepare(
+            self.network, self.config.training, self.device, steps, self._trial
+        )
+        everywhere = self.ranks.mean(torch.tensor(float(self.compiled), device=self.device))
+        if self.compiled and float(everywhere) < 1:
+            compilation.undo(self.network)
+            self.compiled, why = False, compilation.NOT_EVERYWHERE
+        if self.ranks.first:
+            switch = compilation.switch_sentence(before, self.compiled)
+            print(why, *filter(None, [switch]), sep="\n", flush=True)
+
+    def _trial(self) -> None:
+        """A step on black pictures, forward and backward, of which nothing stays."""
+        side, share = self.config.data.image_size, self.ranks.part(self.config.training.batch_size)
+        shape = (share.stop - share.start, 3, side, side)
+        images = torch.zeros(shape, dtype=torch.uint8, device=self.device)
+        views = self.objective.views(images, torch.Generator(self.device))
+        inside: Any = getattr(self.trainer.strategy.model, "_inside_ddp_forward", nullcontext)
+        with self.trainer.precision_plugin.train_step_context(), inside():
+            loss = self.objective.losses(self.network, views).total
+        # Unlike backward(), this leaves no gradients, and DDP does not take it for a step.
+        torch.autograd.grad(
+            loss, [p for p in self.network.parameters() if p.requires_grad], allow_unused=True
+        )
+        synchronise(self.device)  # what fails on the device shall fail here
 
     def training_step(self, _number: int) -> dict[str, Tensor]:
         """One step; batch-norm statistics are per view, as in every published recipe."""
@@ -164,3 +197,8 @@ class SimSiamModule(pl.LightningModule):
         checkpoint[RECIPE] = recipe(
             self.config, self.dataset.mean, self.dataset.std, self.dataset.train.classes, self.epochs_done
         )
+        checkpoint[RECIPE]["compiled"] = self.compiled
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """What a resumed run may have to say about itself."""
+        self.compiled = checkpoint[RECIPE].get("compiled")

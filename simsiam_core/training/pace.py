@@ -10,7 +10,6 @@ import gc
 import math
 import time
 from collections.abc import Callable, Collection
-from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any
@@ -22,7 +21,7 @@ from torch import nn
 from simsiam_core.config import Config
 from simsiam_core.data.memory import free_bytes, is_out_of_memory
 from simsiam_core.training.allocator import kept_memory
-from simsiam_core.training.device import HALF, Precision, computing
+from simsiam_core.training.device import Precision, autocast, computing
 from simsiam_core.training.objective import Objective
 
 GREY = (0.5,) * 3, (0.25,) * 3  # mean and std of the random pictures, near enough
@@ -51,13 +50,12 @@ def step_loop(
     objective = Objective(config, *GREY)
     network = objective.network().to(device)
     optimiser = torch.optim.SGD(network.parameters(), lr=0.01, momentum=0.9, weight_decay=5e-4, fused=True)
-    half = HALF.get(precision)
     fixed = objective.views(pictures, generator)
 
     def step() -> None:
         views = objective.views(pictures, generator) if augmented else fixed
         optimiser.zero_grad()
-        with torch.autocast(device.type, half) if half else nullcontext():
+        with autocast(device.type, precision):
             loss = objective.losses(network, views).total
         loss.backward()
         optimiser.step()

@@ -22,6 +22,7 @@ from simsiam_core.runs import MetricsWriter, RunDirectory
 from simsiam_core.runs.files import remove_leftovers
 from simsiam_core.runs.metrics import rewind
 from simsiam_core.runs.status import DISK_FULL
+from simsiam_core.training import compilation
 from simsiam_core.training.allocator import kept_memory
 from simsiam_core.training.callbacks import (
     CheckpointCallback,
@@ -136,6 +137,7 @@ def _fit(
     ):
         pl.seed_everything(config.training.seed, verbose=False)
         module = SimSiamModule(config, dataset, ranks)
+        module.activity = lambda text: status.beat(force=True, activity=text)
         _announce(module, status, found, accelerator, precision)
         metrics = MetricsCallback(writer, status, collapse, request)
         checkpoints = CheckpointCallback(run, config.checkpoints, metrics)
@@ -159,6 +161,7 @@ def _fit(
             out_of_memory = True  # left first: the exception keeps the tensors of its frames alive
     if out_of_memory:
         gc.collect()
+        compilation.undo(module.network)  # other batch sizes are tried: each would be compiled anew
         raise TrainingFailure(memory_sentence(module, precision, accelerator == "gpu", taken))
     if watched and watched.sentence:
         status.beat(error=watched.sentence)

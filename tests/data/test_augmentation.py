@@ -188,18 +188,3 @@ def test_normalise_equals_torchvision() -> None:
 def test_another_size_is_refused() -> None:
     with pytest.raises(ValueError, match=r"must be \(4, 3, 32, 32\)"):
         augmentation().views(pictures(2, size=16), seed(0))
-
-
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-def test_on_a_gpu_nothing_waits_and_the_pictures_are_equal() -> None:
-    ours, images = augmentation(blur_probability=0.5), pictures(64)
-    ours.views(images.cuda(), torch.Generator("cuda"))  # constants go there once
-    resident, generator = images.cuda(), torch.Generator("cuda")
-    torch.cuda.set_sync_debug_mode("error")
-    try:
-        ours.views(resident, generator)
-    finally:
-        torch.cuda.set_sync_debug_mode("default")
-    drawn = ours.draw(64, seed(0))
-    there = Parameters(**{name: value.cuda() for name, value in vars(drawn).items()})
-    assert torch.allclose(ours.apply(resident, there).cpu(), ours.apply(images, drawn), atol=1e-3)

@@ -29,7 +29,7 @@ def test_what_is_compiled_and_why(
     triton: bool,
     compiles: bool,
 ) -> None:
-    monkeypatch.setattr(compilation, "_triton", lambda: triton)
+    monkeypatch.setattr(compilation, "toolchain_problem", lambda: "" if triton else "it does not work here")
     decided, why = decide(TrainingConfig(compile=choice), device, steps)
     assert decided is compiles
     assert why.endswith(".")

@@ -8,7 +8,7 @@ from fitting import trained
 from tiny import tiny
 
 from simsiam_core.config import Config
-from simsiam_core.data import Augmentation, Dataset, ImageSet, augmentation, load
+from simsiam_core.data import Augmentation, Dataset, augmentation, load
 from simsiam_core.features.encode import encode
 from simsiam_core.features.knn import knn_accuracy
 from simsiam_core.model import SimSiam, simsiam_loss
@@ -96,16 +96,3 @@ def accuracy(module: SimSiamModule, dataset: Dataset, backbone: torch.nn.Module 
     assert train.labels is not None and test.labels is not None
     bank, queries = encode(encoder, train), encode(encoder, test)
     return knn_accuracy(bank, train.labels, queries, test.labels, 5, 0.1)
-
-
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-def test_batches_fetched_ahead_arrive_whole_on_a_gpu() -> None:
-    images = ImageSet(
-        torch.randint(0, 256, (512, 3, 32, 32), dtype=torch.uint8), None, (), tuple(map(str, range(512)))
-    )
-    there, ahead = Batches(images, 64, seed=1), Batches(images, 64, seed=1)
-    there.to(torch.device("cuda"), resident=True)
-    ahead.to(torch.device("cuda"), resident=False)
-    for epoch in range(3):
-        for index in range(len(there)):
-            assert torch.equal(there.batch(epoch, index), ahead.batch(epoch, index))

@@ -1,0 +1,30 @@
+"""A part in a process of its own: what it does to a GPU, or a GPU to it, is no matter to the parts after it."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+import traceback
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+
+from simsiam_core import collector
+from simsiam_core.bench.accept.rows import Place, Row
+
+
+def main() -> None:
+    """With the words: part, seconds, its folder, the file for its rows, and the folder of pictures or nothing."""
+    part, seconds, folder, rows, data = sys.argv[1:]
+    collector.relieve()
+    place = Place(torch.cuda.is_available(), Path(folder), float(seconds), Path(data) if data else None)
+    with Path(rows).open("a", encoding="utf-8", buffering=1) as file:
+        try:
+            for row in importlib.import_module(f"simsiam_core.bench.accept.{part}").check(place):
+                file.write(json.dumps(asdict(row)) + "\n")
+        except Exception as error:
+            traceback.print_exc()
+            said = (str(error).splitlines() or [""])[0]
+            file.write(json.dumps(asdict(Row("the part", False, f"{type(error).__name__}: {said}"))) + "\n")

@@ -1,0 +1,71 @@
+"""Compiled training is eager training: equal losses, one graph for each way into the network, compiled once."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Iterator
+from typing import Any
+from unittest.mock import patch
+
+import torch
+
+from simsiam_core.bench.accept.rows import NO_TIME, Place, Row, skipped
+from simsiam_core.bench.accept.training import fit, furthest, methods, small
+from simsiam_core.training.compilation import BACKEND_VARIABLE
+
+STEPS = 5  # into the second epoch, past the kNN check at the end of the first
+LIMIT = 1e-4  # of a loss
+
+
+def check(place: Place) -> Iterator[Row]:
+    """Every method by torch.compile's own backend; on a CPU by its tracing alone, each graph once."""
+    longest = 0.0
+    for name, method in methods(by_graph=not place.gpu).items():
+        if longest > place.left:
+            yield from skipped([name], NO_TIME)
+            continue
+        began = time.monotonic()
+        yield compared(place, name, method, "inductor" if place.gpu else "aot_eager")
+        longest = max(longest, time.monotonic() - began)
+
+
+def compared(place: Place, name: str, method: dict[str, Any], backend: str) -> Row:
+    """One method, trained both ways."""
+    settings = {"precision": "32-true", "epochs": 2}
+    expected = fit(
+        small(place, {"training": {**settings, "compile": "never"}}, method=method), STEPS, knn=True
+    )
+    with _backend(backend):
+        config = small(place, {"training": {**settings, "compile": "always"}}, method=method)
+        found = fit(config, STEPS, knn=True)
+        graphs, breaks = _counted()
+    apart, wanted = furthest(found.losses, expected.losses), 1 + found.module.objective.rotates
+    passed = found.module.compiled is True and apart <= LIMIT and graphs == wanted and not breaks
+    figure = f"{apart:.1e}, {graphs} graph{'s' * (graphs != 1)}, {breaks} breaks"
+    return Row(
+        f"{name}, {backend}",
+        passed,
+        figure if found.module.compiled else "it could not be compiled",
+        f"≤ {LIMIT:g}, {wanted} graph{'s' * (wanted != 1)}, 0 breaks",
+    )
+
+
+@contextlib.contextmanager
+def _backend(name: str) -> Iterator[None]:
+    """Compile by that backend, from nothing."""
+    from torch._dynamo.utils import counters
+
+    torch.compiler.reset()
+    counters.clear()
+    with patch.dict(os.environ, {BACKEND_VARIABLE: name}):
+        yield
+    torch.compiler.reset()
+
+
+def _counted() -> tuple[int, int]:
+    """Graphs that were compiled, and places where one was broken off, since `_backend` began."""
+    from torch._dynamo.utils import counters
+
+    return int(counters["stats"]["unique_graphs"]), sum(counters["graph_break"].values())

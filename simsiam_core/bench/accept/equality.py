@@ -1,0 +1,90 @@
+"""The GPU computes what the CPU computes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+from unittest.mock import patch
+
+import torch
+from torch import Tensor
+
+from simsiam_core.bench.accept.rows import Place, Row, equal, within
+from simsiam_core.bench.accept.training import ROTATING, STEPS, fit, furthest, small
+from simsiam_core.config import AugmentationConfig
+from simsiam_core.data import Augmentation, augmentation, load
+from simsiam_core.data.view_parameters import Parameters
+from simsiam_core.features.encode import encode
+from simsiam_core.features.knn import Voters
+from simsiam_core.training.objective import Objective
+
+VIEWS, LOSSES, BF16 = 1e-3, 1e-4, 0.02
+METHODS: dict[str, dict[str, Any]] = {
+    "SimSiam": {},
+    "FastSiam": {"objective": {"views": 4}},
+    "E-SimSiam": ROTATING,
+}
+
+
+def check(place: Place) -> Iterator[Row]:
+    """Against the CPU; without a GPU against another way of the CPU where there is one, else against itself."""
+    note = "" if place.gpu else "the kernel of the CPU against the views that a GPU makes"
+    yield within("views", _views_apart(place), VIEWS, note)
+    note = "" if place.gpu else "the CPU against itself"
+    for name, method in METHODS.items():
+        expected = _losses(place, method, device="cpu")
+        yield within(
+            f"{STEPS} losses, fp32, {name}", furthest(_losses(place, method), expected), LOSSES, note
+        )
+        if name == "SimSiam":
+            half = _losses(place, method, precision="bf16-mixed")
+            yield within(f"{STEPS} losses, bf16, {name}", furthest(half, expected), BF16)
+    yield _predictions(place, note)
+
+
+def _losses(place: Place, method: dict[str, Any], **training: Any) -> list[float]:
+    settings = {"precision": "32-true", "compile": "never", **training}
+    return fit(small(place, {"training": settings}, method=method), views_of_the_cpu=True).losses
+
+
+def _views_apart(place: Place) -> float:
+    """The largest difference of a pixel, on the scale 0..1, for equal parameters."""
+    size, count = 32, 512
+    augment = Augmentation(AugmentationConfig(blur_probability=0.5), size, (0.5,) * 3, (0.25,) * 3)
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randint(0, 256, (count, 3, size, size), dtype=torch.uint8, generator=generator)
+    drawn = augment.draw(count, generator)
+    ours = augment.pictures(images, drawn)
+    moved = Parameters(**{name: value.to(place.device) for name, value in vars(drawn).items()})
+    if place.gpu:
+        theirs = augment.pictures(images.to(place.device), moved)
+    else:
+        with patch.object(augmentation, "cpu_kernel", lambda: None):
+            theirs = augment.pictures(images, moved)
+    return float((ours - theirs.cpu()).abs().max())
+
+
+def _predictions(place: Place, note: str) -> Row:
+    """What the kNN of an untrained network votes, asked on both devices in fp32."""
+    config = small(place, {"data": {"train_limit": 2000, "test_limit": 500}} if place.gpu else {})
+    dataset = load(config.data)
+    train, test = dataset.train, dataset.split("test")
+    assert train.labels is not None
+    torch.manual_seed(0)
+    network = Objective(config, dataset.mean, dataset.std).network()
+
+    def votes(device: str) -> Tensor:
+        from simsiam_core.model import Encoder
+
+        backbone = network.backbone.to(device).eval()
+        encoder = Encoder(backbone, config, dataset.mean, dataset.std, train.classes, 0, 0)
+        bank, queries = (
+            encode(encoder, images, device, out=torch.empty(len(images), encoder.dim, device=device))
+            for images in (train, test)
+        )
+        labels = train.labels.to(device) if train.labels is not None else None
+        voters = Voters(queries, bank, labels, config.knn.k, len(train.classes))  # type: ignore[arg-type]
+        return voters.winners(config.knn.k, config.knn.temperature).cpu()
+
+    differing = int((votes("cpu") != votes(place.device)).sum())
+    return equal(f"kNN predictions that differ, of {len(test)}", differing, 0, note)

@@ -1,0 +1,72 @@
+"""Half precision with loss scaling, for GPUs without bf16: it trains, and its scale survives a pause."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import pytorch_lightning as pl
+
+from simsiam_core.bench.accept.rows import NO_GPU, Place, Row, equal, skipped, within
+from simsiam_core.bench.accept.training import STEPS, furthest, quiet, small
+from simsiam_core.model.checkpoint import read_checkpoint
+from simsiam_core.runs import RunDirectory
+from simsiam_core.training.wishes import Wish
+from simsiam_core.training.worker import train
+
+PAUSED_AT = 6
+LIMIT = 1e-3  # a GPU does not add up in the same order twice
+
+
+def check(place: Place) -> Iterator[Row]:
+    """A run that is paused and goes on, against one that is not; a CPU has bf16 instead, and no scale."""
+    settings = {"training": {"precision": "16-mixed", "compile": "never"}}
+    config = small(place, settings)
+    whole, halves = place.store.create(config), place.store.create(config)
+    codes = [_train(whole), _train(halves, PAUSED_AT)]
+    paused, scales = halves.status().state, [_scale(halves)]
+    codes.append(_train(halves))
+    yield equal("exit codes", codes, [0, 0, 0], whole.status().error or halves.status().error or "")
+    yield equal("state at the pause", paused, "paused")
+    losses = _losses(whole)
+    sound = len(losses) == STEPS and all(map(math.isfinite, losses))
+    yield Row("losses are numbers", sound, f"{len(losses)} of {STEPS}")
+    apart = furthest(losses, _losses(halves))
+    note = "" if place.gpu else "bf16, as Lightning takes it on a CPU"
+    yield within("losses of the resumed run, apart", apart, LIMIT, note)
+    if not place.gpu:
+        yield from skipped(["loss scale in the checkpoint"], NO_GPU)
+        return
+    scales += [_scale(halves), _scale(whole)]
+    yield Row(
+        "loss scale in the checkpoint",
+        None not in scales and scales[1] == scales[2],
+        str(scales),
+        "the last two equal",
+    )
+
+
+def _train(run: RunDirectory, pause_at: int | None = None) -> int:
+    wish = Wish()
+    asking = () if pause_at is None else (_PauseAt(wish, pause_at),)
+    with quiet():
+        return train(run, asking, wish)
+
+
+def _losses(run: RunDirectory) -> list[float]:
+    return [line["train/loss"] for line in run.metrics() if "train/loss" in line]
+
+
+def _scale(run: RunDirectory) -> float | None:
+    """The loss scale that the last checkpoint carries."""
+    return read_checkpoint(run.checkpoint().path).get("MixedPrecision", {}).get("scale")
+
+
+class _PauseAt(pl.Callback):
+    def __init__(self, wish: Wish, step: int) -> None:
+        self._wish, self._step = wish, step
+
+    def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
+        if trainer.global_step == self._step:
+            self._wish.state = "paused"
