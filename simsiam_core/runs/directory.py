@@ -11,9 +11,11 @@ from typing import Any
 
 from simsiam_core.config import Config, ConfigError, dump_yaml, parse, read_yaml
 from simsiam_core.runs.files import write_text
+from simsiam_core.runs.header import Header, read_header
 from simsiam_core.runs.lock import Claim, LockedError
 from simsiam_core.runs.metrics import Metric, Recent, read_metrics, recent
 from simsiam_core.runs.notes import Notes, read_notes
+from simsiam_core.runs.origin import Origin, read_origin, write_origin
 from simsiam_core.runs.status import Status, read_status, write_status
 
 LOG_TAIL_BYTES = 256 * 1024
@@ -31,6 +33,10 @@ class Checkpoint:
     name: str  # "epoch=0010" or "last"
     path: Path
     epoch: int | None  # None for "last", which says so inside
+
+    def header(self) -> Header | None:
+        """What it says of itself, or None if it cannot be read; cheap, and kept."""
+        return read_header(self.path)
 
 
 class RunDirectory:
@@ -120,6 +126,24 @@ class RunDirectory:
     def write_notes(self, notes: Notes) -> None:
         """Replace the notes in one step."""
         write_text(self.path / "notes.json", notes.model_dump_json(indent=1))
+
+    # --- the images it is trained on ------------------------------------------------------------------
+
+    @property
+    def images_path(self) -> Path:
+        """The names and pixels' digests of a folder's images, as training found them first."""
+        return self.path / "images.json.gz"
+
+    def origin(self) -> Origin | None:
+        """Where epochs are counted from; None: from the run's first step. Raises RunError."""
+        try:
+            return read_origin(self.path / "origin.json")
+        except ValueError as error:
+            raise RunError(f"Run {self.id}: {error}.") from None
+
+    def write_origin(self, origin: Origin) -> None:
+        """Epochs are counted from there on."""
+        write_origin(self.path / "origin.json", origin)
 
     # --- one process at a time ----------------------------------------------------------------------
 

@@ -120,13 +120,34 @@ def recent(path: Path, names: Iterable[str], since: float = 0.0) -> Recent:
     return Recent(values, _moment(lines[first]), _moment(lines[-1]))
 
 
-def rewind(path: Path, step: int) -> None:
-    """Drop what was measured after `step`: a resumed run measures it again."""
+def rewind(path: Path, step: int) -> int:
+    """Take out what was measured after `step`, which a resumed run measures again, and lines that cannot be read.
+
+    They are kept in a file beside the record, named `cut`; returns how many they were.
+    """
     if not path.exists():
-        return
-    kept = [line for line in path.read_bytes().splitlines() if (m := _parsed(line)) and m["step"] <= step]
-    with replacing(path, durable=True) as temporary:
-        temporary.write_bytes(b"".join(line + b"\n" for line in kept))
+        return 0
+    kept, cut = list[bytes](), list[bytes]()
+    for line in path.read_bytes().splitlines():
+        metric = _parsed(line)
+        (kept if metric and metric["step"] <= step else cut).append(line)
+    if cut:
+        with cut_path(path).open("ab") as file:
+            file.write(_joined(cut))
+            file.flush()
+            os.fsync(file.fileno())  # first there, then gone from here
+        with replacing(path, durable=True) as temporary:
+            temporary.write_bytes(_joined(kept))
+    return len(cut)
+
+
+def cut_path(path: Path) -> Path:
+    """Where lines go that are taken out of a record: `metrics.cut.jsonl` beside `metrics.jsonl`."""
+    return path.with_suffix(f".cut{path.suffix}")
+
+
+def _joined(lines: list[bytes]) -> bytes:
+    return b"".join(line + b"\n" for line in lines)
 
 
 def drop_truncated_line(path: Path) -> None:

@@ -169,6 +169,7 @@ class CheckpointCallback(pl.Callback):
         self._last_seconds = 60 * config.last_every
         self._metrics = metrics
         self._written = time.monotonic()
+        self._written_step = -1
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """The untrained network: where the story that the checkpoints tell begins."""
@@ -192,6 +193,11 @@ class CheckpointCallback(pl.Callback):
         if time.monotonic() - self._written >= self._last_seconds and not pl_module.at_epoch_end:
             self.write_last(trainer)
 
+    def on_train_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        """However training came to its end, its last step is saved."""
+        if trainer.global_step and self._written_step != trainer.global_step:
+            self.write_last(trainer)
+
     def write_last(self, trainer: pl.Trainer) -> None:
         """A checkpoint of this very step under the name `last` alone."""
         self._save(trainer, self._run.checkpoints_dir / "last.ckpt")
@@ -205,7 +211,7 @@ class CheckpointCallback(pl.Callback):
             )
         with replacing(target, durable=True) as temporary:
             trainer.save_checkpoint(temporary)
-        self._written = time.monotonic()
+        self._written, self._written_step = time.monotonic(), trainer.global_step
 
     def _write(self, trainer: pl.Trainer, name: str) -> None:
         target = self._run.checkpoints_dir / name

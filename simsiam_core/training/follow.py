@@ -27,7 +27,8 @@ def follow(run: RunDirectory, ranks: Ranks) -> None:
     config = run.config()
     dataset = load(config.data)
     pl.seed_everything(config.training.seed, verbose=False)
-    module, evaluation = SimSiamModule(config, dataset, ranks), Evaluation(config, dataset, ranks)
+    module = SimSiamModule(config, dataset, ranks, run.origin())
+    evaluation = Evaluation(config, dataset, ranks)
     callbacks: list[pl.Callback] = [KnnCallback(evaluation)] if evaluation.possible else []
     trainer = build_trainer(config, [*callbacks, StopCallback(Wish(), ranks)], ranks)
     found = newest(run)

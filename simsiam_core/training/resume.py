@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,19 +23,22 @@ class Found:
     path: Path
     step: int
     epoch: int
+    recipe: Mapping[str, Any]  # what the checkpoint carries beside its weights
 
 
 def newest(run: RunDirectory) -> Found | None:
-    """The newest checkpoint that can be read; a damaged one is passed over for the one before it."""
-    for checkpoint in sorted(run.checkpoints(), key=lambda c: c.path.stat().st_mtime_ns, reverse=True):
+    """The checkpoint with the most steps that can be read; a damaged one is passed over for the one before it.
+
+    By the step inside: times of writing change when a run is copied or touched.
+    """
+    headers = [(checkpoint.header(), checkpoint) for checkpoint in run.checkpoints()]
+    headers.sort(key=lambda pair: pair[0].step if pair[0] else -1, reverse=True)
+    for _, checkpoint in headers:
         try:
             content = read_checkpoint(checkpoint.path)
-            return Found(
-                checkpoint.name,
-                checkpoint.path,
-                int(content["global_step"]),
-                int(content[RECIPE]["epochs_done"]),
-            )
+            recipe = content[RECIPE]
+            step, epoch = int(content["global_step"]), int(recipe["epochs_done"])
+            return Found(checkpoint.name, checkpoint.path, step, epoch, recipe)
         except (CheckpointError, KeyError, TypeError, ValueError):
             print(f"Passed over {checkpoint.name}: it cannot be read.", flush=True)
     return None

@@ -15,9 +15,9 @@ import torch
 from simsiam_core.config import ConfigError
 from simsiam_core.data import check_fit, load
 from simsiam_core.data.augmentation import cpu_kernel
-from simsiam_core.runs import MetricsWriter, RunDirectory
+from simsiam_core.runs import MetricsWriter, Origin, RunDirectory
 from simsiam_core.runs.files import remove_leftovers
-from simsiam_core.runs.metrics import rewind
+from simsiam_core.runs.metrics import cut_path, rewind
 from simsiam_core.runs.status import DISK_FULL
 from simsiam_core.training.allocator import kept_memory
 from simsiam_core.training.callbacks import (
@@ -35,6 +35,7 @@ from simsiam_core.training.memory import address_space, is_out_of_memory, memory
 from simsiam_core.training.module import SimSiamModule
 from simsiam_core.training.ranks import together
 from simsiam_core.training.resume import Found, newest
+from simsiam_core.training.same_images import check_same_images, identity, image_list
 from simsiam_core.training.status import StatusWriter
 from simsiam_core.training.trainer import build_trainer
 from simsiam_core.training.wishes import Wish
@@ -111,7 +112,14 @@ def _fit(
     check_fit(config, len(dataset.train))
     remove_leftovers(run.checkpoints_dir)
     found = newest(run)
-    rewind(run.metrics_path, found.step if found else -1)
+    images = image_list(config, dataset)
+    origin = _origin(run, found)
+    if found and not (origin and found.step <= origin.step):
+        check_same_images(run, found, config, dataset, images)
+    if images:
+        images.write(run.images_path)
+    if cut := rewind(run.metrics_path, found.step if found else -1):
+        print(f"{cut} later lines of the record were put aside in {cut_path(run.metrics_path).name}.")
     collapse = CollapseWatch()
 
     def last_word(error: str) -> None:
@@ -125,7 +133,7 @@ def _fit(
         together(run, config.training.devices, accelerator == "gpu", last_word) as ranks,
     ):
         pl.seed_everything(config.training.seed, verbose=False)
-        module = SimSiamModule(config, dataset, ranks)
+        module = SimSiamModule(config, dataset, ranks, origin, identity(images))
         _announce(module, status, found, accelerator, precision)
         metrics = MetricsCallback(writer, status, collapse)
         checkpoints = CheckpointCallback(run, config.checkpoints, metrics)
@@ -152,7 +160,20 @@ def _fit(
         raise TrainingFailure(memory_sentence(module, precision, accelerator == "gpu", taken))
     if watched and watched.sentence:
         status.beat(error=watched.sentence)
-    return wish.state if wish.state and trainer.global_step < module.total_steps else "finished"
+    if trainer.global_step >= module.total_steps:
+        return "finished"
+    if wish.state is None:
+        raise TrainingFailure(f"Training ended at step {trainer.global_step} of {module.total_steps}.")
+    return wish.state
+
+
+def _origin(run: RunDirectory, found: Found | None) -> Origin | None:
+    """Where epochs are counted from; a checkpoint from before it, where the later ones are lost, takes its place."""
+    origin = run.origin()
+    if origin is None or found is None or found.step >= origin.step:
+        return origin
+    run.write_origin(earlier := Origin(found.step, found.epoch))
+    return earlier
 
 
 def _announce(
