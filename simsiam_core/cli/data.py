@@ -8,7 +8,8 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from simsiam_core.cli.options import add_json, print_json, report
+from simsiam_core.cli.options import add_json, print_json
+from simsiam_core.cli.terminal import progress_line
 
 
 def add_to(commands: Any) -> None:
@@ -26,11 +27,12 @@ def _data(arguments: argparse.Namespace) -> int:
     from simsiam_core.data.folder import describe_folder
     from simsiam_core.data.left_out import NAMED, left_out_lines
 
-    description = describe_folder(_unpacked(arguments.folder))
+    folder, unpacked = _unpacked(arguments.folder)
+    description = describe_folder(folder)
     if arguments.json:
         print_json(description.as_dict())
         return 0
-    print(description.folder)
+    print(unpacked or description.folder)
     for line in description.lines():
         print(line)
     if description.classes:
@@ -43,11 +45,13 @@ def _data(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _unpacked(folder: str) -> str:
-    """The folder, or where a zip is unpacked to, with the cache of every other zip."""
+def _unpacked(folder: str) -> tuple[str, str]:
+    """The folder; of a zip the one it is unpacked to, with the cache of every other zip, and what that gave."""
     archive = os.path.expanduser(folder)
     if not (os.path.isfile(archive) and zipfile.is_zipfile(archive)):
-        return folder
+        return folder, ""
     from simsiam_core.features.unpacking import unpack
 
-    return unpack(Path(archive), report)
+    with progress_line() as report:
+        found = unpack(Path(archive), report)
+    return found.folder, str(found)

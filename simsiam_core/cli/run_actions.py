@@ -39,6 +39,11 @@ def add_to(actions: Any) -> None:
     parsers["fork"].add_argument(
         "--set", action="append", default=[], metavar="FIELD=VALUE", help="a changed setting; may be repeated"
     )
+    parsers["fork"].add_argument(
+        "--new-data",
+        action="store_true",
+        help="go on with the images as they are now, though they have changed since the checkpoint",
+    )
     parsers["delete"].add_argument("--yes", action="store_true", help="do not ask")
     restoring = actions.add_parser("restore", help="bring a run back from the trash folder")
     restoring.add_argument("run", metavar="RUN", help="the id of a deleted run")
@@ -81,7 +86,8 @@ def _fork(arguments: argparse.Namespace) -> int:
             raise ConfigError.at("set", unknown_setting(name.strip()))
         changes = merge(changes, spec.nested(typed(spec, value)))
     run = chosen_run(arguments)
-    return _told(arguments, fork(RunStore(run.path.parent), run, arguments.checkpoint, changes))
+    store, new_images = RunStore(run.path.parent), arguments.new_data
+    return _told(arguments, fork(store, run, arguments.checkpoint, changes, new_images=new_images))
 
 
 def _delete(arguments: argparse.Namespace) -> int:

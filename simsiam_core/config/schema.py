@@ -156,7 +156,7 @@ class ModelConfig(Section, title="Network"):
     )
     width: int = setting(
         64, "Width", "Channels of the first stage; 64 is the standard network.", ge=8, le=256
-    )  # from 8: with 4, oneDNN's 1×1 convolution writes past its memory on a single thread (torch 2.15)
+    )
     projector_layers: int = setting(
         2, "Projector layers", "Linear layers of the projector; the CIFAR recipe has 2.", ge=1, le=4
     )

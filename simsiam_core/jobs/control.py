@@ -9,14 +9,14 @@ import json
 import secrets
 import shutil
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 from simsiam_core.config import Config, ConfigError, merge, parse
 from simsiam_core.jobs.queue import QUEUE_FILE, Queue
 from simsiam_core.jobs.scheduler import LOCK_FILE, MOVES_DIR
-from simsiam_core.runs import Notes, RunDirectory, RunError, RunStore, Status
+from simsiam_core.runs import Checkpoint, Notes, Origin, RunDirectory, RunError, RunStore, Status
 from simsiam_core.runs.files import write_text
 from simsiam_core.runs.lock import Claim, LockedError
 
@@ -26,12 +26,17 @@ SCHEDULES: dict[str, str] = {
     "restart": "a new cosine: the learning rate starts again from its peak and falls to 0 over the added epochs",
 }
 # A checkpoint fits a run only if all of these are the same: weights, optimiser state and the count of steps.
-FIXED_IN_A_FORK = (
-    "data",
-    "model",
-    "training.batch_size",
-    "optimiser.algorithm",
-)
+FIXED_IN_A_FORK: dict[str, Callable[[Config], Any]] = {
+    "data.source": lambda config: config.data.source,
+    "data.image_size": lambda config: config.data.image_size,
+    "data.train_limit": lambda config: config.data.train_limit,
+    "data.test_limit": lambda config: config.data.test_limit,
+    "model": lambda config: config.model,
+    "objective.rotation_weight": lambda config: config.objective.rotation_weight > 0,  # a head of its own
+    "training.batch_size": lambda config: config.training.batch_size,
+    "optimiser.algorithm": lambda config: config.optimiser.algorithm,
+}
+NEW_IMAGES = frozenset({"data.source", "data.train_limit", "data.test_limit"})  # free where epochs begin anew
 
 
 def enqueue(store: RunStore, configs: Iterable[Config], group: str = "") -> list[RunDirectory]:
@@ -76,46 +81,76 @@ def extend(run: RunDirectory, epochs: int, schedule: Schedule = "longer") -> Non
         done = config.training.epochs if status.state == "finished" else status.epoch
         changes["optimiser"] = {"restart_epoch": max(done, config.optimiser.warmup_epochs)}
     longer = parse(merge(config.model_dump(), changes))
-    steps = status.total_steps // config.training.epochs * epochs
+    steps = (run.origin() or Origin()).total_steps(_per_epoch(run, config, status), epochs)
     run.write_config(longer)
     _queue_again(run, total_steps=steps)
 
 
-def fork(store: RunStore, run: RunDirectory, checkpoint: str, changes: Mapping[str, Any]) -> RunDirectory:
+def fork(
+    store: RunStore,
+    run: RunDirectory,
+    checkpoint: str,
+    changes: Mapping[str, Any],
+    *,
+    new_images: bool = False,
+) -> RunDirectory:
     """A new queued run that goes on from a checkpoint of another one under changed settings.
 
-    Curve and checkpoints up to there come along. Raises RunError or ConfigError.
+    Curve and checkpoints up to there come along. With `new_images` it goes on with the images as they are now,
+    from the last complete epoch on: steps are counted on, and the schedule follows the epochs that the new
+    images make. Raises RunError or ConfigError.
     """
     _trainable(run)
     config, found, status = run.config(), run.checkpoint(checkpoint), run.status()
     new = parse(merge(config.model_dump(), changes))
-    for path in FIXED_IN_A_FORK:
-        if _at(config, path) != _at(new, path):
-            sentence = f"A fork cannot change {path}: the checkpoint would not fit; start a new run instead."
-            raise ConfigError.at(path, sentence)
-    if (config.objective.rotation_weight > 0) != (new.objective.rotation_weight > 0):
+    _check_fit(config, new, new_images)
+    header = found.header()
+    if header is None:
+        raise RunError(f"Checkpoint {found.name} of run {run.id} cannot be read; choose another one.")
+    if header.epoch >= new.training.epochs:
         raise ConfigError.at(
-            "objective.rotation_weight",
-            "A fork cannot switch the rotation task on or off: its head is a part of the network that the "
-            "checkpoint would not fit; start a new run instead.",
+            "training.epochs",
+            f"The checkpoint has {header.epoch} epochs, {header.step} steps; the fork must have more epochs.",
         )
-    per_epoch = status.total_steps // config.training.epochs
-    step = status.step if found.epoch is None else per_epoch * found.epoch
-    total = per_epoch * new.training.epochs
-    if step >= total:
-        raise ConfigError.at(
-            "training.epochs", f"The checkpoint has {step} steps; the fork must have more epochs."
-        )
-    before = Status(state="paused", step=step, total_steps=total, epoch=step // max(1, per_epoch))
+    origin = run.origin()
+    if new_images or (origin and header.step < origin.step):
+        origin = Origin(header.step, header.epoch)
+    total = (origin or Origin()).total_steps(_per_epoch(run, config, status), new.training.epochs)
+    before = Status(state="paused", step=header.step, total_steps=total, epoch=header.epoch)
     copy = store.create(new, before, Notes(forked_from=f"{run.id} {found.name}"))
+    if origin is not None:
+        copy.write_origin(origin)
+    if run.images_path.exists() and not new_images:
+        shutil.copyfile(run.images_path, copy.images_path)
+    _copy_record(run, copy, found, header.step)
+    copy.update_status(state="queued")
+    return copy
+
+
+def _check_fit(config: Config, new: Config, new_images: bool) -> None:
+    """Whether a checkpoint of `config` fits `new`. Raises ConfigError."""
+    for path, value in FIXED_IN_A_FORK.items():
+        if value(config) != value(new) and not (new_images and path in NEW_IMAGES):
+            sentence = f"A fork cannot change {path}: the checkpoint would not fit; start a new run instead."
+            if path in NEW_IMAGES:
+                sentence = f"A fork cannot change {path} unless it goes on with new images: add --new-data."
+            raise ConfigError.at(path, sentence)
+
+
+def _copy_record(run: RunDirectory, copy: RunDirectory, found: Checkpoint, step: int) -> None:
+    """Checkpoints and metric lines up to `step`; `found` is the one to go on from."""
     for other in run.checkpoints():
-        if other.epoch is not None and other.epoch * per_epoch <= step:
+        header = other.header() if other.epoch is not None else None
+        if header is not None and header.step <= step:
             shutil.copy2(other.path, copy.checkpoints_dir / other.path.name)
     shutil.copyfile(found.path, copy.checkpoints_dir / "last.ckpt")
     lines = [line for line in run.metrics() if line["step"] <= step]
     write_text(copy.metrics_path, "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in lines))
-    copy.update_status(state="queued")
-    return copy
+
+
+def _per_epoch(run: RunDirectory, config: Config, status: Status) -> int:
+    """Optimiser steps of an epoch, as far as the run has said."""
+    return round((run.origin() or Origin()).per_epoch(status.total_steps, config.training.epochs))
 
 
 def move(store: RunStore, run_id: str, to: str | int, patience: float = 10.0) -> None:
@@ -168,8 +203,3 @@ def _queue_again(run: RunDirectory, **changes: Any) -> None:
         spent=spent,
         **changes,
     )
-
-
-def _at(config: Config, path: str) -> Any:
-    section, _, name = path.partition(".")
-    return getattr(getattr(config, section), name) if name else getattr(config, section)

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock, Bottleneck
 
 from simsiam_core.config import ModelConfig
+from simsiam_core.model.narrow import avoid_overruns
 
 BLOCKS: dict[str, tuple[type[BasicBlock] | type[Bottleneck], tuple[int, int, int, int]]] = {
     "resnet10": (BasicBlock, (1, 1, 1, 1)),
@@ -68,4 +69,6 @@ class ResNet(nn.Module):
 
 def build_backbone(config: ModelConfig) -> ResNet:
     """The backbone a config asks for."""
-    return ResNet(config.backbone, config.stem, config.width)
+    backbone = ResNet(config.backbone, config.stem, config.width)
+    avoid_overruns(backbone)
+    return backbone

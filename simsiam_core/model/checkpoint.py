@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import zipfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +15,8 @@ import torch
 from simsiam_core.config import Config, ConfigError, parse
 from simsiam_core.data.image_set import Triple
 from simsiam_core.model.backbone import ResNet, build_backbone
+from simsiam_core.runs.header import RECIPE as RECIPE
 
-RECIPE = "simsiam"  # the key under which a checkpoint keeps what `recipe` returns
 BACKBONE_PREFIX = "network.backbone."
 
 
@@ -41,25 +43,31 @@ class Encoder:
 
 
 def recipe(
-    config: Config, mean: Sequence[float], std: Sequence[float], classes: Sequence[str], epochs_done: int
+    config: Config,
+    mean: Sequence[float],
+    std: Sequence[float],
+    classes: Sequence[str],
+    epochs_done: int,
+    images: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """What a checkpoint carries beside its weights, in the plain types that `weights_only=True` accepts."""
+    """What a checkpoint carries beside its weights, in the plain types that `weights_only=True` accepts.
+
+    `images` identifies what it was trained on, where that can change: a folder.
+    """
     return {
         "config": config.model_dump(mode="json"),
         "mean": list(mean),
         "std": list(std),
         "classes": list(classes),
         "epochs_done": epochs_done,
+        **({} if images is None else {"images": dict(images)}),
     }
 
 
-def read_checkpoint(path: Path, device: str = "cpu", *, mapped: bool = False) -> dict[str, Any]:
-    """The file's content. Raises CheckpointError if it is missing, damaged or not one of ours.
-
-    `mapped` leaves weights on disk until they are used: for who wants to know what a checkpoint is.
-    """
+def read_checkpoint(path: Path, device: str = "cpu") -> dict[str, Any]:
+    """The file's content. Raises CheckpointError if it is missing, damaged or not one of ours."""
     try:
-        content = torch.load(path, map_location=device, weights_only=True, mmap=mapped)
+        content = torch.load(path, map_location=device, weights_only=True)
     except FileNotFoundError:
         raise CheckpointError(f"Checkpoint {path.name} is no longer there; choose another one.") from None
     except Exception:  # torch raises a dozen kinds for a damaged file, none of them documented
@@ -99,9 +107,20 @@ def load_encoder(path: Path, device: str = "cpu") -> Encoder:
 
 
 def fingerprint(path: Path) -> str:
-    """Identity of a checkpoint within its run, without reading it: size and time of writing.
+    """Identity of a checkpoint by its content, without reading its weights: their checksums are in the archive.
 
-    `last.ckpt` is a link to the newest numbered checkpoint, and so shares its identity and its caches.
+    The same for a copy, whatever its time of writing, and for a link, as `last.ckpt` is to the newest numbered
+    one: they share their caches. Raises OSError.
     """
     stat = path.stat()
-    return hashlib.sha256(f"{stat.st_size}|{stat.st_mtime_ns}".encode()).hexdigest()[:16]
+    return _fingerprint(path, (stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns))
+
+
+@lru_cache(maxsize=1024)
+def _fingerprint(path: Path, version: tuple[int, ...]) -> str:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            content = repr([(member.filename, member.file_size, member.CRC) for member in archive.infolist()])
+    except zipfile.BadZipFile:  # nothing that could be loaded: any change of it makes it another
+        content = repr(version)
+    return hashlib.sha256(content.encode()).hexdigest()[:16]

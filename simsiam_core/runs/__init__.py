@@ -3,6 +3,7 @@
 from simsiam_core.runs.directory import BUNDLED, Checkpoint, RunDirectory, RunError
 from simsiam_core.runs.metrics import MetricsReader, MetricsWriter, Recent
 from simsiam_core.runs.notes import Notes
+from simsiam_core.runs.origin import Origin
 from simsiam_core.runs.status import ACTIVE, Status
 from simsiam_core.runs.statuses import Statuses
 from simsiam_core.runs.store import RunStore
@@ -14,6 +15,7 @@ __all__ = [
     "MetricsReader",
     "MetricsWriter",
     "Notes",
+    "Origin",
     "Recent",
     "RunDirectory",
     "RunError",

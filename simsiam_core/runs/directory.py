@@ -13,10 +13,12 @@ from typing import Any
 
 from simsiam_core.config import Config, dump_yaml, parse, read_yaml
 from simsiam_core.runs.files import put_aside, write_text
+from simsiam_core.runs.header import Header, read_header
 from simsiam_core.runs.json_files import DamagedFileError
 from simsiam_core.runs.lock import RUN_LOCK, Claim, LockedError
 from simsiam_core.runs.metrics import Metric, Recent, read_metrics, recent
 from simsiam_core.runs.notes import Notes, read_notes
+from simsiam_core.runs.origin import Origin, read_origin, write_origin
 from simsiam_core.runs.status import DISK_FULL, Status, damage, read_status, write_status
 from simsiam_core.runs.witnesses import working
 
@@ -35,6 +37,10 @@ class Checkpoint:
     name: str  # "epoch=0010" or "last"
     path: Path
     epoch: int | None  # None for "last", which says so inside
+
+    def header(self) -> Header | None:
+        """What it says of itself, or None if it cannot be read; cheap, and kept."""
+        return read_header(self.path)
 
 
 class RunDirectory:
@@ -153,6 +159,24 @@ class RunDirectory:
     def _write(self, name: str, text: str) -> None:
         with _permitted(self.path):
             write_text(self.path / name, text)
+
+    # --- the images it is trained on ------------------------------------------------------------------
+
+    @property
+    def images_path(self) -> Path:
+        """The names and pixels' digests of a folder's images, as training found them first."""
+        return self.path / "images.json.gz"
+
+    def origin(self) -> Origin | None:
+        """Where epochs are counted from; None: from the run's first step. Raises RunError."""
+        try:
+            return read_origin(self.path / "origin.json")
+        except ValueError as error:
+            raise RunError(f"Run {self.id}: {error}.") from None
+
+    def write_origin(self, origin: Origin) -> None:
+        """Epochs are counted from there on."""
+        write_origin(self.path / "origin.json", origin)
 
     # --- one process at a time ----------------------------------------------------------------------
 

@@ -24,7 +24,6 @@ from simsiam_core.runs.json_files import dumps
 TAIL_BYTES = 256  # of the last line and its time: no two runs of the same steps agree in it
 SEARCHED_BYTES = 4 * 2**20  # about 25,000 lines, in which a metric that is measured every few epochs is found
 PACED_BYTES = 128 * 2**10  # about 800 lines, which tell the pace of late
-CUT_NAME = "metrics.cut.jsonl"  # what a resumed run took out of its record, to measure it again
 MOST_STEPS = 2**53
 LATEST_TIME = 1e11  # seconds of the epoch; later ones have no date
 MOST = 1e300  # of a metric; larger ones overflow as soon as they are drawn
@@ -164,23 +163,33 @@ def recent(path: Path, names: Iterable[str], since: float = 0.0) -> Recent:
 
 
 def rewind(path: Path, step: int) -> int:
-    """Take out what was measured after `step`, since a resumed run measures it again; returns how many lines.
+    """Take out what was measured after `step`, which a resumed run measures again, and lines that cannot be read.
 
-    Nothing is lost: what is taken out is appended to `metrics.cut.jsonl` beside the record, first.
+    They are kept in a file beside the record, named `cut`; returns how many they were.
     """
     if not path.exists():
         return 0
     kept, cut = list[bytes](), list[bytes]()
-    for line in path.read_bytes().splitlines(keepends=True):
-        metric = _parsed(line) if line.endswith(b"\n") else None
-        (kept if metric is not None and metric["step"] <= step else cut).append(line)
+    for line in path.read_bytes().splitlines():
+        metric = _parsed(line)
+        (kept if metric and metric["step"] <= step else cut).append(line)
     if cut:
-        with path.with_name(CUT_NAME).open("ab") as file:
-            file.write(b"".join(line.rstrip(b"\n") + b"\n" for line in cut))
-            os.fsync(file.fileno())
+        with cut_path(path).open("ab") as file:
+            file.write(_joined(cut))
+            file.flush()
+            os.fsync(file.fileno())  # first there, then gone from here
         with replacing(path, durable=True) as temporary:
-            temporary.write_bytes(b"".join(kept))
+            temporary.write_bytes(_joined(kept))
     return len(cut)
+
+
+def cut_path(path: Path) -> Path:
+    """Where lines go that are taken out of a record: `metrics.cut.jsonl` beside `metrics.jsonl`."""
+    return path.with_suffix(f".cut{path.suffix}")
+
+
+def _joined(lines: list[bytes]) -> bytes:
+    return b"".join(line + b"\n" for line in lines)
 
 
 def drop_truncated_line(path: Path) -> None:

@@ -6,6 +6,7 @@ import math
 import os
 import shutil
 import time
+from collections.abc import Collection
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -131,6 +132,11 @@ class MetricsCallback(pl.Callback):
         return self._last_z
 
 
+def measured_steps(run: RunDirectory) -> set[int]:
+    """Steps whose kNN accuracy is in the record."""
+    return {line["step"] for line in run.metrics() if "val/knn_accuracy" in line}
+
+
 class KnnCallback(pl.Callback):
     """Measures kNN accuracy before training and every `knn_every` epochs, and says so in the log.
 
@@ -141,15 +147,14 @@ class KnnCallback(pl.Callback):
     def __init__(
         self,
         evaluation: Evaluation,
-        run: RunDirectory,
-        ranks: Ranks,
-        request: StopRequest,
         writer: MetricsWriter | None = None,  # None where this process only helps to encode
         status: StatusWriter | None = None,
+        measured: Collection[int] = (),  # steps that are in the record already
+        request: StopRequest | None = None,  # that may end a measurement
     ) -> None:
         self._evaluation = evaluation
-        self._measured = {line["step"] for line in run.metrics() if "val/knn_accuracy" in line}
-        self._until_asked = request.raising if ranks.count == 1 else nullcontext[None]
+        self._measured = measured
+        self._until_asked = request.raising if request else nullcontext[None]
         self._writer = writer
         self._status = status
 
@@ -244,6 +249,11 @@ class CheckpointCallback(pl.Callback):
         if time.monotonic() - self._written >= self._last_seconds and not pl_module.at_epoch_end:
             self.write_last(trainer)
 
+    def on_train_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        """However training came to its end, its last step is saved."""
+        if trainer.global_step:
+            self.write_last(trainer)
+
     def write_last(self, trainer: pl.Trainer) -> None:
         """A checkpoint of this very step under the name `last` alone, unless that is one already."""
         if self._last_step == trainer.global_step:
@@ -260,7 +270,7 @@ class CheckpointCallback(pl.Callback):
             )
         with replacing(target, durable=True) as temporary:
             trainer.save_checkpoint(temporary)
-        self._written = time.monotonic()
+        self._written, self._written_step = time.monotonic(), trainer.global_step
 
     def _write(self, trainer: pl.Trainer, name: str) -> None:
         target = self._run.checkpoints_dir / name

@@ -15,7 +15,7 @@ from simsiam_core.data import load
 from simsiam_core.jobs.stop_request import PAUSE, StopRequest
 from simsiam_core.runs import RunDirectory
 from simsiam_core.training.allocator import kept_memory
-from simsiam_core.training.callbacks import KnnCallback, StopCallback
+from simsiam_core.training.callbacks import KnnCallback, StopCallback, measured_steps
 from simsiam_core.training.device import computing, resolve_device
 from simsiam_core.training.evaluation import Evaluation
 from simsiam_core.training.module import SimSiamModule
@@ -29,11 +29,12 @@ def follow(run: RunDirectory, ranks: Ranks) -> None:
     config = run.config()
     dataset = load(config.data)
     pl.seed_everything(config.training.seed, verbose=False)
-    module, evaluation = SimSiamModule(config, dataset, ranks), Evaluation(config, dataset, ranks)
-    request = StopRequest()  # never made here: the first process tells of its own
+    module = SimSiamModule(config, dataset, ranks, run.origin())
+    evaluation = Evaluation(config, dataset, ranks)
     callbacks: list[pl.Callback] = []
     if evaluation.possible:
-        callbacks.append(KnnCallback(evaluation, run, ranks, request))
+        callbacks.append(KnnCallback(evaluation, measured=measured_steps(run)))
+    request = StopRequest()  # never made here: the first process tells of its own
     trainer = build_trainer(config, [*callbacks, StopCallback(request, ranks)], ranks)
     found = newest(run)
     accelerator, precision = resolve_device(config.training)

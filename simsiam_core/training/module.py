@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from typing import Any
 
@@ -18,6 +18,7 @@ from simsiam_core.features.diagnostics import representation_std
 from simsiam_core.model import Encoder, recipe
 from simsiam_core.model.checkpoint import RECIPE
 from simsiam_core.model.sync_batch_norm import synchronise_batch_norms
+from simsiam_core.runs import Origin
 from simsiam_core.training import compilation
 from simsiam_core.training.batches import Batches, counter_seed
 from simsiam_core.training.device import resolve_device
@@ -34,9 +35,18 @@ class SimSiamModule(pl.LightningModule):
     continues the very same curve with nothing but weights, optimiser and counters in its checkpoint.
     """
 
-    def __init__(self, config: Config, dataset: Dataset, ranks: Ranks | None = None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        dataset: Dataset,
+        ranks: Ranks | None = None,
+        origin: Origin | None = None,  # where epochs are counted from, if not from the first step
+        images: Mapping[str, Any] | None = None,  # what a checkpoint says of them, see `same_images`
+    ) -> None:
         super().__init__()
         self.ranks = ranks or Ranks()
+        self._origin, self._anew = origin or Origin(), origin is not None
+        self._images = images
         self.config = config
         self.dataset = dataset
         self.objective = Objective(config, dataset.mean, dataset.std, self.ranks)
@@ -50,35 +60,53 @@ class SimSiamModule(pl.LightningModule):
     @property
     def total_steps(self) -> int:
         """Optimiser steps of the whole run."""
-        return len(self.batches) * self.config.training.epochs
+        return self._origin.total_steps(len(self.batches), self.config.training.epochs)
 
     @property
     def epochs_done(self) -> int:
         """Complete epochs trained."""
-        return self.global_step // len(self.batches)
+        return self._scheduled(self.global_step) // len(self.batches)
 
     @property
     def at_epoch_end(self) -> bool:
         """Whether the step just made was the last of its epoch."""
-        return self.global_step % len(self.batches) == 0
+        return self._scheduled(self.global_step) % len(self.batches) == 0
+
+    def _scheduled(self, step: int) -> int:
+        """The step at which a run would be that had only such epochs as the present images make."""
+        return step - self._origin.step + self._origin.epoch * len(self.batches)
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Note what a resumed run may have to say; begin a new epoch where the images are others than before."""
+        self.compiled = checkpoint[RECIPE].get("compiled")
+        if not self._anew or checkpoint["global_step"] != self._origin.step:
+            return
+        loop = checkpoint["loops"]["fit_loop"]
+        for counts in loop["epoch_progress"].values():
+            counts.update(dict.fromkeys(counts, self._origin.epoch))
+        batches = loop["epoch_loop.batch_progress"]
+        batches["current"] = dict.fromkeys(batches["current"], 0)
+        batches["is_last_batch"] = False
 
     def train_dataloader(self) -> range:
         """Batch numbers: the images are on the device already, and `training_step` picks them by number."""
         return range(len(self.batches))
 
     def on_train_start(self) -> None:
-        """Set rates, decay and momentum as the config says them.
+        """What the config says wins over what a checkpoint restored: rates, decay and momentum.
 
-        A checkpoint restores its own along with the optimiser's state. What it is there for is the momentum of each
-        weight: a fork under other settings, or a run that was extended, follows the new ones from its first step.
+        A checkpoint brings the optimiser's running averages and the count of steps; the settings that it also
+        brings are those of the run that wrote it, which a fork or an extension may have changed.
         """
         (optimiser,) = self.trainer.optimizers
         schedule: Any = self.trainer.lr_scheduler_configs[0].scheduler
+        schedule.last_epoch = self.global_step
         schedule.base_lrs = [self.config.lr] * len(optimiser.param_groups)
         for group, settings, factor in zip(
-            optimiser.param_groups, self._group_settings, schedule.lr_lambdas, strict=True
+            optimiser.param_groups, self._settings, schedule.lr_lambdas, strict=True
         ):
             group.update(settings, lr=self.config.lr * factor(self.global_step))
+        schedule._last_lr = [group["lr"] for group in optimiser.param_groups]
         self._compile()
 
     def on_fit_start(self) -> None:
@@ -121,7 +149,7 @@ class SimSiamModule(pl.LightningModule):
     def training_step(self, _number: int) -> dict[str, Tensor]:
         """One step; batch-norm statistics are per view, as in every published recipe."""
         # Not by `batch_idx`: the step alone says where a resumed run is.
-        images = self.batches.batch(*divmod(self.global_step, len(self.batches)))
+        images = self.batches.batch(*divmod(self._scheduled(self.global_step), len(self.batches)))
         self.generator.manual_seed(counter_seed(self.config.training.seed, 1, self.global_step))
         losses = self.objective.losses(self.network, self.objective.views(images, self.generator))
         z = self.ranks.joined(losses.z)
@@ -149,15 +177,16 @@ class SimSiamModule(pl.LightningModule):
             optimiser = torch.optim.AdamW(groups, lr=self.config.lr, fused=True)
         steps = {
             "warmup_steps": optimiser_config.warmup_epochs * len(self.batches),
-            "total_steps": self.total_steps,
+            "total_steps": self.config.training.epochs * len(self.batches),
             "restart_step": optimiser_config.restart_epoch * len(self.batches),
         }
         constant = optimiser_config.predictor_lr == "constant"
 
         def factor(predictor: bool) -> Any:
-            return lambda step: lr_factor(step, **steps, decayed=not (predictor and constant))
+            decayed = not (predictor and constant)
+            return lambda step: lr_factor(self._scheduled(step), **steps, decayed=decayed)
 
-        self._group_settings = [
+        self._settings = [
             {name: value for name, value in group.items() if name != "params"}
             for group in optimiser.param_groups
         ]
@@ -195,10 +224,11 @@ class SimSiamModule(pl.LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """A checkpoint carries what rebuilds it."""
         checkpoint[RECIPE] = recipe(
-            self.config, self.dataset.mean, self.dataset.std, self.dataset.train.classes, self.epochs_done
+            self.config,
+            self.dataset.mean,
+            self.dataset.std,
+            self.dataset.train.classes,
+            self.epochs_done,
+            self._images,
         )
         checkpoint[RECIPE]["compiled"] = self.compiled
-
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """What a resumed run may have to say about itself."""
-        self.compiled = checkpoint[RECIPE].get("compiled")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,22 +23,25 @@ class Found:
     path: Path
     step: int
     epoch: int
+    recipe: Mapping[str, Any]  # what the checkpoint carries beside its weights
 
 
 def newest(run: RunDirectory) -> Found | None:
-    """The checkpoint of the most steps that can be read; a damaged one is passed over for the one before it.
+    """The checkpoint with the most steps that can be read; a damaged one is passed over for the one before it.
 
-    By the step inside: names repeat (`last`), and a file's time changes when a run is copied or touched.
+    By the step inside: times of writing change when a run is copied or touched.
     """
-    found = []
-    for checkpoint in run.checkpoints():
+    headers = [(checkpoint.header(), checkpoint) for checkpoint in run.checkpoints()]
+    headers.sort(key=lambda pair: pair[0].step if pair[0] else -1, reverse=True)
+    for _, checkpoint in headers:
         try:
-            content = read_checkpoint(checkpoint.path, mapped=True)
-            step, epoch = int(content["global_step"]), int(content[RECIPE]["epochs_done"])
-            found.append(Found(checkpoint.name, checkpoint.path, step, epoch))
+            content = read_checkpoint(checkpoint.path)
+            recipe = content[RECIPE]
+            step, epoch = int(content["global_step"]), int(recipe["epochs_done"])
+            return Found(checkpoint.name, checkpoint.path, step, epoch, recipe)
         except (CheckpointError, KeyError, TypeError, ValueError):
             print(f"Passed over {checkpoint.name}: it cannot be read.", flush=True)
-    return max(found, key=lambda checkpoint: checkpoint.step, default=None)
+    return None
 
 
 class WholeCheckpointIO(TorchCheckpointIO):

@@ -18,9 +18,9 @@ from simsiam_core.data.augmentation import cpu_kernel
 from simsiam_core.data.left_out import left_out_lines
 from simsiam_core.data.memory import is_out_of_memory
 from simsiam_core.jobs.stop_request import StopRequest
-from simsiam_core.runs import MetricsWriter, RunDirectory
+from simsiam_core.runs import MetricsWriter, Origin, RunDirectory
 from simsiam_core.runs.files import remove_leftovers
-from simsiam_core.runs.metrics import rewind
+from simsiam_core.runs.metrics import cut_path, rewind
 from simsiam_core.runs.status import DISK_FULL
 from simsiam_core.training import compilation
 from simsiam_core.training.allocator import kept_memory
@@ -30,6 +30,7 @@ from simsiam_core.training.callbacks import (
     MetricsCallback,
     StopCallback,
     TrainingFailure,
+    measured_steps,
 )
 from simsiam_core.training.collapse import CollapseWatch
 from simsiam_core.training.device import computing, resolve_device
@@ -39,6 +40,7 @@ from simsiam_core.training.memory import address_space, memory_sentence
 from simsiam_core.training.module import SimSiamModule
 from simsiam_core.training.ranks import together
 from simsiam_core.training.resume import Found, newest
+from simsiam_core.training.same_images import check_same_images, identity, image_list
 from simsiam_core.training.status import StatusWriter
 from simsiam_core.training.trainer import build_trainer
 
@@ -118,11 +120,14 @@ def _fit(
     check_fit(config, len(dataset.train))
     remove_leftovers(run.checkpoints_dir)
     found = newest(run)
-    step = found.step if found else 0
-    if cut := rewind(run.metrics_path, step if found else -1):
-        print(
-            f"{cut} metric lines after step {step} are measured again; metrics.cut.jsonl keeps the former ones."
-        )
+    images = image_list(config, dataset)
+    origin = _origin(run, found)
+    if found and not (origin and found.step <= origin.step):
+        check_same_images(run, found, config, dataset, images)
+    if images:
+        images.write(run.images_path)
+    if cut := rewind(run.metrics_path, found.step if found else -1):
+        print(f"{cut} later lines of the record were put aside in {cut_path(run.metrics_path).name}.")
     collapse = CollapseWatch()
 
     def last_word(error: str) -> None:
@@ -136,7 +141,7 @@ def _fit(
         together(run, config.training.devices, accelerator == "gpu", last_word) as ranks,
     ):
         pl.seed_everything(config.training.seed, verbose=False)
-        module = SimSiamModule(config, dataset, ranks)
+        module = SimSiamModule(config, dataset, ranks, origin, identity(images))
         module.activity = lambda text: status.beat(force=True, activity=text)
         _announce(module, status, found, accelerator, precision)
         metrics = MetricsCallback(writer, status, collapse, request)
@@ -144,7 +149,8 @@ def _fit(
         evaluation = Evaluation(config, dataset, ranks)
         callbacks: list[pl.Callback] = [metrics, *extra_callbacks, checkpoints]
         if evaluation.possible:
-            callbacks.append(KnnCallback(evaluation, run, ranks, request, writer, status))
+            interrupts = request if ranks.count == 1 else None
+            callbacks.append(KnnCallback(evaluation, writer, status, measured_steps(run), interrupts))
         watched = collapse if config.training.stop_on_collapse else None
         callbacks.append(StopCallback(request, ranks, checkpoints, watched))
         trainer = build_trainer(config, callbacks, ranks)
@@ -165,7 +171,20 @@ def _fit(
         raise TrainingFailure(memory_sentence(module, precision, accelerator == "gpu", taken))
     if watched and watched.sentence:
         status.beat(error=watched.sentence)
-    return request.state if request.state and trainer.global_step < module.total_steps else "finished"
+    if trainer.global_step >= module.total_steps:
+        return "finished"
+    if request.state is None:
+        raise TrainingFailure(f"Training ended at step {trainer.global_step} of {module.total_steps}.")
+    return request.state
+
+
+def _origin(run: RunDirectory, found: Found | None) -> Origin | None:
+    """Where epochs are counted from; a checkpoint from before it, where the later ones are lost, takes its place."""
+    origin = run.origin()
+    if origin is None or found is None or found.step >= origin.step:
+        return origin
+    run.write_origin(earlier := Origin(found.step, found.epoch))
+    return earlier
 
 
 def _announce(

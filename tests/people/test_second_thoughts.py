@@ -19,7 +19,7 @@ from simsiam_core.cli.train import announce
 from simsiam_core.config import Config, ConfigError
 from simsiam_core.jobs import extend, fork, resume
 from simsiam_core.runs import RunDirectory, RunStore
-from simsiam_core.runs.metrics import CUT_NAME
+from simsiam_core.runs.metrics import cut_path
 from simsiam_core.training.callbacks import MetricsCallback
 from simsiam_core.training.resume import newest
 from simsiam_core.training.schedule import lr_factor
@@ -172,7 +172,7 @@ def test_a_fork_that_needs_another_network_is_refused(
     store: RunStore, parents: Mapping[str, RunDirectory]
 ) -> None:
     """Switching the rotation task on in a fork made a network that its checkpoint did not fit."""
-    with pytest.raises(ConfigError, match="rotation task"):
+    with pytest.raises(ConfigError, match="rotation"):
         fork(store, parents["sgd"], "last", {"objective": {"rotation_weight": 0.4}})
 
 
@@ -201,6 +201,6 @@ def test_a_touched_or_copied_run_goes_on_from_its_newest_step(
     assert run.status().state == "finished"
     assert losses(run) == losses(parents["sgd"])
     # Whatever was in the record is there still, or in the file of what was measured again.
-    cut = (run.path / CUT_NAME).read_bytes().splitlines()
+    cut = cut_path(run.metrics_path).read_bytes().splitlines()
     assert {json.loads(line)["step"] for line in cut} == {9, 10}
     assert set(before) <= {*run.metrics_path.read_bytes().splitlines(), *cut}

@@ -10,9 +10,9 @@ import pytorch_lightning as pl
 
 from simsiam_core.bench.accept.rows import NO_GPU, Place, Row, equal, skipped, within
 from simsiam_core.bench.accept.training import STEPS, furthest, quiet, small
+from simsiam_core.jobs.stop_request import StopRequest
 from simsiam_core.model.checkpoint import read_checkpoint
 from simsiam_core.runs import RunDirectory
-from simsiam_core.training.wishes import Wish
 from simsiam_core.training.worker import train
 
 PAUSED_AT = 6
@@ -48,10 +48,10 @@ def check(place: Place) -> Iterator[Row]:
 
 
 def _train(run: RunDirectory, pause_at: int | None = None) -> int:
-    wish = Wish()
-    asking = () if pause_at is None else (_PauseAt(wish, pause_at),)
+    request = StopRequest()
+    asking = () if pause_at is None else (_PauseAt(request, pause_at),)
     with quiet():
-        return train(run, asking, wish)
+        return train(run, asking, request)
 
 
 def _losses(run: RunDirectory) -> list[float]:
@@ -64,9 +64,9 @@ def _scale(run: RunDirectory) -> float | None:
 
 
 class _PauseAt(pl.Callback):
-    def __init__(self, wish: Wish, step: int) -> None:
-        self._wish, self._step = wish, step
+    def __init__(self, request: StopRequest, step: int) -> None:
+        self._request, self._step = request, step
 
     def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
         if trainer.global_step == self._step:
-            self._wish.state = "paused"
+            self._request.state = "paused"
