@@ -23,6 +23,9 @@ from simsiam_core.runs.status import DISK_FULL, Status, damage, read_status, wri
 from simsiam_core.runs.witnesses import working
 
 LOG_TAIL_BYTES = 256 * 1024
+WRITTEN = frozenset(
+    ("data", "model", "optimiser", "training", "knn", "checkpoints")
+)  # by every version, whole
 BUNDLED = "20200101-000000-bundled-0000"  # the run that comes with the program; every other one is newer
 
 
@@ -261,12 +264,18 @@ def _changed(path: Path) -> int:
 def _read_config(path: Path, version: tuple[int, int], changed: int) -> Config | str:
     """The config, or what is wrong with it. Pages ask for every run's every second, and YAML is slow to read."""
     try:
-        return parse(read_yaml(path), stored=True)
+        values = read_yaml(path)
+        if not WRITTEN.issubset(values) or not path.read_bytes().endswith(b"\n"):
+            return (
+                f"{path.name} is cut short, and defaults must not take the place of what it no longer says."
+            )
+        return parse(values, stored=True)
     except (
+        OSError,
         ValueError,
         TypeError,
         RecursionError,
-    ) as error:  # ConfigError, and what a damaged file does to a parser
+    ) as error:  # a damaged file may lead a parser to any
         return str(error)
 
 

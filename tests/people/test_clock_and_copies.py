@@ -125,10 +125,10 @@ def test_another_machine_is_alive_while_its_heartbeat_changes(
     store: RunStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A machine whose clock is an hour behind or ahead was shown as crashed, or as running for ever."""
-    run, steady = store.create(tiny()), time.monotonic()
+    steady = time.monotonic()
     monkeypatch.setattr(time, "monotonic", lambda: steady)
     for offset in (-3600.0, 3600.0):
-        beat = time.time() + offset
+        run, beat = store.create(tiny()), time.time() + offset
         status = Recorded(state="running", boot="another boot", host="elsewhere", heartbeat=beat)
         run.write_status(status)
         assert run.status().state == "crashed", "nothing tells that it beats"

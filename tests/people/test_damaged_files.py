@@ -76,7 +76,9 @@ class Watching:
         shown += [compare.parallel(runs, curves, "knn"), differences(runs)]
         shown.append(compare.scatter(runs, curves, "training.epochs", "loss"))
         outputs = Evaluate(self._context).view(run.id, None, Sent())
-        shown.append([v for v in outputs if isinstance(v, dict) or str(v).startswith("<")])
+        shown.append(
+            [v for v in outputs if isinstance(v, dict) or (isinstance(v, str) and v.startswith("<"))]
+        )
         text = to_json(shown, inf_nan_mode="constants", fallback=str).decode()
         assert "NaN" not in text
         assert "Infinity" not in text
