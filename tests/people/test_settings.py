@@ -161,7 +161,8 @@ def test_an_unknown_key_names_the_one_that_was_meant(tmp_path: Path, text: str, 
     "flags",
     [["--epochs", "1_000"], ["--epochs", " 5"], ["--epochs", "5.0"], ["--epochs", "yes"], ["--base-lr", "nan"],
      ["--base-lr", "1e400"], ["--base-lr", "inf"], ["--seed", "010"], ["--train-limit", ""],
-     ["--sweep", "epochs=1_0,2"], ["--sweep", "epochs=1:inf:3"], ["--sweep", "predictor=yes,no"], ["--sweep", "lr=nan"]],
+     ["--sweep", "epochs=1_0,2"], ["--sweep", "epochs=1:inf:3"], ["--sweep", "predictor=yes,no"],
+     ["--sweep", "lr=nan"]],
 )  # fmt: skip
 def test_flags_and_sweeps_follow_the_same_rule(
     flags: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
