@@ -13,7 +13,8 @@ from simsiam_core.config import Config, fields, typed
 class _Flags(Config, BaseSettings):
     """The schema as settings, so that pydantic-settings makes `--training.batch-size` and `--batch-size` of it."""
 
-    model_config = SettingsConfigDict(extra="forbid")
+    # Strict settings would turn text into numbers by a rule of their own, for which 1_000 is one.
+    model_config = SettingsConfigDict(extra="forbid", strict=False)
 
 
 class SchemaFlags:

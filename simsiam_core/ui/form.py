@@ -9,6 +9,7 @@ from typing import Any
 import gradio as gr
 
 from simsiam_core.config import Config, ConfigError, FieldSpec, allowed, fields, merge, parse
+from simsiam_core.config.paths import absolute_path
 
 Problems = dict[str, str]  # field path -> one sentence; "" for the config as a whole
 NOISE_ABOVE = 1000  # a greater upper bound is met by accident alone: said when it is broken, not in the help
@@ -81,7 +82,7 @@ class Form:
         updates = []
         for spec in self.specs:
             value = _shown(_at(whole, spec))
-            updates.append(gr.update(value=value, info=_info(spec), **self._look(spec, None, whole)))
+            updates.append(gr.update(value=value, **self._look(spec, None, whole)))
         return updates
 
     def marks(self, values: Mapping[str, Any], problems: Problems, shown: Problems) -> list[Any]:
@@ -90,8 +91,7 @@ class Form:
         for spec in self.specs:
             problem = problems.get(spec.path)
             changed = problem != shown.get(spec.path) or spec.path in _NEEDED_FOR
-            look = {"info": _info(spec, problem), **self._look(spec, problem, values)}
-            updates.append(gr.update(**look) if changed else gr.skip())
+            updates.append(gr.update(**self._look(spec, problem, values)) if changed else gr.skip())
         return updates
 
     def marked(self, path: str, problem: str) -> Any:
@@ -106,6 +106,9 @@ class Form:
     @staticmethod
     def _look(spec: FieldSpec, problem: str | None, values: Mapping[str, Any]) -> dict[str, Any]:
         look: dict[str, Any] = {"elem_classes": ["field", "has-problem"] if problem else ["field"]}
+        look["info"] = _info(spec, problem)
+        if spec.path == "data.path" and problem is None:
+            look["info"] = _whole_path(_at(values, spec)) or look["info"]
         if needed := _NEEDED_FOR.get(spec.path):
             section, name, value = needed
             look["visible"] = values[section][name] == value
@@ -152,8 +155,18 @@ def _info(spec: FieldSpec, problem: str | None = None) -> str:
     return spec.description + (f" {allowed(spec).capitalize()}." if bounded and not _slides(spec) else "")
 
 
+def _whole_path(given: Any) -> str:
+    """What a relative path became, in the place of the help; empty for any other."""
+    whole = absolute_path(given) if isinstance(given, str) and given else given
+    return f"That is `{whole}`, seen from where the dashboard was started." if whole != given else ""
+
+
 def _read(spec: FieldSpec, value: Any) -> Any:
-    """A control's value as the schema takes it: no text is no value, and 3.0 is a whole number."""
+    """A control's value as the schema takes it: no text is no value, 3.0 a whole number, and a path has no spaces
+    around it, which come along when it is copied from elsewhere.
+    """
+    if spec.path == "data.path" and isinstance(value, str):
+        value = value.strip()
     if spec.optional and value in (None, ""):
         return None
     if spec.kind == "int" and isinstance(value, float) and value.is_integer():
