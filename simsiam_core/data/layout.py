@@ -40,39 +40,51 @@ def understand(ids: Sequence[str]) -> Layout:
     labelled = len(names) > 1 and any(part.holder.folders for part in parts.used if part.split == TRAIN)
     layout = Layout(left_out=list(parts.left_out), notes=list(parts.notes))
     by_path = {part.folder.path: part for part in parts.used}
-    part_of: dict[str, Part | None] = {}  # by the folder an image lies in
+    places: dict[str, _Place] = {}  # by the folder an image lies in: all in it are alike
     for image_id in ids:
         folder = image_id[: image_id.rfind("/") + 1]
-        if folder not in part_of:
-            part_of[folder] = _part_of(folder, by_path)
-        _place(image_id, part_of[folder], layout, parts, labelled)
+        place = places.get(folder)
+        if place is None:
+            place = places[folder] = _place(folder, by_path, parts, labelled)
+        if place.split is not None:
+            (layout.train if place.split == TRAIN else layout.test).append(image_id)
+            if place.name is not None:
+                layout.class_of[image_id] = place.name
+        elif place.reason is not None:
+            layout.left_out.append(LeftOut(image_id, place.reason))
     layout.left_out += _folders_without_classes(parts, labelled)
     layout.why = _why(root, parts, labelled)
     layout.notes += _notes(parts, labelled, sorted(names))
     return layout
 
 
-def _part_of(folder: str, by_path: dict[str, Part]) -> Part | None:
-    while folder not in by_path and folder:
-        folder = folder[: folder.rfind("/", 0, -1) + 1]
-    return by_path.get(folder)
+@dataclass(frozen=True)
+class _Place:
+    """Where the images of a folder go: to a split, with a class if there are any, or nowhere.
+
+    `reason` is why each of them is left out; None where the folder as a whole is left out elsewhere.
+    """
+
+    split: str | None = None
+    name: str | None = None
+    reason: str | None = None
 
 
-def _place(image_id: str, part: Part | None, layout: Layout, parts: Parts, labelled: bool) -> None:
+def _place(folder: str, by_path: dict[str, Part], parts: Parts, labelled: bool) -> _Place:
+    path = folder
+    while path not in by_path and path:
+        path = path[: path.rfind("/", 0, -1) + 1]
+    part = by_path.get(path)
     if part is None:
-        if parts.beside and "/" not in image_id[len(parts.base.path) :]:  # else its folder is left out
-            layout.left_out.append(LeftOut(image_id, parts.beside))
-        return
-    if labelled:
-        inside = image_id.split("/")
-        if not part.holder.folders:
-            return  # its folder is left out
-        if len(inside) <= part.holder.depth + 1 or not image_id.startswith(part.holder.path):
-            reason = "beside the class folders, so without a class"
-            layout.left_out.append(LeftOut(image_id, reason))
-            return
-        layout.class_of[image_id] = inside[part.holder.depth]
-    (layout.train if part.split == TRAIN else layout.test).append(image_id)
+        return _Place(reason=parts.beside if folder == parts.base.path else None)
+    if not labelled:
+        return _Place(part.split)
+    if not part.holder.folders:
+        return _Place()
+    below = folder.removeprefix(part.holder.path)
+    if not below or not folder.startswith(part.holder.path):
+        return _Place(reason="beside the class folders, so without a class")
+    return _Place(part.split, below.split("/")[0])
 
 
 def _folders_without_classes(parts: Parts, labelled: bool) -> list[LeftOut]:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from simsiam_core.data import formats
 from simsiam_core.data.left_out import LeftOut
@@ -19,6 +20,7 @@ from simsiam_core.names import original, printable
 _SYSTEM_FOLDERS = {"__macosx", "@eadir", "#recycle", "@__thumb", "$recycle.bin", "recycler", "lost+found"}
 _SYSTEM_FOLDERS |= {"system volume information"}
 _SYSTEM_FILES = {"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", ".ds_store"}
+_ALL_MAY_READ = stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH
 NOT_IMAGES = "not an image"
 
 
@@ -26,8 +28,7 @@ class ScanTimeoutError(Exception):
     """A folder holds so many files that it was not looked through in the seconds given."""
 
 
-@dataclass(frozen=True)
-class ImageFile:
+class ImageFile(NamedTuple):
     """An image to read. `id` is its printable path from the root, with forward slashes; `mtime` in ns."""
 
     id: str
@@ -126,8 +127,8 @@ def _folder_problem(name: str) -> str | None:
 
 
 def _file(entry: os.DirEntry[str], path: str, found: Scan) -> None:
-    name = entry.name.casefold()
-    suffix = os.path.splitext(name)[1]
+    name = entry.name.lower()
+    suffix = name[name.rfind(".") :] if "." in name else ""
     if name in _SYSTEM_FILES or name.startswith("._"):
         return found.leave_out(path, "a file of the operating system")
     if name.startswith("."):
@@ -141,7 +142,7 @@ def _file(entry: os.DirEntry[str], path: str, found: Scan) -> None:
         found.by_content += 1
     if status.st_size == 0:
         return found.leave_out(path, "an empty file")
-    if not os.access(entry.path, os.R_OK):
+    if status.st_mode & _ALL_MAY_READ != _ALL_MAY_READ and not os.access(entry.path, os.R_OK):
         return found.leave_out(path, "a file that may not be read (permission denied)")
     found.images.append(ImageFile(path, status.st_size, status.st_mtime_ns))
     return None

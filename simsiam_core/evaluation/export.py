@@ -70,8 +70,8 @@ def _safetensors(encoder: Encoder, out: Path) -> None:
 
 
 def _torchscript(encoder: Encoder, out: Path) -> None:
-    with out.open("wb") as file:  # it takes no path that is not UTF-8
-        torch.jit.save(torch.jit.trace(encoder.backbone, _example(encoder)), file)
+    traced = torch.jit.trace(encoder.backbone, _example(encoder))
+    out.write_bytes(traced.save_to_buffer())  # `save` takes no path that is not UTF-8
 
 
 def _torch_export(encoder: Encoder, out: Path) -> None:

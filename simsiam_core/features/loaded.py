@@ -90,7 +90,8 @@ def own_pictures(folder: str, image_size: int, progress: Progress | None = None)
             images.train.classes,
             tuple(picture_id for part in parts for picture_id in part.ids),
         )
-        return replace(images, train=whole, test=None)
+        # Other pictures than the training images of a run on the same folder, whose fingerprint this was.
+        return replace(images, train=whole, test=None, fingerprint=f"{images.fingerprint}-whole")
 
     return _own.get(config, make)
 

@@ -89,14 +89,14 @@ def test_a_folder_is_counted_once_in_a_while_and_anew_on_start(
     now = 100.0
     monkeypatch.setattr(counts_module.time, "monotonic", lambda: now)
     for number in range(3):
-        (tmp_path / f"{number}.jpg").touch()
+        (tmp_path / f"{number}.jpg").write_text("x")
     config = tiny(data={"source": "folder", "path": str(tmp_path), "train_limit": None})
     counts = ImageCounts()
     assert counts.of(config) == 3
-    (tmp_path / "3.jpg").touch()
+    (tmp_path / "3.jpg").write_text("x")
     assert counts.of(config) == 3
     assert counts.anew(config) == 4
-    (tmp_path / "4.jpg").touch()
+    (tmp_path / "4.jpg").write_text("x")
     now += counts_module.KEPT_SECONDS + 1
     assert counts.of(config) == 5
 
@@ -107,5 +107,5 @@ def test_a_folder_that_is_missing_is_looked_for_again(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="There is no folder"):
         counts.of(config)
     (tmp_path / "later").mkdir()
-    (tmp_path / "later" / "a.jpg").touch()
+    (tmp_path / "later" / "a.jpg").write_text("x")
     assert counts.of(config) == 1
