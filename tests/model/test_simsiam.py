@@ -94,7 +94,7 @@ def test_heads_are_the_published_ones() -> None:
 
 
 def test_ablations_of_the_heads() -> None:
-    z, p = SimSiam(SMALL.model_copy(update={"predictor": False}))(torch.randn(4, 3, 16, 16))
+    z, p, _ = SimSiam(SMALL.model_copy(update={"predictor": False}))(torch.randn(4, 3, 16, 16))
     assert z is p
     last = SimSiam(SMALL.model_copy(update={"projector_affine": False})).projector[-1]
     assert isinstance(last, nn.BatchNorm1d)

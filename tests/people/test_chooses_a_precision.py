@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from previous import run_named, unpack_previous
 from tiny import tiny
 from torch import nn
 
+from simsiam_core.cli.train import announce
 from simsiam_core.config import TrainingConfig, preset
 from simsiam_core.data import load
 from simsiam_core.features import bank as banks
@@ -23,8 +25,10 @@ from simsiam_core.features.encode import encode
 from simsiam_core.model import Encoder, SimSiam
 from simsiam_core.model.precision import true_fp32
 from simsiam_core.runs import RunStore
+from simsiam_core.training import callbacks
 from simsiam_core.training.device import computing, resolve_device
 from simsiam_core.training.evaluation import Evaluation
+from simsiam_core.training.worker import train
 
 
 def switches() -> tuple[str, bool, str]:
@@ -87,6 +91,59 @@ def test_features_are_encoded_without_tf32_or_in_half_precision_where_asked() ->
     assert {dtype for _, dtype in backbone.seen[:2]} == {torch.float32}
     assert backbone.seen[0][0] is False
     assert backbone.seen[-1][1] is torch.bfloat16
+
+
+def test_a_gpu_meets_one_shape_and_waits_for_few_copies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kind: batches of 41 with a copy of each, and a last one for which kernels were chosen anew."""
+    encoder, backbone, dataset = watched()
+    shapes: list[int] = []
+    backbone.register_forward_pre_hook(lambda _, inputs: shapes.append(len(inputs[0])))
+
+    class Placed:
+        def __init__(self, images: torch.Tensor, *_: object, **__: object) -> None:
+            self._images = images
+
+        def batches(self, parts: list[torch.Tensor]) -> Any:
+            return (self._images[rows] for rows in parts)
+
+    class Features:
+        """Rows in main memory that count how often they are copied into."""
+
+        device, copies = torch.device("cpu"), 0
+
+        def __init__(self) -> None:
+            self.rows = torch.full((80, 4), torch.nan)
+
+        def __setitem__(self, part: slice, values: torch.Tensor) -> None:
+            self.rows[part] = values
+            self.copies += 1
+
+    monkeypatch.setattr(encoding, "Placed", Placed)
+    gpu, features = SimpleNamespace(type="cuda"), Features()
+    done = list(encoding._encoded(encoder, dataset.train.images, features, 0, 7, gpu, None))  # type: ignore[arg-type]
+    assert shapes == [7] * 12
+    assert features.copies == 2
+    assert (done[0], done[-1]) == (0, 80)
+    torch.testing.assert_close(features.rows, encode(encoder, dataset.train))
+
+
+def test_a_run_in_half_precision_writes_the_rank_of_fp32_projections(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kind: the effective rank was that of rounded numbers."""
+    ranked: list[torch.Tensor] = []
+
+    def noted(z: torch.Tensor) -> torch.Tensor:
+        ranked.append(z)
+        return effective_rank(z)
+
+    monkeypatch.setattr(callbacks, "effective_rank", noted)
+    run = store.create(tiny(training={"epochs": 1, "precision": "bf16-mixed"}))
+    announce(run)
+    assert train(run) == 0
+    assert "representation/effective_rank" in run.metrics()[-2] | run.metrics()[-1]
+    assert ranked[-1].dtype == torch.float32
+    assert not torch.equal(ranked[-1], ranked[-1].bfloat16().float())
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ def test_gpus_share_the_images_and_processes_on_a_cpu_its_cores(monkeypatch: pyt
     """At a pace that is given, so that no machine's speed plays a part."""
     timed = []
 
-    def pace(_config: object, images: int, device: str, _precision: str) -> Pace:
+    def pace(_config: object, images: int, device: str, _precision: str, _taken: object) -> Pace:
         timed.append((device, images))
         return Pace(0.01, 1e9 if device == "cuda" else None)
 
