@@ -170,11 +170,19 @@ class KnnCallback(pl.Callback):
         if pl_module.at_epoch_end and self._due(pl_module):  # not where it is stopped in mid-epoch
             self._measure(trainer, pl_module)
 
+    def on_fit_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        """A run that died in its last measurement has no step left that would come before one."""
+        done = pl_module.epochs_done == pl_module.config.training.epochs
+        if done and trainer.global_step not in self._measured:
+            pl_module.to(trainer.strategy.root_device)  # which the strategy has given back by now
+            self._measure(trainer, pl_module)
+
     def _due(self, module: SimSiamModule) -> bool:
         done, config = module.epochs_done, module.config
         return done % config.knn.knn_every == 0 or done == config.training.epochs
 
     def _measure(self, trainer: pl.Trainer, module: SimSiamModule) -> None:
+        self._measured.add(trainer.global_step)
         if self._status:
             self._status.beat(force=True, activity="Measuring kNN accuracy")
         extra: dict[str, float] = {}

@@ -61,7 +61,7 @@ TRAINING: dict[str, Where] = {
     "last word": ("simsiam_core.runs.metrics", "MetricsWriter.close", _always),
 }
 EVALUATING: dict[str, Where] = {
-    "start": ("simsiam_core.cli.evaluate", "announce", _always),
+    "start": ("simsiam_core.jobs.stop_request", "StopRequest.raising", _always),
     "loading": ("simsiam_core.evaluation.job", "load", _always),
     "encoding": ("simsiam_core.evaluation.job", "load_bank", _always),
     "measuring": ("simsiam_core.evaluation.worker", "_measure", _always),
