@@ -1,4 +1,5 @@
 // Classes with their colours and counts; a click switches one off or on, a double click leaves it alone.
+const NAME_SHOWN = 32; // letters of a class's name; the whole of it is its title
 function legendOf(parent, changed) {
   const root = make("div", "map-legend", parent);
   const hidden = new Set();
@@ -29,8 +30,8 @@ function legendOf(parent, changed) {
       entry.title = `${name}: click to hide or show, double click to show it alone`;
       entry.setAttribute("aria-pressed", String(!hidden.has(index)));
       make("span", "map-dot", entry).style.background = colours[index];
-      make("span", "map-class-name", entry, name);
-      make("span", "", entry, ` ${counts[index].toLocaleString("en")}`);
+      const cut = name.length > NAME_SHOWN ? `${name.slice(0, NAME_SHOWN - 1)}…` : name;
+      make("span", "", entry, `${cut} ${counts[index].toLocaleString("en")}`);
       entry.addEventListener("click", () => {
         if (!hidden.delete(index)) hidden.add(index);
         press();
