@@ -17,3 +17,4 @@ def test_figures_of_a_tiny_network(monkeypatch: pytest.MonkeyPatch) -> None:
     assert figures["epoch, s"] * figures["images a second"] == pytest.approx(80)
     assert 0 < figures["share of the matrix product, %"] < 100
     assert figures["ours against a bare loop"] < 1.5
+    assert figures["compiled"] is False
