@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import errno
-import warnings
+import math
+import mmap
+import sys
 from pathlib import Path
 
-import numpy as np
 import psutil
 import torch
 from torch import Tensor
 
 RESIDENT_SHARE = 0.5  # of a GPU's free memory that images may take; the rest is the network's
+# Linux's value, which Python names from 3.13 on; elsewhere memory is not set aside for private maps.
+NO_RESERVE = getattr(mmap, "MAP_NORESERVE", 0x4000 if sys.platform == "linux" else 0)
 # The words of torch, CUDA, cuDNN, cuBLAS and their kin, NCCL, oneDNN and C++, in lower case. Each of these comes as a
 # RuntimeError or a subclass of it, whose type alone says nothing.
 FULL = (
@@ -54,17 +57,18 @@ def fits(size: int, device: torch.device) -> bool:
     return device.type != "cuda" or size < RESIDENT_SHARE * free_bytes(device)
 
 
-def mapped(path: Path, shape: tuple[int, ...]) -> Tensor:
-    """A file of uint8 numbers as a tensor that must not be written to. Raises OSError.
+def mapped(path: Path, shape: tuple[int, ...], dtype: torch.dtype = torch.uint8, offset: int = 0) -> Tensor:
+    """A file's numbers from `offset` bytes on as a tensor. Raises OSError.
 
-    Shared and read-only: the pages are the file's own, so that nothing has to be set aside for them and a file
-    may be larger than memory and swap. (`torch.from_file` maps privately, or opens the file for writing.)
+    Writing to the tensor leaves the file alone: pages are copied when written to, and only then take memory.
+    Nothing is set aside for such copies beforehand, so a file may be larger than memory and swap, which
+    `torch.from_file` and numpy's copy-on-write mode refuse.
     """
-    return read_only(np.memmap(path, np.uint8, mode="r", shape=shape))
-
-
-def read_only(array: np.ndarray) -> Tensor:
-    """A tensor that shares a read-only array's memory; writing to it would end the process."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
-        return torch.from_numpy(array)
+    with path.open("rb") as file:
+        pages = mmap.mmap(
+            file.fileno(),
+            offset + math.prod(shape) * dtype.itemsize,
+            flags=mmap.MAP_PRIVATE | NO_RESERVE,
+            prot=mmap.PROT_READ | mmap.PROT_WRITE,
+        )
+    return torch.frombuffer(pages, dtype=dtype, count=math.prod(shape), offset=offset).view(shape)

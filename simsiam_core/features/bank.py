@@ -17,7 +17,7 @@ from numpy.lib.format import open_memmap
 from torch import Tensor
 
 from simsiam_core.data import Dataset, ImageSet, Progress, load
-from simsiam_core.data.memory import is_out_of_memory, read_only
+from simsiam_core.data.memory import is_out_of_memory, mapped
 from simsiam_core.features.encode import best_device, encode
 from simsiam_core.model import Encoder, fingerprint, load_encoder
 from simsiam_core.runs import Checkpoint, RunDirectory, RunError
@@ -154,7 +154,7 @@ def _read(path: Path, rows: int) -> Tensor | None:
     norms = np.linalg.norm(array[np.linspace(0, rows - 1, min(rows, 1000), dtype=np.int64)], axis=1)
     if not np.all((np.abs(norms - 1) < 1e-3) | (norms == 0)):  # 0: a collapsed network may output nothing
         return None
-    return read_only(array)
+    return mapped(path, array.shape, torch.float32, array.offset)
 
 
 @contextmanager
