@@ -25,6 +25,7 @@ from simsiam_core.evaluation.linear_augmented import run_augmented
 from simsiam_core.evaluation.linear_cached import run_cached
 from simsiam_core.model import CheckpointError
 from simsiam_core.runs import RunError
+from simsiam_core.runs.crash import log_crashes
 from simsiam_core.runs.evaluations import EvaluationDirectory
 
 
@@ -41,6 +42,7 @@ def evaluate(job: EvaluationDirectory) -> int:
 
     A cancelled evaluation leaves no result: half a sweep is no figure.
     """
+    log_crashes(job.log_path)
     before = signal.signal(signal.SIGTERM, _cancel)
     reporter = Reporter(job)
     state, error, code = "finished", None, 0

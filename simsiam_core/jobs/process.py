@@ -16,6 +16,7 @@ from pathlib import Path
 import psutil
 
 from simsiam_core.runs import RunDirectory, RunError
+from simsiam_core.runs.crash import log_end
 from simsiam_core.runs.status import State, process_alive
 
 PROJECT_DIR = Path(__file__).resolve().parents[2]
@@ -61,7 +62,13 @@ def launch(
             raise RunError(sentence)
         time.sleep(0.02)
     # Unless its end is collected it stays a zombie, and whoever stops it from a terminal waits for that in vain.
-    threading.Thread(target=process.wait, name=f"end of {run.id}", daemon=True).start()
+    threading.Thread(
+        target=_see_end, args=(process, run.log_path), name=f"end of {run.id}", daemon=True
+    ).start()
+
+
+def _see_end(process: subprocess.Popen[bytes], log: Path) -> None:
+    log_end(log, process.wait())
 
 
 def stop(run: RunDirectory, timeout: float = TERM_SECONDS) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from simsiam_core.runs.crash import crash_in
 from simsiam_core.runs.directory import RunDirectory, RunError
 from simsiam_core.runs.files import write_text
 from simsiam_core.runs.status import Status
@@ -32,7 +33,10 @@ class EvaluationDirectory(RunDirectory):
         status = super().status()
         if status.state != "crashed":
             return status
-        error = "The evaluation's process was killed from outside, or the machine went down; measure again."
+        how = "was killed from outside, or the machine went down"
+        if crash := crash_in(self.log_path):
+            how = f"crashed ({crash}), a fault in the program or a library; the log says where"
+        error = f"The evaluation's process {how}; measure again."
         return status.model_copy(update={"error": error})
 
     @property

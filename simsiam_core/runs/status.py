@@ -13,6 +13,7 @@ from typing import Literal
 import psutil
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from simsiam_core.runs.crash import crash_in
 from simsiam_core.runs.files import write_text
 
 State = Literal["queued", "running", "finished", "stopped", "paused", "failed", "crashed"]
@@ -108,10 +109,16 @@ def read_status(path: Path) -> Status:
     if status.state != "running":
         return status
     last = time.strftime("%d %B %H:%M:%S", time.localtime(status.heartbeat))
-    error = (
-        "The training process ended without a word: it was killed from outside (the system does so when memory "
-        f"runs out), or the machine went down. Last seen {last}; Resume goes on from the newest checkpoint."
-    )
+    if crash := crash_in(path.with_name("log.txt")):
+        how = (
+            f"crashed ({crash}): a fault in the program or a library, not lack of memory; the log says where"
+        )
+    else:
+        how = (
+            "ended without a word: it was killed from outside (the system does so when memory runs out), or the "
+            "machine went down"
+        )
+    error = f"The training process {how}. Last seen {last}; Resume goes on from the newest checkpoint."
     return status.model_copy(update={"state": "crashed", "error": error, "ended": status.heartbeat})
 
 

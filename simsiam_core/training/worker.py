@@ -16,6 +16,7 @@ from simsiam_core.config import ConfigError
 from simsiam_core.data import check_fit, load
 from simsiam_core.data.augmentation import cpu_kernel
 from simsiam_core.runs import MetricsWriter, Origin, RunDirectory
+from simsiam_core.runs.crash import log_crashes
 from simsiam_core.runs.files import remove_leftovers
 from simsiam_core.runs.metrics import cut_path, rewind
 from simsiam_core.runs.status import DISK_FULL
@@ -48,6 +49,7 @@ def train(run: RunDirectory, extra_callbacks: tuple[pl.Callback, ...] = (), wish
 
     Whatever happens, the status ends in a final state with a sentence; only a killed process leaves none.
     """
+    log_crashes(run.log_path)
     status, wish = StatusWriter(run), wish or Wish()
     try:
         state, code = _fit(run, status, extra_callbacks, wish), 0
