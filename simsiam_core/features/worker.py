@@ -21,16 +21,19 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, wait
+from contextlib import suppress
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from typing import Any, Generic, TypeVar
 
 from simsiam_core import collector
 from simsiam_core.config import ConfigError, Problem
+from simsiam_core.runs.crash import crash_name
 
 T = TypeVar("T")
 Process = tuple[subprocess.Popen[bytes], Connection]
 REPORT_EVERY_SECONDS = 0.1
+END_SECONDS = 1.0  # between the end of a process's pipe and that of the process
 SPARE_AFTER_SECONDS = 2.0  # where one task took longer, the next may well be cancelled
 
 
@@ -156,9 +159,10 @@ class InspectionWorker:
                 else:
                     error = WorkError(*message[1:])
             except (EOFError, OSError):
+                with suppress(subprocess.TimeoutExpired):
+                    self._process.wait(END_SECONDS)  # its pipe closes a moment before its exit code is known
                 self._process.kill()
-                self._process.wait()
-                error = WorkError("The worker process was killed or ran out of memory; try again.")
+                error = WorkError(_how_it_ended(self._process.wait()))
             with self._changed:
                 self._finish(task, result, error)
                 if error is None and time.monotonic() - began > SPARE_AFTER_SECONDS:
@@ -231,6 +235,14 @@ class InspectionWorker:
             return task._reported
         fraction, text = running._reported
         return fraction, f"Waiting. {text}"
+
+
+def _how_it_ended(exit_code: int) -> str:
+    if crash := crash_name(exit_code):
+        return (
+            f"The worker process crashed ({crash}): a fault in the program or a library, not in your input."
+        )
+    return "The worker process was killed or ran out of memory; try again."
 
 
 def _packed(request: tuple[Any, ...]) -> bytes:

@@ -19,6 +19,7 @@ import psutil
 from simsiam_core.config.cache import CACHE_VARIABLE, cache_dir
 from simsiam_core.jobs.stop_request import PAUSE
 from simsiam_core.runs import RunDirectory, RunError
+from simsiam_core.runs.crash import log_end
 from simsiam_core.runs.processes import machine, process_alive, process_identity
 from simsiam_core.runs.status import State
 from simsiam_core.runs.witnesses import folder_identity, is_here
@@ -92,8 +93,8 @@ def _announce(run: RunDirectory, process: subprocess.Popen[bytes]) -> None:
 
 
 def _see_end(run: RunDirectory, process: subprocess.Popen[bytes]) -> None:
-    """Wait for the end of a process; one that never announced itself has nobody else to tell of it."""
-    process.wait()
+    """Wait for the end of a process, and tell what it cannot: what ended it, and that it never announced itself."""
+    log_end(run.log_path, process.wait())
     status = run.status()
     if (status.state, status.activity, status.pid) == ("crashed", STARTING, process.pid):
         run.update_status(state="failed", error=ENDED_EARLY, ended=time.time(), activity="")

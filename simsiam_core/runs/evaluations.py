@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from simsiam_core.runs.crash import crash_in
 from simsiam_core.runs.directory import RunDirectory, RunError
 from simsiam_core.runs.files import write_text
 from simsiam_core.runs.json_files import DamagedFileError, dumps, first_problem, read_json
@@ -75,7 +76,10 @@ class EvaluationDirectory(RunDirectory):
         status = super().status()
         if status.state != "crashed":
             return status
-        error = "The evaluation's process was killed from outside, or the machine went down; measure again."
+        how = "was killed from outside, or the machine went down"
+        if crash := crash_in(self.log_path):
+            how = f"crashed ({crash}), a fault in the program or a library; the log says where"
+        error = f"The evaluation's process {how}; measure again."
         return status.model_copy(update={"error": error})
 
     @property

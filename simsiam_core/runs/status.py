@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from simsiam_core.runs.crash import crash_in
 from simsiam_core.runs.files import write_text
 from simsiam_core.runs.json_files import DamagedFileError, first_problem, read_json
 from simsiam_core.runs.witnesses import is_copy, working
@@ -90,10 +91,16 @@ def read_status(path: Path) -> Status:
     if status.state != "running":
         return status
     last = time.strftime("%d %B %H:%M:%S", time.localtime(status.heartbeat))
-    error = (
-        "The training process ended without a word: it was killed from outside (the system does so when memory "
-        f"runs out), or the machine went down. Last seen {last}; Resume goes on from the newest checkpoint."
-    )
+    if crash := crash_in(path.with_name("log.txt")):
+        how = (
+            f"crashed ({crash}): a fault in the program or a library, not lack of memory; the log says where"
+        )
+    else:
+        how = (
+            "ended without a word: it was killed from outside (the system does so when memory runs out), or the "
+            "machine went down"
+        )
+    error = f"The training process {how}. Last seen {last}; Resume goes on from the newest checkpoint."
     if is_copy(status, path):
         error = (
             "This folder is a copy of one that was being worked on; no process works on the copy. "
