@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from simsiam_core.cli.options import add_json, print_json, report
+from simsiam_core.names import printable
 
 
 def add_to(commands: Any) -> None:
@@ -30,7 +31,7 @@ def _data(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json(description.as_dict())
         return 0
-    print(description.folder)
+    print(printable(arguments.folder))
     for line in description.lines():
         print(line)
     if description.classes:
@@ -50,4 +51,6 @@ def _unpacked(folder: str) -> str:
         return folder
     from simsiam_core.features.unpacking import unpack
 
-    return unpack(Path(archive), report)
+    unpacked = unpack(Path(archive), report)
+    report(1.0, "Unpacked")
+    return unpacked

@@ -51,7 +51,9 @@ class FolderDescription:
             if len(reasons) > REASONS:
                 reasons[REASONS:] = [f"{len(reasons) - REASONS} other reasons"]
             count = sum(one.files for one in self.left_out)
-            parts.append(f"left out: {count:,} file{'s' * (count != 1)}, because {listed(reasons)}")
+            folders = " or folder" if any(one.path.endswith("/") for one in self.left_out) else ""
+            what = f"file{folders}" if count == 1 else f"files{folders and ' and folders'}"
+            parts.append(f"left out: {count:,} {what}, because {listed(reasons)}")
         return "; ".join(parts)
 
     def _classes(self) -> str:

@@ -94,10 +94,10 @@ class Form:
             updates.append(gr.update(**look) if changed else gr.skip())
         return updates
 
-    def marked(self, path: str, problem: str) -> Any:
-        """An update of one control that shows its problem."""
+    def marked(self, path: str, problem: str | None) -> Any:
+        """An update of one control that shows its problem, or that it has none."""
         spec = next(spec for spec in self.specs if spec.path == path)
-        return gr.update(info=_info(spec, problem), elem_classes=["field", "has-problem"])
+        return gr.update(info=_info(spec, problem), elem_classes=_classes(problem))
 
     def defaults(self) -> dict[str, Any]:
         """Nested values of the schema's defaults."""
@@ -105,7 +105,7 @@ class Form:
 
     @staticmethod
     def _look(spec: FieldSpec, problem: str | None, values: Mapping[str, Any]) -> dict[str, Any]:
-        look: dict[str, Any] = {"elem_classes": ["field", "has-problem"] if problem else ["field"]}
+        look: dict[str, Any] = {"elem_classes": _classes(problem)}
         if needed := _NEEDED_FOR.get(spec.path):
             section, name, value = needed
             look["visible"] = values[section][name] == value
@@ -150,6 +150,10 @@ def _info(spec: FieldSpec, problem: str | None = None) -> str:
         return problem
     bounded = spec.kind in ("int", "float") and spec.maximum is not None and spec.maximum < NOISE_ABOVE
     return spec.description + (f" {allowed(spec).capitalize()}." if bounded and not _slides(spec) else "")
+
+
+def _classes(problem: str | None) -> list[str]:
+    return ["field", "has-problem"] if problem else ["field"]
 
 
 def _read(spec: FieldSpec, value: Any) -> Any:
