@@ -10,6 +10,7 @@ from typing import Any
 
 from simsiam_core.cli.options import add_json, print_json
 from simsiam_core.cli.terminal import progress_line
+from simsiam_core.names import printable
 
 
 def add_to(commands: Any) -> None:
@@ -32,7 +33,7 @@ def _data(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json(description.as_dict())
         return 0
-    print(unpacked or description.folder)
+    print(unpacked or printable(arguments.folder))
     for line in description.lines():
         print(line)
     if description.classes:

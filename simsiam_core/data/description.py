@@ -51,7 +51,11 @@ class FolderDescription:
             if len(reasons) > REASONS:
                 reasons[REASONS:] = [f"{len(reasons) - REASONS} other reasons"]
             count = sum(one.files for one in self.left_out)
-            parts.append(f"left out: {count:,} file{'s' * (count != 1)}, because {listed(reasons)}")
+            folders = any(one.path.endswith("/") and one.files == 1 for one in self.left_out)
+            singular, plural = ("file or folder", "files and folders") if folders else ("file", "files")
+            parts.append(
+                f"left out: {count:,} {singular if count == 1 else plural}, because {listed(reasons)}"
+            )
         return "; ".join(parts)
 
     def _classes(self) -> str:

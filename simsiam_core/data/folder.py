@@ -123,8 +123,7 @@ def _gaps(classes: tuple[ClassCount, ...], held_out: bool, tested: bool) -> Iter
         yield f"{listed(untrained)} {_have(untrained)} no training images."
     untested = [c.name for c in classes if not c.test]
     if untested and held_out:
-        too_small = "is too small" if len(untested) == 1 else "are too small"
-        yield f"{listed(untested)} {too_small} to give a test image: nothing is measured there."
+        yield f"{listed(untested)} {_have(untested)} too few images to give one for testing: nothing is measured there."
     elif untested and tested:
         yield f"{listed(untested)} {_have(untested)} no test images."
 

@@ -10,7 +10,10 @@ NAMED = 5  # named in a sentence; the others are counted
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A file or folder that is not used: its path from the root, why, and how many files it stands for."""
+    """A file or folder that is not used: its path from the root, why, and how many images it stands for.
+
+    The path of a folder ends in a slash.
+    """
 
     path: str
     reason: str

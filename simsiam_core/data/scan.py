@@ -82,7 +82,7 @@ def _entries(folder: Path, path: str, found: Scan) -> Iterator[os.DirEntry[str]]
         with os.scandir(folder) as entries:
             return iter(sorted(entries, key=lambda entry: entry.name))
     except OSError as error:
-        found.leave_out(path or ".", f"a folder that cannot be read: {error.strerror or error}")
+        found.leave_out(f"{path or '.'}/", f"a folder that cannot be read: {error.strerror or error}")
         return iter(())
 
 
@@ -94,7 +94,7 @@ def _enter(entry: os.DirEntry[str], path: str, found: Scan, real_root: str) -> b
         elif entry.is_dir(follow_symlinks=False):
             reason = _folder_problem(entry.name)
             if reason:
-                found.leave_out(path, reason)
+                found.leave_out(path + "/", reason)
             return reason is None
         else:
             _file(entry, path, found)

@@ -143,7 +143,8 @@ def without_self(similarities: Tensor, rows: Tensor, start: int = 0) -> tuple[Te
 
 def hash_of(*parts: object) -> str:
     """A short name for a cache file."""
-    return hashlib.sha256("|".join(str(part) for part in parts).encode()).hexdigest()[:24]
+    joined = "|".join(str(part) for part in parts)
+    return hashlib.sha256(joined.encode(errors="surrogateescape")).hexdigest()[:24]
 
 
 def load_arrays(path: Path) -> dict[str, np.ndarray] | None:

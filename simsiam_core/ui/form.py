@@ -94,10 +94,10 @@ class Form:
             updates.append(gr.update(**self._look(spec, problem, values)) if changed else gr.skip())
         return updates
 
-    def marked(self, path: str, problem: str) -> Any:
-        """An update of one control that shows its problem."""
+    def marked(self, path: str, problem: str | None) -> Any:
+        """An update of one control that shows its problem, or that it has none."""
         spec = next(spec for spec in self.specs if spec.path == path)
-        return gr.update(info=_info(spec, problem), elem_classes=["field", "has-problem"])
+        return gr.update(info=_info(spec, problem), elem_classes=_classes(problem))
 
     def defaults(self) -> dict[str, Any]:
         """Nested values of the schema's defaults."""
@@ -105,8 +105,7 @@ class Form:
 
     @staticmethod
     def _look(spec: FieldSpec, problem: str | None, values: Mapping[str, Any]) -> dict[str, Any]:
-        look: dict[str, Any] = {"elem_classes": ["field", "has-problem"] if problem else ["field"]}
-        look["info"] = _info(spec, problem)
+        look: dict[str, Any] = {"elem_classes": _classes(problem), "info": _info(spec, problem)}
         if spec.path == "data.path" and problem is None:
             look["info"] = _whole_path(_at(values, spec)) or look["info"]
         if needed := _NEEDED_FOR.get(spec.path):
@@ -159,6 +158,10 @@ def _whole_path(given: Any) -> str:
     """What a relative path became, in the place of the help; empty for any other."""
     whole = absolute_path(given) if isinstance(given, str) and given else given
     return f"That is `{whole}`, seen from where the dashboard was started." if whole != given else ""
+
+
+def _classes(problem: str | None) -> list[str]:
+    return ["field", "has-problem"] if problem else ["field"]
 
 
 def _read(spec: FieldSpec, value: Any) -> Any:

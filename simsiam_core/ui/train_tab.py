@@ -116,7 +116,7 @@ def build(context: Context, page: Page) -> Fill:
             return
         try:
             for shown_now in folder_view(context.worker, str(path)):
-                yield shown_now, gr.skip()
+                yield shown_now, form.marked("data.path", None)
         except WorkError as error:  # stands where the help of the field was, as every problem of a field
             yield "", form.marked("data.path", str(error))
 

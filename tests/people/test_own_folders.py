@@ -165,11 +165,11 @@ REASONS = {
     "dog/gone.jpg": "not there",
     "dog/up": "link to a folder",
     "dog/out.png": "leads out",
-    "@eaDir": "operating system",
-    "$RECYCLE.BIN": "operating system",
-    "lost+found": "operating system",
-    "__MACOSX": "operating system",
-    ".hidden": "hidden",
+    "@eaDir/": "operating system",
+    "$RECYCLE.BIN/": "operating system",
+    "lost+found/": "operating system",
+    "__MACOSX/": "operating system",
+    ".hidden/": "hidden",
 }
 
 
@@ -192,7 +192,10 @@ def test_the_terminal_says_it_in_words(messy: Path, capsys: pytest.CaptureFixtur
     """Kind: nobody was told what a folder was taken for."""
     assert main(["data", str(messy)]) == 0
     out = capsys.readouterr().out
-    assert "2 classes: cat 8, dog 4; train 11, test 1 (held out" in out and "left out: 21 files" in out
+    assert (
+        "2 classes: cat 8, dog 4; train 11, test 1 (held out" in out
+        and "left out: 21 files and folders" in out
+    )
     assert "Left out 2, a pipe, socket or device: cat/pipe.jpg and dog/socket.jpg" in out
     for path, sentence in (("nothing", "There is no folder"), ("messy/cat/0.png", "is a file")):
         assert main(["data", path]) == 2
@@ -214,7 +217,7 @@ def test_what_may_not_be_read_is_named(messy: Path) -> None:
     (messy / "dog").chmod(0)
     try:
         reasons = {one.path: one.reason for one in describe_folder(str(messy)).left_out}
-        assert "may not be read" in reasons["cat/0.png"] and "cannot be read" in reasons["dog"]
+        assert "may not be read" in reasons["cat/0.png"] and "cannot be read" in reasons["dog/"]
     finally:
         (messy / "dog").chmod(0o755)
 
@@ -230,7 +233,7 @@ def test_a_folder_that_cannot_be_listed_is_named(messy: Path, monkeypatch: pytes
 
     monkeypatch.setattr(os, "scandir", refuse)
     reasons = {one.path: one.reason for one in describe_folder(str(messy)).left_out}
-    assert reasons["dog"] == "a folder that cannot be read: Permission denied"
+    assert reasons["dog/"] == "a folder that cannot be read: Permission denied"
 
 
 def test_photos_of_a_telephone_are_read_or_come_with_advice(

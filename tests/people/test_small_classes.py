@@ -39,7 +39,7 @@ def test_the_test_images_never_take_the_last_of_a_class(
     found = list_folder(make(tmp_path / "p", sizes)).description
     assert all(c.train >= 1 for c in found.classes) and found.train + found.test == sum(sizes)
     assert sum(c.test == 0 for c in found.classes) == too_small
-    told = [note for note in found.notes if "too small to give a test image" in note]
+    told = [note for note in found.notes if "too few images to give one for testing" in note]
     assert bool(told) == bool(too_small)
 
 
