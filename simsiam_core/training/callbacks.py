@@ -149,11 +149,11 @@ class KnnCallback(pl.Callback):
         evaluation: Evaluation,
         writer: MetricsWriter | None = None,  # None where this process only helps to encode
         status: StatusWriter | None = None,
-        measured: Collection[int] = (),  # steps that are in the record already
+        measured: Collection[int] = (),  # steps whose accuracy is in the record already
         request: StopRequest | None = None,  # that may end a measurement
     ) -> None:
         self._evaluation = evaluation
-        self._measured = measured
+        self._measured = set(measured)
         self._until_asked = request.raising if request else nullcontext[None]
         self._writer = writer
         self._status = status

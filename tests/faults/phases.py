@@ -28,7 +28,7 @@ def _saves(step: int) -> Callable[..., bool]:
 
 
 def _epochs_done(number: int) -> Callable[..., bool]:
-    return lambda _, encoder: encoder.epoch == number
+    return lambda _, encoder, *__: encoder.epoch == number
 
 
 WORKER, CALLBACKS = "simsiam_core.training.worker", "simsiam_core.training.callbacks"
@@ -39,7 +39,7 @@ TRAINING: dict[str, Where] = {
     "decoding": (WORKER, "load", _always),
     "setting up": (WORKER, "build_trainer", _always),
     "first checkpoint": (CALLBACKS, "CheckpointCallback._save", _always),
-    "raw pixels": (EVALUATION, "Evaluation.raw_pixel_accuracy", _always),
+    "raw pixels": (EVALUATION, "Evaluation.raw_pixels", _always),
     "first kNN": (EVALUATION, "Evaluation._accuracy", _always),
     "first step": (MODULE, "SimSiamModule.training_step", _step(1)),
     "step": (MODULE, "SimSiamModule.training_step", _step(6)),

@@ -16,11 +16,11 @@ from tiny import tiny
 from simsiam_core.cli import main
 from simsiam_core.cli.train import announce
 from simsiam_core.jobs import pause, resume, stop
+from simsiam_core.jobs.stop_request import StopRequest
 from simsiam_core.runs import MetricsWriter, RunDirectory, RunError, RunStore, Status, processes, witnesses
 from simsiam_core.runs.processes import process_alive, process_identity
 from simsiam_core.runs.status import Status as Recorded
 from simsiam_core.training.status import StatusWriter
-from simsiam_core.training.wishes import Wish
 from simsiam_core.ui.monitor_words import detail
 from simsiam_core.ui.series import Curves
 
@@ -28,7 +28,7 @@ from simsiam_core.ui.series import Curves
 @pytest.fixture
 def working(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunDirectory]:
     """A run that this very process works on, as a trainer announces it and holds its lock."""
-    monkeypatch.setattr(Wish, "listen", lambda _: None)
+    monkeypatch.setattr(StopRequest, "listen", lambda _: None)
     run = store.create(tiny())
     with run.claim():
         announce(run)

@@ -16,12 +16,12 @@ from torch._dynamo.utils import counters
 
 from simsiam_core.cli.train import announce
 from simsiam_core.config import TrainingConfig
+from simsiam_core.jobs.stop_request import StopRequest
 from simsiam_core.model import simsiam
 from simsiam_core.model.checkpoint import read_checkpoint
 from simsiam_core.runs import RunStore
 from simsiam_core.training import compilation
 from simsiam_core.training.objective import Objective
-from simsiam_core.training.wishes import Wish
 from simsiam_core.training.worker import train
 
 GREY = (0.5,) * 3, (0.25,) * 3
@@ -114,9 +114,9 @@ def test_a_resumed_run_says_where_it_goes_on_uncompiled(
     monkeypatch.setenv(compilation.BACKEND_VARIABLE, "eager")
     run = store.create(tiny(training={"compile": "always"}))
     announce(run)
-    wish = Wish()
-    wish.state = "paused"
-    assert train(run, (), wish) == 0
+    request = StopRequest()
+    request.state = "paused"
+    assert train(run, (), request) == 0
     assert run.status().state == "paused"
     assert read_checkpoint(run.checkpoint().path)["simsiam"]["compiled"] is True
     assert "Until here" not in capsys.readouterr().out
