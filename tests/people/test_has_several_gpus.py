@@ -12,7 +12,7 @@ from tiny import tiny
 from simsiam_core.jobs import Scheduler, enqueue, gpus, scheduler
 from simsiam_core.jobs.gpus import free_gpus, visible_gpus
 from simsiam_core.runs import RunDirectory, RunStore
-from simsiam_core.runs.status import process_identity
+from simsiam_core.runs.processes import process_identity
 
 A, B, C = "GPU-aaaa1111", "GPU-bbbb2222", "GPU-bbcc3333"
 PART, OTHER_PART = "MIG-11112222", "MIG-33334444"
