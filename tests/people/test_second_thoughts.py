@@ -46,9 +46,7 @@ class Settings(pl.Callback):
 def _images_loaded_once(tmp_path_factory: pytest.TempPathFactory) -> Any:
     with pytest.MonkeyPatch.context() as patch:
         loaded: dict[Any, Any] = {}
-        patch.setattr(
-            worker, "load", lambda data, _: loaded.get(data) or loaded.setdefault(data, load(data))
-        )
+        patch.setattr(worker, "load", lambda data, _: loaded.get(data) or loaded.setdefault(data, load(data)))
         yield
 
 
@@ -151,7 +149,9 @@ def test_a_run_that_is_paused_and_trained_longer_follows_its_schedule_at_every_s
 
 
 @pytest.mark.parametrize("weight", [0.4, 0.0])
-def test_a_fork_cannot_add_or_remove_a_task_that_has_weights_of_its_own(runs: RunStore, weight: float) -> None:
+def test_a_fork_cannot_add_or_remove_a_task_that_has_weights_of_its_own(
+    runs: RunStore, weight: float
+) -> None:
     """Kind: a fork whose network does not fit its checkpoint fails only when it has started."""
     run = runs.create(tiny(objective={"rotation_weight": 0.4 - weight}, training={"epochs": 1}))
     (run.checkpoints_dir / "epoch=0000.ckpt").write_bytes(b"never read")
