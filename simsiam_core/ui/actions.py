@@ -97,8 +97,8 @@ class Actions:
                     self._undo = gr.Button("Bring back", size="sm", visible=False, elem_id="monitor-undo")
             self._more_trouble = gr.HTML(elem_id="monitor-more-message", padding=False)
         self.outputs += [
-            self._epochs, self._extend, self._checkpoint, self._new_images, self._fork, self._copy, self._sure, self._delete,
-            self._trashed, self._undo, self._more_trouble,
+            self._epochs, self._extend, self._checkpoint, self._new_images, self._fork, self._copy, self._sure,
+            self._delete, self._trashed, self._undo, self._more_trouble,
         ]  # fmt: skip
 
     def depends(self, seen: Look) -> Any:

@@ -61,7 +61,9 @@ class Curves:
     def __init__(self, run: RunDirectory) -> None:
         self._reader = MetricsReader(run.metrics_path)
         self._lock = threading.Lock()  # pages read while another page's tick polls
-        self._thinned: dict[tuple[str, XAxis, float], tuple[int, Points]] = {}  # with the count of points
+        self._thinned: dict[
+            tuple[str, XAxis, float, Origin], tuple[int, Points]
+        ] = {}  # with the count of points
         self.series: dict[str, Series] = {}
         self.started: float | None = None
         self.version = 0
