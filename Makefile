@@ -8,8 +8,16 @@ BIN := $(VENV)/bin
 run: $(VENV)/requirements.done
 	@$(BIN)/python dashboard.py $(ARGS)
 
+# Tests that time, kill, or drive a browser have the machine to themselves; the others share it.
+ALONE := tests/bench tests/browser tests/faults
+
 test: $(VENV)/requirements-dev.done $(VENV)/browser.done check
+ifdef ARGS
 	$(BIN)/python -m pytest $(ARGS)
+else
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ALONE:%=--ignore=%)
+	$(BIN)/python -m pytest $(ALONE)
+endif
 
 check: $(VENV)/requirements-dev.done
 	$(BIN)/ruff check .

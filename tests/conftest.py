@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 import visible_gpus
 
+# Networks here are so small that a second thread only waits for the first, and for other processes' threads.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ[visible_gpus.VARIABLE] = ""  # the same figures with and without a GPU, also in processes
 
 # UMAP compiles itself for half a minute: once a checkout, not once a server.

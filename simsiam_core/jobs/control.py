@@ -16,7 +16,7 @@ from typing import Any, Literal
 from simsiam_core.config import Config, ConfigError, merge, parse
 from simsiam_core.jobs.queue import QUEUE_FILE, Queue
 from simsiam_core.jobs.scheduler import LOCK_FILE, MOVES_DIR
-from simsiam_core.runs import Checkpoint, Notes, Origin, RunDirectory, RunError, RunStore, Status
+from simsiam_core.runs import FIRST_STEP, Checkpoint, Notes, Origin, RunDirectory, RunError, RunStore, Status
 from simsiam_core.runs.files import write_text
 from simsiam_core.runs.lock import Claim, LockedError
 
@@ -81,7 +81,7 @@ def extend(run: RunDirectory, epochs: int, schedule: Schedule = "longer") -> Non
         done = config.training.epochs if status.state == "finished" else status.epoch
         changes["optimiser"] = {"restart_epoch": max(done, config.optimiser.warmup_epochs)}
     longer = parse(merge(config.model_dump(), changes))
-    steps = (run.origin() or Origin()).total_steps(_per_epoch(run, config, status), epochs)
+    steps = (run.origin() or FIRST_STEP).total_steps(_per_epoch(run, config, status), epochs)
     run.write_config(longer)
     _queue_again(run, total_steps=steps)
 
@@ -115,7 +115,7 @@ def fork(
     origin = run.origin()
     if new_images or (origin and header.step < origin.step):
         origin = Origin(header.step, header.epoch)
-    total = (origin or Origin()).total_steps(_per_epoch(run, config, status), new.training.epochs)
+    total = (origin or FIRST_STEP).total_steps(_per_epoch(run, config, status), new.training.epochs)
     before = Status(state="paused", step=header.step, total_steps=total, epoch=header.epoch)
     copy = store.create(new, before, Notes(forked_from=f"{run.id} {found.name}"))
     if origin is not None:
@@ -150,7 +150,7 @@ def _copy_record(run: RunDirectory, copy: RunDirectory, found: Checkpoint, step:
 
 def _per_epoch(run: RunDirectory, config: Config, status: Status) -> int:
     """Optimiser steps of an epoch, as far as the run has said."""
-    return round((run.origin() or Origin()).per_epoch(status.total_steps, config.training.epochs))
+    return round((run.origin() or FIRST_STEP).per_epoch(status.total_steps, config.training.epochs))
 
 
 def move(store: RunStore, run_id: str, to: str | int, patience: float = 10.0) -> None:

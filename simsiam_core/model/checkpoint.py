@@ -120,7 +120,10 @@ def fingerprint(path: Path) -> str:
 def _fingerprint(path: Path, version: tuple[int, ...]) -> str:
     try:
         with zipfile.ZipFile(path) as archive:
-            content = repr([(member.filename, member.file_size, member.CRC) for member in archive.infolist()])
+            members = [(member.filename, member.file_size, member.CRC) for member in archive.infolist()]
+        content = repr(
+            [(name.partition("/")[2], *rest) for name, *rest in members]
+        )  # not the file's own name
     except zipfile.BadZipFile:  # nothing that could be loaded: any change of it makes it another
         content = repr(version)
     return hashlib.sha256(content.encode()).hexdigest()[:16]

@@ -3,7 +3,7 @@
 from simsiam_core.runs.directory import BUNDLED, Checkpoint, RunDirectory, RunError
 from simsiam_core.runs.metrics import MetricsReader, MetricsWriter, Recent
 from simsiam_core.runs.notes import Notes
-from simsiam_core.runs.origin import Origin
+from simsiam_core.runs.origin import FIRST_STEP, Origin
 from simsiam_core.runs.status import ACTIVE, Status
 from simsiam_core.runs.statuses import Statuses
 from simsiam_core.runs.store import RunStore
@@ -11,6 +11,7 @@ from simsiam_core.runs.store import RunStore
 __all__ = [
     "ACTIVE",
     "BUNDLED",
+    "FIRST_STEP",
     "Checkpoint",
     "MetricsReader",
     "MetricsWriter",

@@ -31,6 +31,9 @@ class Origin:
         return self.epoch + (step - self.step) / per_epoch if per_epoch else float(self.epoch)
 
 
+FIRST_STEP = Origin()
+
+
 def read_origin(path: Path) -> Origin | None:
     """From `origin.json`; None where there is none. Raises ValueError for a damaged one."""
     try:

@@ -18,7 +18,7 @@ from simsiam_core.features.diagnostics import representation_std
 from simsiam_core.model import Encoder, recipe
 from simsiam_core.model.checkpoint import RECIPE
 from simsiam_core.model.sync_batch_norm import synchronise_batch_norms
-from simsiam_core.runs import Origin
+from simsiam_core.runs import FIRST_STEP, Origin
 from simsiam_core.training import compilation
 from simsiam_core.training.batches import Batches, counter_seed
 from simsiam_core.training.device import resolve_device
@@ -45,7 +45,7 @@ class SimSiamModule(pl.LightningModule):
     ) -> None:
         super().__init__()
         self.ranks = ranks or Ranks()
-        self._origin, self._anew = origin or Origin(), origin is not None
+        self._origin, self._anew = origin or FIRST_STEP, origin is not None
         self._images = images
         self.config = config
         self.dataset = dataset
@@ -85,6 +85,7 @@ class SimSiamModule(pl.LightningModule):
         for counts in loop["epoch_progress"].values():
             counts.update(dict.fromkeys(counts, self._origin.epoch))
         batches = loop["epoch_loop.batch_progress"]
+        batches["total"] = dict.fromkeys(batches["total"], self._origin.step)
         batches["current"] = dict.fromkeys(batches["current"], 0)
         batches["is_last_batch"] = False
 

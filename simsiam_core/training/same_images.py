@@ -19,7 +19,7 @@ from typing import Any
 
 from simsiam_core.config import Config, ConfigError
 from simsiam_core.data import Dataset, ImageSet
-from simsiam_core.runs import Origin, RunDirectory
+from simsiam_core.runs import FIRST_STEP, RunDirectory
 from simsiam_core.runs.files import replacing
 from simsiam_core.training.resume import Found
 
@@ -118,7 +118,7 @@ def _by_statistics(run: RunDirectory, found: Found, config: Config, dataset: Dat
     classes = found.recipe.get("classes")
     if classes is not None and list(classes) != list(dataset.train.classes):
         return _other_classes(list(classes), list(dataset.train.classes))
-    per_epoch, origin = len(dataset.train) // config.training.batch_size, run.origin() or Origin()
+    per_epoch, origin = len(dataset.train) // config.training.batch_size, run.origin() or FIRST_STEP
     if found.epoch != origin.epoch + (found.step - origin.step) // max(1, per_epoch):
         return f"they are not as many; there are {len(dataset.train):,} for training now"
     for name, now in (("mean", dataset.mean), ("std", dataset.std)):

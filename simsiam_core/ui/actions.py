@@ -74,6 +74,11 @@ class Actions:
                         placeholder="as it was",
                         elem_id="monitor-fork-epochs",
                     )
+                    self._new_images = gr.Checkbox(
+                        label="With the images as they are now",
+                        info="Where they have changed since; its epochs are then as long as they make them.",
+                        elem_id="monitor-fork-images",
+                    )
                     self._fork = gr.Button("Start a fork", size="sm", elem_id="monitor-fork")
                 with gr.Column():
                     self._copy = gr.Button(
@@ -92,8 +97,8 @@ class Actions:
                     self._undo = gr.Button("Bring back", size="sm", visible=False, elem_id="monitor-undo")
             self._more_trouble = gr.HTML(elem_id="monitor-more-message", padding=False)
         self.outputs += [
-            self._epochs, self._extend, self._checkpoint, self._fork, self._copy, self._sure, self._delete,
-            self._trashed, self._undo, self._more_trouble,
+            self._epochs, self._extend, self._checkpoint, self._new_images, self._fork, self._copy, self._sure,
+            self._delete, self._trashed, self._undo, self._more_trouble,
         ]  # fmt: skip
 
     def depends(self, seen: Look) -> Any:
@@ -123,6 +128,7 @@ class Actions:
             sent.update(
                 "names", (run_id, names), gr.update(choices=names, value=names[0] if names else None)
             ),
+            sent.update("new images", run_id, gr.update(value=False)),
             sent.update("fork", bool(names), gr.update(interactive=bool(names))),
             sent.update("copy", bool(run), gr.update(interactive=bool(run))),
             sent.update("sure", run_id, gr.update(value=False)),  # of one run, not of the next that is shown
@@ -153,7 +159,7 @@ class Actions:
         ).then(*refresh, **QUIET)
         longer = [at, self._epochs, self._schedule]
         self._extend.click(self._train_longer, longer, trouble, **QUIET).then(*refresh, **QUIET)
-        wanted = [at, self._checkpoint, self._base_lr, self._fork_epochs]
+        wanted = [at, self._checkpoint, self._base_lr, self._fork_epochs, self._new_images]
         self._fork.click(self._start_fork, wanted, [page.chosen, page.link, trouble], **QUIET).then(
             *refresh, **QUIET
         )
@@ -191,14 +197,17 @@ class Actions:
             lambda: extend(self._run(run_id), _whole(wanted, "Epochs in all"), schedule)
         )[1]
 
-    def _start_fork(self, run_id: Any, checkpoint: Any, base_lr: Any, wanted: Any) -> tuple[Any, Any, str]:
+    def _start_fork(
+        self, run_id: Any, checkpoint: Any, base_lr: Any, wanted: Any, new_images: Any
+    ) -> tuple[Any, Any, str]:
         def act() -> RunDirectory:
             changes: dict[str, Any] = {}
             if base_lr not in (None, ""):
                 changes["optimiser"] = {"base_lr": base_lr}
             if wanted not in (None, ""):
                 changes["training"] = {"epochs": _whole(wanted, "Epochs in all")}
-            return fork(self._context.store, self._run(run_id), str(checkpoint), changes)
+            store, run = self._context.store, self._run(run_id)
+            return fork(store, run, str(checkpoint), changes, new_images=new_images is True)
 
         run, trouble = self._context.attempt(act)
         return ([run.id], {"run": run.id}, "") if run else (gr.skip(), gr.skip(), trouble)

@@ -10,7 +10,8 @@ import numpy as np
 from simsiam_core.config import fields
 from simsiam_core.runs import RunDirectory, RunError
 from simsiam_core.ui.chart import ACCURACY, figure
-from simsiam_core.ui.series import CurveCache, thin
+from simsiam_core.ui.monitor_words import origin, steps_per_epoch
+from simsiam_core.ui.series import CurveCache, epochs_at, thin
 from simsiam_core.ui.theme import SERIES_COLOURS
 from simsiam_core.ui.words import run_name
 
@@ -123,12 +124,12 @@ def _x(run: RunDirectory, steps: np.ndarray, times: np.ndarray, started: float, 
     if axis == "minutes":
         return (times - started) / 60
     try:
-        training, total = run.config().training, run.status().total_steps
+        training, status = run.config().training, run.status()
     except RunError:
         return steps
     if axis == "images":
         return steps * training.batch_size
-    return steps / max(1.0, total / training.epochs) if axis == "epoch" else steps
+    return epochs_at(steps, steps_per_epoch(run, status), origin(run)) if axis == "epoch" else steps
 
 
 def colour(index: int) -> str:

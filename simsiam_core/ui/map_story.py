@@ -19,6 +19,7 @@ from simsiam_core.ui.chart import ACCURACY, figure, plotly_chart, plotly_map
 from simsiam_core.ui.context import QUIET, Context
 from simsiam_core.ui.freshness import follow, note_box, outdated
 from simsiam_core.ui.map_form import asks_for, settings_of
+from simsiam_core.ui.monitor_words import origin, steps_per_epoch
 from simsiam_core.ui.saver import download, saver
 from simsiam_core.ui.theme import SERIES_COLOURS
 from simsiam_core.ui.waiting import waiting
@@ -135,13 +136,13 @@ def build(context: Context, run_box: gr.Dropdown, settings: list[Any], thumbnail
 def _curves(context: Context, run: RunDirectory, checkpoint: str) -> dict[str, Any]:
     """Loss and kNN accuracy over epochs, with a line at a checkpoint."""
     curves, config, status = context.curves.read(run), run.config(), run.status()
-    per_epoch = max(1.0, status.total_steps / config.training.epochs)
+    per_epoch, began = steps_per_epoch(run, status), origin(run)
     traces = []
     for metric, name, axis, colour in (
         ("train/loss", "loss", "y", SERIES_COLOURS[0]),
         ("val/knn_accuracy", "kNN accuracy", "y2", SERIES_COLOURS[1]),
     ):
-        x, y = curves.points(metric, "epoch", per_epoch)
+        x, y = curves.points(metric, "epoch", per_epoch, began)
         if x:
             line = {"color": colour, "width": 1.8}
             drawn = {"type": "scatter", "mode": "lines", "name": name, "yaxis": axis, "line": line}

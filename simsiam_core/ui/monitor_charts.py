@@ -8,7 +8,7 @@ from typing import Any
 
 from simsiam_core.runs import RunDirectory, Status
 from simsiam_core.ui.chart import ACCURACY, figure
-from simsiam_core.ui.monitor_words import NO_RUNS, steps_per_epoch
+from simsiam_core.ui.monitor_words import NO_RUNS, origin, steps_per_epoch
 from simsiam_core.ui.series import Curves, XAxis
 from simsiam_core.ui.theme import SERIES_COLOURS
 from simsiam_core.ui.words import run_name
@@ -78,13 +78,13 @@ def chart(
     """The value of one chart; `statuses` and `curves` are by run id."""
     traces = []
     for index, run in enumerate(runs):
-        per_epoch = steps_per_epoch(run, statuses[run.id])
+        per_epoch, began = steps_per_epoch(run, statuses[run.id]), origin(run)
         for metric, dash in zip(spec.metrics, DASHES, strict=False):
-            x, y = curves[run.id].points(metric, axis, per_epoch)
+            x, y = curves[run.id].points(metric, axis, per_epoch, began)
             if not x:
                 continue
             if metric.endswith("raw_pixels"):  # measured once: a level to beat, drawn as one
-                end = max(curves[run.id].points("val/knn_accuracy", axis, per_epoch)[0], default=1)
+                end = max(curves[run.id].points("val/knn_accuracy", axis, per_epoch, began)[0], default=1)
                 x, y = [0, end], y * 2
             line = {"color": colour(index), "dash": dash, "width": 1.2 if dash == "dot" else 1.8}
             traces.append(

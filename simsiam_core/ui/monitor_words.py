@@ -7,7 +7,7 @@ import html
 import numpy as np
 
 from simsiam_core.jobs.notify import COLLAPSED_STD
-from simsiam_core.runs import Recent, RunDirectory, RunError, Status
+from simsiam_core.runs import FIRST_STEP, Origin, Recent, RunDirectory, RunError, Status
 from simsiam_core.training.collapse import CollapseWatch
 from simsiam_core.ui.series import Curves, Series
 from simsiam_core.ui.words import bar, duration, moment, problem, rate, run_name
@@ -25,7 +25,15 @@ def epochs(run: RunDirectory) -> int | None:
 
 def steps_per_epoch(run: RunDirectory, status: Status) -> float:
     """At least 1, so that it divides."""
-    return max(1.0, status.total_steps / (epochs(run) or 1))
+    return max(1.0, origin(run).per_epoch(status.total_steps, epochs(run) or 1))
+
+
+def origin(run: RunDirectory) -> Origin:
+    """Where its epochs are counted from, as far as that can be read."""
+    try:
+        return run.origin() or FIRST_STEP
+    except RunError:
+        return FIRST_STEP
 
 
 def detail(run: RunDirectory, status: Status, recent: Recent) -> str:
@@ -42,14 +50,14 @@ def heading(run: RunDirectory, status: Status, recent: Recent, curves: Curves, w
     """The current run in one glance: state, progress, pace, and what is wrong or why it waits; as HTML."""
     facts = []
     if status.total_steps and (planned := epochs(run)):
-        epoch = min(planned, status.step / steps_per_epoch(run, status))
+        epoch = min(planned, origin(run).epochs_at(status.step, steps_per_epoch(run, status)))
         facts += [f"epoch {epoch:.1f} of {planned}", f"step {status.step:,} of {status.total_steps:,}"]
     facts += [status.device] if status.device else []
     facts += _how_it_goes(status, recent)
     notes = run.notes()
-    origin = f"Forked from {_origin(notes.forked_from)}." if notes.forked_from else ""
+    forked = f"Forked from {_origin(notes.forked_from)}." if notes.forked_from else ""
     doing = status.activity if status.state == "running" else waits
-    sentences = "".join(f'<p class="activity">{html.escape(text)}</p>' for text in (doing, origin) if text)
+    sentences = "".join(f'<p class="activity">{html.escape(text)}</p>' for text in (doing, forked) if text)
     return (
         f'<div class="run-title"><h2>{html.escape(run_name(run.id))}</h2>'
         f'<span class="run-state" data-state="{status.state}">{status.state}</span></div>'

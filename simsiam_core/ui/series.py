@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 
-from simsiam_core.runs import MetricsReader, RunDirectory
+from simsiam_core.runs import FIRST_STEP, MetricsReader, Origin, RunDirectory
 from simsiam_core.runs.metrics import Metric
 
 XAxis = Literal["step", "epoch", "minutes"]
@@ -61,7 +61,9 @@ class Curves:
     def __init__(self, run: RunDirectory) -> None:
         self._reader = MetricsReader(run.metrics_path)
         self._lock = threading.Lock()  # pages read while another page's tick polls
-        self._thinned: dict[tuple[str, XAxis, float], tuple[int, Points]] = {}  # with the count of points
+        self._thinned: dict[
+            tuple[str, XAxis, float, Origin], tuple[int, Points]
+        ] = {}  # with the count of points
         self.series: dict[str, Series] = {}
         self.started: float | None = None
         self._last_time = 0.0  # of a line, on the charts' clock
@@ -114,25 +116,31 @@ class Curves:
         """Changes when one of these metrics has more points, or others."""
         return tuple(self._changes.get(name, 0) for name in names)
 
-    def points(self, name: str, axis: XAxis, steps_per_epoch: float) -> Points:
+    def points(self, name: str, axis: XAxis, steps_per_epoch: float, origin: Origin = FIRST_STEP) -> Points:
         """The x and y of a metric, thinned and rounded; `minutes` count from the run's first metric.
 
         Worked out once for all pages that look.
         """
         with self._lock:
-            key, changes = (name, axis, steps_per_epoch), self._changes.get(name, 0)
+            key, changes = (name, axis, steps_per_epoch, origin), self._changes.get(name, 0)
             known = self._thinned.get(key)
             if known is None or known[0] != changes:
-                known = self._thinned[key] = changes, self._points(name, axis, steps_per_epoch)
+                known = self._thinned[key] = changes, self._points(name, axis, steps_per_epoch, origin)
             return known[1]
 
-    def _points(self, name: str, axis: XAxis, steps_per_epoch: float) -> Points:
+    def _points(self, name: str, axis: XAxis, steps_per_epoch: float, origin: Origin) -> Points:
         x, y = self.series.get(name, Series()).thinned("times" if axis == "minutes" else "steps")
         if axis == "minutes":
             x = (x - (self.started or 0.0)) / 60
         elif axis == "epoch":
-            x = x / steps_per_epoch
+            x = epochs_at(x, steps_per_epoch, origin)
         return rounded(x), rounded(y)
+
+
+def epochs_at(steps: np.ndarray, steps_per_epoch: float, origin: Origin) -> np.ndarray:
+    """Epochs trained at steps `[N]`; see `Origin`."""
+    earlier = origin.epoch * steps / max(1, origin.step)
+    return np.where(steps < origin.step, earlier, origin.epoch + (steps - origin.step) / steps_per_epoch)
 
 
 class CurveCache:
