@@ -81,7 +81,7 @@ def check_same_images(
         raise ConfigError.at(
             "data",
             f"The images are not those that this run was trained on: {changed}. Put them back and resume, or go "
-            f"on with the images as they are in a fork: runs fork {run.id} --new-data.",
+            f"on with the images as they are in a fork: runs fork {run.id} --new-data, or Fork on the page.",
         )
 
 

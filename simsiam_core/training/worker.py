@@ -18,7 +18,7 @@ from simsiam_core.data.augmentation import cpu_kernel
 from simsiam_core.data.left_out import left_out_lines
 from simsiam_core.data.memory import is_out_of_memory
 from simsiam_core.jobs.stop_request import StopRequest
-from simsiam_core.runs import MetricsWriter, Origin, RunDirectory
+from simsiam_core.runs import FIRST_STEP, MetricsWriter, Origin, RunDirectory
 from simsiam_core.runs.crash import log_crashes
 from simsiam_core.runs.files import remove_leftovers
 from simsiam_core.runs.metrics import cut_path, rewind
@@ -183,9 +183,10 @@ def _fit(
 def _origin(run: RunDirectory, found: Found | None) -> Origin | None:
     """Where epochs are counted from; a checkpoint from before it, where the later ones are lost, takes its place."""
     origin = run.origin()
-    if origin is None or found is None or found.step >= origin.step:
+    if origin is None or (found and found.step >= origin.step):
         return origin
-    run.write_origin(earlier := Origin(found.step, found.epoch))
+    earlier = Origin(found.step, found.epoch) if found else FIRST_STEP
+    run.write_origin(earlier)
     return earlier
 
 

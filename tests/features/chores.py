@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +24,11 @@ def hold(release: Path, started: Path, progress: Callable[[float, str], None]) -
         progress(0.5, "Half of it")
         time.sleep(0.01)
     return 42
+
+
+def crash(progress: Callable[[float, str], None]) -> None:
+    """As a fault in a compiled library does."""
+    os.kill(os.getpid(), signal.SIGSEGV)
 
 
 def fail(kind: str, progress: Callable[[float, str], None]) -> None:

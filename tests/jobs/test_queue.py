@@ -5,8 +5,10 @@ from __future__ import annotations
 import http.server
 import json
 import os
+import pickle
 import threading
 import time
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -228,19 +230,24 @@ def test_a_run_is_extended_under_a_stated_schedule(store: RunStore, three: list)
 
 def test_a_fork_takes_curve_and_checkpoint_along(store: RunStore, three: list) -> None:
     run = three[0]
-    for name in ("epoch=0000", "epoch=0001", "epoch=0002", "last"):
-        (run.checkpoints_dir / f"{name}.ckpt").write_text(name)
+    for name, epoch in (("epoch=0000", 0), ("epoch=0001", 1), ("epoch=0002", 2), ("last", 3)):
+        with zipfile.ZipFile(run.checkpoints_dir / f"{name}.ckpt", "w") as archive:
+            header = {"global_step": 4 * epoch, "simsiam": {"epochs_done": epoch}}
+            archive.writestr("archive/data.pkl", pickle.dumps(header))
+    (run.checkpoints_dir / "epoch=0003.ckpt").write_text("damaged")
     run.metrics_path.write_text("".join(f'{{"step":{s}}}\n' for s in range(1, 13)))
     end(run, step=12, total_steps=12, epoch=3)
     with pytest.raises(ConfigError, match="cannot change model"):
         fork(store, run, "epoch=0002", {"model": {"width": 16}})
     with pytest.raises(RunError, match="no checkpoint"):
         fork(store, run, "../last", {})
+    with pytest.raises(RunError, match="cannot be read"):
+        fork(store, run, "epoch=0003", {})
     copy = fork(store, run, "epoch=0002", {"optimiser": {"base_lr": 0.5}})
     assert (copy.status().state, copy.status().step) == ("queued", 8)
     assert [m["step"] for m in copy.metrics()] == list(range(1, 9))
     assert [c.name for c in copy.checkpoints()] == ["epoch=0000", "epoch=0001", "epoch=0002", "last"]
-    assert copy.checkpoint("last").path.read_text() == "epoch=0002"
+    assert copy.checkpoint("last").path.read_bytes() == run.checkpoint("epoch=0002").path.read_bytes()
     assert copy.notes().forked_from == f"{run.id} epoch=0002"
     assert copy.config().optimiser.base_lr == 0.5
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import itertools
 
 import pytest
 import torch
@@ -13,38 +12,31 @@ from simsiam_core.config import ModelConfig
 from simsiam_core.model import build_backbone
 from simsiam_core.model.narrow import StridedPointwise, avoid_overruns, overruns
 
-# In a process of its own: the heap that is corrupted shall not be that of the tests.
-GRADIENTS = """
-import itertools, torch
-from torch import nn
-from simsiam_core.model.narrow import avoid_overruns
-torch.set_num_threads(1)
-torch.manual_seed(0)
-for channels, batch, (rows, columns) in itertools.product((2, 4, 7, 8, 12, 15), (2, 3, 33), ((2, 2), (1, 2))):
-    layer = nn.Sequential(nn.Conv2d(channels, 2 * channels, 1, (rows, columns), bias=False))
-    layer = layer.to(memory_format=torch.channels_last)
-    avoid_overruns(layer)
-    images = torch.randn(batch, channels, 16, 16).contiguous(memory_format=torch.channels_last)
-    images.requires_grad_()
-    outputs = layer(images)
-    above = torch.randn_like(outputs)
-    outputs.backward(above)
-    seen = images.detach()[:, :, ::rows, ::columns].double()
-    weights = layer[0].weight.detach()[:, :, 0, 0].double()
-    torch.testing.assert_close(outputs.double(), torch.einsum("bihw,oi->bohw", seen, weights), atol=1e-4, rtol=1e-4)
-    expected = torch.einsum("bohw,bihw->oi", above.double(), seen)
-    torch.testing.assert_close(layer[0].weight.grad[:, :, 0, 0].double(), expected, atol=2e-3, rtol=1e-3)
-    below = torch.zeros_like(images).double()
-    below[:, :, ::rows, ::columns] = torch.einsum("bohw,oi->bihw", above.double(), weights)
-    torch.testing.assert_close(images.grad.double(), below, atol=1e-4, rtol=1e-4)
-print("all right")
-"""
 
+@pytest.mark.parametrize("channels", [2, 4, 7, 8, 12, 15])
+def test_every_narrow_strided_convolution_has_the_right_gradients(channels: int) -> None:
+    """Kind: a narrow layer and an odd batch end in memory corruption inside the library that computes it.
 
-def test_every_narrow_strided_convolution_has_the_right_gradients() -> None:
-    """Kind: a narrow layer and an odd batch end in memory corruption inside the library that computes it."""
-    ended = subprocess.run([sys.executable, "-c", GRADIENTS], capture_output=True, text=True, timeout=120)
-    assert (ended.returncode, ended.stdout.strip()) == (0, "all right"), ended.stderr[-2000:]
+    There, the plain convolution gives wrong gradients, or takes this process down.
+    """
+    torch.manual_seed(0)
+    for batch, (rows, columns) in itertools.product((2, 3, 33), ((2, 2), (1, 2))):
+        network = nn.Sequential(nn.Conv2d(channels, 2 * channels, 1, (rows, columns), bias=False))
+        network.to(memory_format=torch.channels_last)
+        avoid_overruns(network)
+        weight = network[0].weight
+        images = torch.randn(batch, channels, 16, 16).contiguous(memory_format=torch.channels_last)
+        outputs = network(images.requires_grad_())
+        above = torch.randn_like(outputs)
+        outputs.backward(above)
+        seen, kernel = images.detach()[:, :, ::rows, ::columns].double(), weight.detach()[:, :, 0, 0].double()
+        below = torch.zeros_like(images, dtype=torch.float64)
+        below[:, :, ::rows, ::columns] = torch.einsum("bohw,oi->bihw", above.double(), kernel)
+        expected = torch.einsum("bohw,bihw->oi", above.double(), seen)
+        close = {"atol": 2e-3, "rtol": 1e-3, "check_dtype": False}
+        torch.testing.assert_close(outputs, torch.einsum("bihw,oi->bohw", seen, kernel), **close)
+        torch.testing.assert_close(weight.grad[:, :, 0, 0], expected, **close)
+        torch.testing.assert_close(images.grad, below, **close)
 
 
 @pytest.mark.parametrize(
