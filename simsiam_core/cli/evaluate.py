@@ -14,6 +14,7 @@ from simsiam_core.config import field_spec, typed
 from simsiam_core.config.evaluation import KINDS, parse_evaluation
 from simsiam_core.jobs.stop_request import Interrupted, StopRequest
 from simsiam_core.runs import RunError
+from simsiam_core.runs.crash import crashes_logged
 from simsiam_core.runs.evaluations import EvaluationDirectory, create_evaluation, find_evaluation
 
 HELP = {
@@ -61,7 +62,8 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 
 
 def _work(job: EvaluationDirectory, arguments: argparse.Namespace, request: StopRequest) -> int:
-    with output.recorded(job.log_path, stdout_is_for_json=arguments.json):
+    recorded = output.recorded(job.log_path, stdout_is_for_json=arguments.json)
+    with recorded, crashes_logged(job.log_path):
         announce(job, request)
         try:
             with request.raising():

@@ -29,6 +29,7 @@ from simsiam_core.config.paths import path_flag
 from simsiam_core.jobs import InUseError, Notifier, enqueue
 from simsiam_core.jobs.stop_request import Interrupted, StopRequest
 from simsiam_core.runs import RunDirectory, RunError, RunStore, Status
+from simsiam_core.runs.crash import crashes_logged
 from simsiam_core.runs.processes import machine, process_identity
 from simsiam_core.runs.witnesses import folder_identity
 
@@ -81,7 +82,7 @@ def _train(arguments: argparse.Namespace, flags: SchemaFlags) -> int:
         with run.claim():
             if run.status().state not in ("queued", "running"):  # "running": by the process that died with it
                 raise RunError(f"Run {run.id} is not queued; it is {run.status().state}.")
-            with output.recorded(run.log_path):
+            with output.recorded(run.log_path), crashes_logged(run.log_path):
                 announce(run, request)
                 return _work(run, request)
     if arguments.sweep or arguments.ablation:
@@ -94,7 +95,11 @@ def _train(arguments: argparse.Namespace, flags: SchemaFlags) -> int:
     check_data(config)
     request.listen()  # before there is a run that a Ctrl-C could leave behind as running
     run = RunStore(arguments.save_dir).create(config, _here())  # never queued: no queue may start it too
-    with run.claim(), output.recorded(run.log_path, stdout_is_for_json=arguments.json) as terminal:
+    with (
+        run.claim(),
+        output.recorded(run.log_path, stdout_is_for_json=arguments.json) as terminal,
+        crashes_logged(run.log_path),
+    ):
         announce(run, request)
         print(run.id)
         code = _work(run, request, arguments.tensorboard, terminal)

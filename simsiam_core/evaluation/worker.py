@@ -26,7 +26,6 @@ from simsiam_core.jobs.stop_request import StopRequest
 from simsiam_core.model import CheckpointError
 from simsiam_core.model.precision import true_fp32
 from simsiam_core.runs import RunError
-from simsiam_core.runs.crash import log_crashes
 from simsiam_core.runs.evaluations import EvaluationDirectory
 
 
@@ -35,7 +34,6 @@ def evaluate(job: EvaluationDirectory, request: StopRequest | None = None) -> in
 
     A cancelled evaluation leaves no result: half a sweep is no figure. To pause one is to cancel it.
     """
-    log_crashes(job.log_path)
     if request is None:
         request = StopRequest()
         request.listen()

@@ -10,8 +10,9 @@ import faulthandler
 import os
 import re
 import signal
+import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
 
 TAIL_BYTES = 256 * 1024  # of the log: the traces of many threads fit
 _BEGINS = "Process {} goes on with this log."
@@ -29,20 +30,27 @@ _NAMES = {
     "SIGILL": "Illegal instruction",
     "SIGFPE": "Floating-point exception",
 }
-_open: BinaryIO | None = None  # faulthandler writes to it for as long as the process lives
 
 
-def log_crashes(log: Path) -> None:
-    """Have a crash of this process written to `log`, from now on; what stands there already is of others."""
-    global _open
-    with contextlib.suppress(OSError):  # a full disk: training itself tells of that
+@contextlib.contextmanager
+def crashes_logged(log: Path) -> Iterator[None]:
+    """Have a crash of this process written to `log`; of one that stands there already, that it was another's."""
+    before = faulthandler.is_enabled()
+    try:
         file = log.open("ab", buffering=0)
-        if os.fstat(file.fileno()).st_size:
+    except OSError:  # a full disk: training itself tells of that
+        yield
+        return
+    with file:
+        if crash_in(log):
             file.write(_BEGINS.format(os.getpid()).encode() + b"\n")
         faulthandler.enable(file)
-        if _open is not None:
-            _open.close()
-        _open = file
+        try:
+            yield
+        finally:
+            faulthandler.disable()
+            if before:
+                faulthandler.enable(sys.__stderr__ or 2)
 
 
 def log_end(log: Path, exit_code: int) -> None:

@@ -19,7 +19,6 @@ from simsiam_core.data.left_out import left_out_lines
 from simsiam_core.data.memory import is_out_of_memory
 from simsiam_core.jobs.stop_request import StopRequest
 from simsiam_core.runs import FIRST_STEP, MetricsWriter, Origin, RunDirectory
-from simsiam_core.runs.crash import log_crashes
 from simsiam_core.runs.files import remove_leftovers
 from simsiam_core.runs.metrics import cut_path, rewind
 from simsiam_core.runs.status import DISK_FULL
@@ -55,7 +54,6 @@ def train(
 
     Whatever happens, the status ends in a final state with a sentence; only a killed process leaves none.
     """
-    log_crashes(run.log_path)
     status, request = StatusWriter(run), request or StopRequest()
     try:
         with request.raising():

@@ -26,16 +26,16 @@ import ctypes, os, signal, sys
 from pathlib import Path
 from simsiam_core.cli.train import announce
 from simsiam_core.runs import RunDirectory
-from simsiam_core.runs.crash import log_crashes
+from simsiam_core.runs.crash import crashes_logged
 run = RunDirectory(Path(sys.argv[1]))
 announce(run)
-log_crashes(run.log_path)
-if sys.argv[2] == "free":
-    print("free(): invalid size", file=sys.stderr, flush=True)
-    os.abort()
-if sys.argv[2] == "segv":
-    ctypes.string_at(0)
-os.kill(os.getpid(), int(sys.argv[2]))
+with crashes_logged(run.log_path):
+    if sys.argv[2] == "free":
+        print("free(): invalid size", file=sys.stderr, flush=True)
+        os.abort()
+    if sys.argv[2] == "segv":
+        ctypes.string_at(0)
+    os.kill(os.getpid(), int(sys.argv[2]))
 """
 
 

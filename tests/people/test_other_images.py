@@ -19,12 +19,12 @@ from simsiam_core.cli.train import announce
 from simsiam_core.config import ConfigError
 from simsiam_core.data import load
 from simsiam_core.jobs import fork, resume
+from simsiam_core.jobs.stop_request import StopRequest
 from simsiam_core.runs import RunDirectory, RunStore
 from simsiam_core.runs.header import RECIPE
 from simsiam_core.training.resume import newest
 from simsiam_core.training.same_images import check_same_images, image_list
 from simsiam_core.training.schedule import lr_factor
-from simsiam_core.jobs.stop_request import StopRequest
 from simsiam_core.training.worker import train
 
 BATCH, PAUSED_AT, EPOCHS = 5, 5, 4

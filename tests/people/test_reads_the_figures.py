@@ -84,7 +84,7 @@ def test_knn_curves_of_earlier_runs_are_the_same_to_the_bit(
         found[encoder.epoch] = evaluation.knn_accuracy(encoder)
     assert found and found == {epoch: measured[epoch] for epoch in found}
     raw = next(m["val/knn_accuracy_raw_pixels"] for m in run.metrics() if "val/knn_accuracy_raw_pixels" in m)
-    assert evaluation.raw_pixel_accuracy() == raw
+    assert evaluation.raw_pixels(torch.device("cpu")).accuracy == raw
 
 
 def test_neighbours_on_the_terminal_keep_their_order(

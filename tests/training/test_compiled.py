@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import pytorch_lightning as pl
 import torch
 from fitting import trained
 from tiny import tiny
@@ -106,6 +107,16 @@ def test_trying_it_out_leaves_no_trace_in_the_network(monkeypatch: pytest.Monkey
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
 
 
+class PauseAtOnce(pl.Callback):
+    """Has the run paused after its first step, as a signal would."""
+
+    def __init__(self, request: StopRequest) -> None:
+        self._request = request
+
+    def on_train_batch_end(self, *_: object) -> None:
+        self._request.state = "paused"
+
+
 def test_a_resumed_run_says_where_it_goes_on_uncompiled(
     store: RunStore, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
@@ -115,8 +126,7 @@ def test_a_resumed_run_says_where_it_goes_on_uncompiled(
     run = store.create(tiny(training={"compile": "always"}))
     announce(run)
     request = StopRequest()
-    request.state = "paused"
-    assert train(run, (), request) == 0
+    assert train(run, (PauseAtOnce(request),), request) == 0
     assert run.status().state == "paused"
     assert read_checkpoint(run.checkpoint().path)["simsiam"]["compiled"] is True
     assert "Until here" not in capsys.readouterr().out
