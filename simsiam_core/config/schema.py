@@ -85,8 +85,8 @@ class DataConfig(Section, title="Images"):
         if self.source != "folder" or not self.path or os.path.isabs(self.path):
             return ""
         return (
-            f"The folder of this run, {self.path}, is relative, and the run does not say to which other one; "
-            "write its full path as data.path into the run's config.yaml."
+            f"The folder of this run, {self.path}, is relative and does not lie beside the folder of runs; write its "
+            "full path as data.path into the run's config.yaml."
         )
 
     @model_validator(mode="after")

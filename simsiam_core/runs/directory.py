@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from simsiam_core.config import Config, dump_yaml, parse, read_yaml
+from simsiam_core.names import storable
 from simsiam_core.runs.files import put_aside, write_text
 from simsiam_core.runs.header import Header, read_header
 from simsiam_core.runs.json_files import DamagedFileError
@@ -98,7 +99,7 @@ class RunDirectory:
         found = _read_config(path, _version(path), _changed(path))
         if isinstance(found, str):
             raise RunError(f"The config of run {self.id} cannot be read: {found}")
-        return found
+        return _placed(found, self.path.parent.parent)
 
     def write_config(self, config: Config) -> None:
         """Written before anything starts, and again only when a run that has ended is to go on for longer."""
@@ -277,6 +278,21 @@ def _read_config(path: Path, version: tuple[int, int], changed: int) -> Config |
         RecursionError,
     ) as error:  # a damaged file may lead a parser to any
         return str(error)
+
+
+def _placed(config: Config, above: Path) -> Config:
+    """A config whose folder of images is relative, as earlier versions stored it, with the whole path.
+
+    It counts from `above`, the folder that holds the runs folder: where commands were typed, unless they named another
+    runs folder. If it does not lie there it stays relative, and whoever needs the images is told.
+    """
+    if not config.data.unplaced:
+        return config
+    found = above / (config.data.path or "")
+    if not found.is_dir():
+        return config
+    data = config.data.model_copy(update={"path": storable(str(found))})
+    return config.model_copy(update={"data": data})
 
 
 @lru_cache(maxsize=4096)

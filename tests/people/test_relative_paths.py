@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from previous import run_named, unpack_previous
 from tiny import TINY
 
 from simsiam_core.cli import build_parser, main
@@ -18,7 +17,7 @@ from simsiam_core.config.cache import cache_dir
 from simsiam_core.config.sweep import expand
 from simsiam_core.data import check_fit
 from simsiam_core.jobs import extend, fork, resume
-from simsiam_core.runs import RunDirectory, RunError, RunStore, Status
+from simsiam_core.runs import RunError, RunStore
 from simsiam_core.ui.form import Form
 
 FOLDER = {"data": {"source": "folder", "path": "pics"}}
@@ -114,27 +113,34 @@ def test_a_cache_given_by_a_relative_path_is_absolute(here: Path, monkeypatch: p
     assert cache_dir() == here / "cache"
 
 
-@pytest.fixture
-def old(here: Path) -> RunDirectory:
-    """A run whose config an earlier version wrote, with the path as it was given."""
-    store = RunStore(here / "runs")
-    run = store.create(parse(FOLDER), Status(state="paused", step=4, total_steps=8, epoch=1))
-    text = (run.path / "config.yaml").read_text()
-    (run.path / "config.yaml").write_text(text.replace(str(here / "pics"), "pics"))
-    now = time.time() + 5
-    os.utime(run.path / "config.yaml", (now, now))
-    (run.checkpoints_dir / "last.ckpt").touch()
-    return run
+@pytest.mark.parametrize("name", ["folder", "folder-paused"])
+def test_a_relative_path_of_an_earlier_version_counts_from_beside_the_runs(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is found from any folder, and never looked for where somebody happens to be."""
+    store = unpack_previous(tmp_path / "project")
+    run = run_named(store, name)
+    elsewhere = tmp_path / "elsewhere"
+    (elsewhere / "pics").mkdir(parents=True)
+    monkeypatch.chdir(elsewhere)
+    assert run.config().data.path == str(tmp_path / "project" / "pics")
+    check_fit(run.config())
 
 
-def test_a_relative_path_of_an_earlier_version_is_not_guessed(old: RunDirectory) -> None:
-    """It was relative to a folder that nobody noted; it is never taken from where somebody happens to be."""
-    assert old.config().data.path == "pics"
+def test_a_relative_path_of_an_earlier_version_is_not_guessed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where it does not lie beside the runs, nobody knows where it was."""
+    store = unpack_previous(tmp_path / "project")
+    run = run_named(store, "folder-paused")
+    (tmp_path / "project" / "pics").rename(tmp_path / "pics")
+    monkeypatch.chdir(tmp_path)
+    assert run.config().data.path == "pics"
     with pytest.raises(ConfigError, match=r"full path as data\.path into the run's config\.yaml"):
-        check_fit(old.config())
-    store = RunStore(old.path.parent)
-    for act in (lambda: resume(old), lambda: extend(old, 200), lambda: fork(store, old, "last", {})):
+        check_fit(run.config())
+    count = len(store.runs())
+    for act in (lambda: resume(run), lambda: extend(run, 200), lambda: fork(store, run, "last", {})):
         with pytest.raises(RunError, match="is relative"):
             act()
-    assert old.status().state == "paused"
-    assert len(store.runs()) == 1
+    assert run.status().state == "paused"
+    assert len(store.runs()) == count
