@@ -175,7 +175,7 @@ def test_changed_images_are_refused_and_a_fork_goes_on_with_them(mine: RunDirect
     assert [c.name for c in copy.checkpoints()] == [f"epoch={n:04d}" for n in range(5)] + ["last"]
     lines = [line for line in copy.metrics() if "train/loss" in line]
     assert [line["step"] for line in lines] == list(range(1, 18))
-    assert [line["epoch"] for line in lines] == [0, 0, 1, 1, 1] + [1, 1, 1, 2] + [2, 2, 2, 3] + [3, 3, 3, 4]
+    assert [line["epoch"] for line in lines] == [0, 0, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4]
     rates = [line["train/lr"] for line in lines[PAUSED_AT:]]
     schedule = {"warmup_steps": 4, "total_steps": 16}
     assert rates == pytest.approx([copy.config().lr * lr_factor(4 + n, **schedule) for n in range(12)])
