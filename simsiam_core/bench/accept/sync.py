@@ -35,8 +35,9 @@ def check(place: Place) -> Iterator[Row]:
     for name, method in METHODS.items():
         for resident in (True, False):
             where = "resident images" if resident else "images fetched ahead"
-            found = _waits(place, small(place, {"data": _data(place)}, method=method), resident)
-            yield Row(f"{name}, {where}", not found, found or "waits nowhere", "no wait")
+            found, operations = _waits(place, small(place, {"data": _data(place)}, method=method), resident)
+            counted = f"waits nowhere, {operations:,} operations" if operations else "waits nowhere"
+            yield Row(f"{name}, {where}", not found, found or counted, "no wait")
 
 
 def _data(place: Place) -> dict[str, Any]:
@@ -44,8 +45,11 @@ def _data(place: Place) -> dict[str, Any]:
     return {"train_limit": 1024 if place.gpu else 160}
 
 
-def _waits(place: Place, config: Config, resident: bool) -> str:
-    """Where the guarded step waits, as text; empty if nowhere."""
+def _waits(place: Place, config: Config, resident: bool) -> tuple[str, int]:
+    """Where the guarded step waits, as text, empty if nowhere; and on a CPU how many operations it launches.
+
+    Each of them is a kernel or more on a GPU; those that only look at a tensor in another way do not count.
+    """
     run = place.store.create(config)
     to = Batches.to
     with contextlib.closing(MetricsWriter(run.metrics_path)) as writer, contextlib.ExitStack() as stack:
@@ -62,8 +66,8 @@ def _waits(place: Place, config: Config, resident: bool) -> str:
             frames = traceback.extract_tb(error.__traceback__)
             ours = [f for f in frames if "simsiam_core" in f.filename and f.filename != __file__]
             last = (ours or frames)[-1]
-            return f"{str(error).splitlines()[0]} ({last.filename.rsplit('/', 1)[-1]}:{last.lineno})"
-    return "" if guard.watched else "the step was not reached"
+            return f"{str(error).splitlines()[0]} ({last.filename.rsplit('/', 1)[-1]}:{last.lineno})", 0
+    return "" if guard.watched else "the step was not reached", guard.operations
 
 
 class _Guard(pl.Callback):
@@ -72,7 +76,7 @@ class _Guard(pl.Callback):
     def __init__(self, metrics: MetricsCallback, gpu: bool) -> None:
         self._metrics, self._gpu = metrics, gpu
         self._mode: _NothingRead | None = None
-        self.watched = False
+        self.watched, self.operations = False, 0
 
     def on_train_batch_start(self, trainer: pl.Trainer, pl_module: Any, batch: Any, batch_idx: int) -> None:
         if trainer.global_step == GUARDED:
@@ -93,6 +97,7 @@ class _Guard(pl.Callback):
             torch.cuda.set_sync_debug_mode("default")
         elif self._mode is not None:
             mode, self._mode = self._mode, None
+            self.operations = mode.operations
             mode.__exit__(None, None, None)
 
 
@@ -101,6 +106,10 @@ class _NothingRead(TorchDispatchMode):
 
     REFUSED = ("_local_scalar_dense", "nonzero", "masked_select", "equal", "unique_dim", "_unique2")
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.operations = 0
+
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name = func.__name__.split(".")[0]
         on_host = name == "equal" and all(
@@ -108,4 +117,5 @@ class _NothingRead(TorchDispatchMode):
         )  # of the order, kept in main memory
         if name in self.REFUSED and not on_host:
             raise RuntimeError(f"A value is read back by {name}")
+        self.operations += not getattr(func, "is_view", False)
         return func(*args, **(kwargs or {}))
