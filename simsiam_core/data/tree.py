@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 
@@ -36,14 +36,6 @@ class Folder:
         while folder.only is not None:
             folder = folder.only
         return folder
-
-    def walk(self) -> Iterator[Folder]:
-        """Itself and all below it."""
-        waiting = [self]
-        while waiting:
-            folder = waiting.pop()
-            yield folder
-            waiting += folder.folders.values()
 
 
 def tree(ids: Iterable[str]) -> Folder:
