@@ -12,7 +12,7 @@ import time
 import webbrowser
 from pathlib import Path
 
-from simsiam_core import collector, output
+from simsiam_core import garbage_collection, output
 from simsiam_core.config import ConfigError
 from simsiam_core.config.cache import uploads_dir
 from simsiam_core.config.homes import prepare_home
@@ -130,7 +130,7 @@ def _parser() -> argparse.ArgumentParser:
         "--bank-root",
         type=path_flag,
         metavar="DIR",
-        help="folders of pictures below it can be searched from the page",
+        help="folders of images below it can be searched from the page",
     )
     parser.add_argument(
         "--users", type=path_flag, metavar="FILE", help="let in who stands in this file of hashed passwords"
@@ -205,6 +205,6 @@ def _has_display() -> bool:
 
 
 if __name__ == "__main__":
-    collector.relieve()
+    garbage_collection.reduce_gc_overhead()
     with output.recorded():  # the queue goes on when nobody reads any more
         sys.exit(main())

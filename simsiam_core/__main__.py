@@ -2,9 +2,9 @@
 
 import sys
 
-from simsiam_core import collector
+from simsiam_core import garbage_collection
 from simsiam_core.cli import main
 
 if __name__ == "__main__":
-    collector.relieve()
+    garbage_collection.reduce_gc_overhead()
     sys.exit(main())

@@ -18,10 +18,10 @@ os.environ.setdefault("NUMBA_CACHE_DIR", str(Path(__file__).resolve().parents[1]
 
 from warm import Warm
 
-from simsiam_core import collector
+from simsiam_core import garbage_collection
 from simsiam_core.runs import RunStore
 
-collector.relieve()
+garbage_collection.reduce_gc_overhead()
 
 
 @pytest.fixture(scope="session", autouse=True)

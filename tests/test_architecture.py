@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "simsiam_core"
 FLOORS = {
-    "collector": 0,
+    "garbage_collection": 0,
     "output": 0,
     "names": 0,
     "registry": 0,

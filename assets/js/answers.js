@@ -15,7 +15,7 @@ function draw() {
       line.dataset.id = row.id;
       line.dataset.change = row.change;
       line.title = row.id;
-      makePicture(row, "", line);
+      makeImage(row, "", line);
       make("span", "", line, row.label || row.id);
       make("span", "answers-change", line, row.text);
       line.addEventListener("click", () => trigger("click", { id: row.id }));

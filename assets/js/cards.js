@@ -1,5 +1,5 @@
 // include: shared/dom
-// A gallery of pictures. `props.value` is {cards: [{id, src, label, similarity, agrees, title}], note, empty};
+// A gallery of images. `props.value` is {cards: [{id, src, label, similarity, agrees, title}], note, empty};
 // a click on a card triggers `click` with its id.
 const root = element.querySelector(".cards");
 const note = make("p", "cards-note", root);
@@ -12,7 +12,7 @@ function card(entry) {
   if (entry.agrees !== undefined && entry.agrees !== null) node.classList.add(entry.agrees ? "agrees" : "differs");
   if (entry.selected) node.classList.add("selected");
   node.title = entry.title || entry.id;
-  makePicture(entry, "card-image", node);
+  makeImage(entry, "card-image", node);
   if (entry.label) make("span", "card-label", node, entry.label);
   if (typeof entry.similarity === "number") {
     const bar = make("span", "card-bar", node);

@@ -31,7 +31,7 @@ function wanted() {
     { name: "save", title: "Save as SVG", icon: Plotly.Icons.camera, click: save }]] } };
 }
 
-// As it looks here, but on the page's own background: a transparent picture would be unreadable elsewhere.
+// As it looks here, but on the page's own background: a transparent image would be unreadable elsewhere.
 function save() {
   const background = pageColours(root).surface;
   const filename = (title.textContent || "chart").toLowerCase().replace(/[^a-z0-9]+/g, "-");

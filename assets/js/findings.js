@@ -1,13 +1,13 @@
 // include: shared/dom
-// Findings, each a picture beside its evidence. `props.value` is {rows: [{picture, title, note, evidence: [picture]}],
-// note, empty} with pictures as {id, src, label}; a click on any picture triggers `click` with its id.
+// Findings, each an image beside its evidence. `props.value` is {rows: [{image, title, note, evidence: [image]}],
+// note, empty} with images as {id, src, label}; a click on any image triggers `click` with its id.
 const root = element.querySelector(".findings");
 
 function clickable(shown, parent) {
-  const button = make("button", "finding-picture", parent);
+  const button = make("button", "finding-image", parent);
   button.type = "button";
   button.title = shown.label ? `${shown.label}: ${shown.id}` : shown.id;
-  makePicture(shown, "", button);
+  makeImage(shown, "", button);
   button.addEventListener("click", () => trigger("click", { id: shown.id }));
 }
 
@@ -17,8 +17,8 @@ function draw() {
   make("p", "findings-note", root, rows.length ? note : empty);
   for (const row of rows) {
     const box = make("div", "finding", root);
-    box.dataset.id = row.picture.id;
-    clickable(row.picture, make("div", "finding-main", box));
+    box.dataset.id = row.image.id;
+    clickable(row.image, make("div", "finding-main", box));
     const facts = make("div", "finding-facts", box);
     make("div", "finding-title", facts, row.title);
     make("div", "finding-note", facts, row.note);

@@ -1,5 +1,5 @@
 // include: shared/dom shared/plot map/points map/cloud map/hover map/legend map/player
-// A map of pictures. `props.value` is its geometry and is sent once: {ids, frames: [{name, axes: [x, y(, z)]}], note,
+// A map of images. `props.value` is its geometry and is sent once: {ids, frames: [{name, axes: [x, y(, z)]}], note,
 // empty, key}. What is long is one string, since gradio copies every value at every event of the page: ids as JSON, numbers
 // as base64 of float32. What changes often comes apart: `props.paint` are the colours, {codes,
 // names, colours} for classes or {values, title, range} for a scale; `props.marks` what is drawn above the points,
@@ -36,7 +36,7 @@ const plot = plotlyIn(node, wanted, listen);
 const hidden = (row) => codes !== null && legend.hidden.size > 0 && legend.hidden.has(codes[row]);
 const visible = (axes) => (legend.hidden.size ? axes.map((axis) => axis.map((v, row) => (hidden(row) ? NaN : v))) : axes);
 
-// Lines and pictures above the points. An end of a line is a row of the map, or coordinates.
+// Lines and images above the points. An end of a line is a row of the map, or coordinates.
 function above() {
   const { lines = [], placed = [] } = props.marks || {};
   const at = (end) => (Array.isArray(end) ? end : shown.map((axis) => axis[end]));
@@ -87,14 +87,14 @@ function wanted() {
     { type: kind, mode: "markers+text", ...asXyz(placed), text: labels, textposition: "top center", textfont: { color: strong, size: 12 }, marker: star, hoverinfo: "skip", ...(dims === 2 && same) },
   ];
   if (dims === 3) traces.push({ type: kind, mode: "markers", hoverinfo: "none", ...chosenPoints() });
-  const picture = { name: "picture", title: "Save as a picture", icon: Plotly.Icons.camera, click: savePicture };
-  const buttons = dims === 3 ? ["orbitRotation", "pan3d", "resetCameraDefault3d", "toImage"] : ["pan2d", "zoom2d", "lasso2d", "select2d", "resetScale2d", picture];
+  const image = { name: "image", title: "Save as an image", icon: Plotly.Icons.camera, click: saveImage };
+  const buttons = dims === 3 ? ["orbitRotation", "pan3d", "resetCameraDefault3d", "toImage"] : ["pan2d", "zoom2d", "lasso2d", "select2d", "resetScale2d", image];
   return { key: geometry.key, traces, layout: layout(), config: { scrollZoom: true, modeBarButtons: [buttons] } };
 }
 
 // Plotly's own would leave the canvas out.
-async function savePicture() {
-  const canvas = { source: cloud.picture(), xref: "paper", yref: "paper", x: 0, y: 1, sizex: 1, sizey: 1, sizing: "stretch", layer: "below" };
+async function saveImage() {
+  const canvas = { source: cloud.image(), xref: "paper", yref: "paper", x: 0, y: 1, sizex: 1, sizey: 1, sizing: "stretch", layer: "below" };
   const figure = { data: node.data, layout: { ...node.layout, paper_bgcolor: pageColours(root).surface, images: [canvas] } };
   const href = await Plotly.toImage(figure, { format: "png", scale: 2, width: node.clientWidth, height: node.clientHeight });
   Object.assign(document.createElement("a"), { href, download: "map.png" }).click();

@@ -1,9 +1,9 @@
-// A picture of which a square part can be marked by dragging. `props.value` is {src, note}; triggers `select` with
-// `region`: [left, top, side] as shares of the picture, or null for the whole of it (a click).
+// An image of which a square part can be marked by dragging. `props.value` is {src, note}; triggers `select` with
+// `region`: [left, top, side] as shares of the image, or null for the whole of it (a click).
 const root = element.querySelector(".region");
-const picture = root.appendChild(document.createElement("img"));
-picture.alt = "The query as the network sees it";
-picture.draggable = false;
+const image = root.appendChild(document.createElement("img"));
+image.alt = "The query as the network sees it";
+image.draggable = false;
 const frame = root.appendChild(document.createElement("div"));
 frame.className = "region-frame";
 const note = root.appendChild(document.createElement("div"));
@@ -11,7 +11,7 @@ note.className = "region-note";
 let start = null;
 
 function at(event) {
-  const box = picture.getBoundingClientRect();
+  const box = image.getBoundingClientRect();
   const share = (v, low, size) => Math.min(1, Math.max(0, (v - low) / size));
   return [share(event.clientX, box.left, box.width), share(event.clientY, box.top, box.height)];
 }
@@ -26,17 +26,17 @@ function square(from, to) {
 function draw(region) {
   frame.style.display = region ? "block" : "none";
   if (!region) return;
-  const size = picture.clientWidth;
+  const size = image.clientWidth;
   Object.assign(frame.style, { left: `${region[0] * size}px`, top: `${region[1] * size}px`, width: `${region[2] * size}px`, height: `${region[2] * size}px` });
 }
 
-picture.addEventListener("pointerdown", (event) => {
+image.addEventListener("pointerdown", (event) => {
   event.preventDefault();
-  picture.setPointerCapture(event.pointerId);
+  image.setPointerCapture(event.pointerId);
   start = at(event);
 });
-picture.addEventListener("pointermove", (event) => start && draw(square(start, at(event))));
-picture.addEventListener("pointerup", (event) => {
+image.addEventListener("pointermove", (event) => start && draw(square(start, at(event))));
+image.addEventListener("pointerup", (event) => {
   if (!start) return;
   const region = square(start, at(event));
   start = null;
@@ -48,9 +48,9 @@ picture.addEventListener("pointerup", (event) => {
 function show() {
   const value = props.value || {};
   root.classList.toggle("is-empty", !value.src);
-  if (picture.src !== (value.src || "")) {
-    if (value.src) picture.src = value.src;
-    else picture.removeAttribute("src");
+  if (image.src !== (value.src || "")) {
+    if (value.src) image.src = value.src;
+    else image.removeAttribute("src");
   }
   note.textContent = value.note || "";
   draw(value.region);

@@ -1,11 +1,11 @@
-// Pictures beside the augmented views of each. `props.value` is {pictures: [{id, original, views: […]}], note}.
+// Images beside the augmented views of each. `props.value` is {images: [{id, original, views: […]}], note}.
 const root = element.querySelector(".views");
 const note = root.appendChild(document.createElement("p"));
 note.className = "views-note";
 const grid = root.appendChild(document.createElement("div"));
 grid.className = "views-grid";
 
-function picture(src, alt) {
+function image(src, alt) {
   const image = document.createElement("img");
   image.src = src;
   image.alt = alt;
@@ -13,17 +13,17 @@ function picture(src, alt) {
 }
 
 function draw() {
-  const { pictures = [], note: text = "" } = props.value || {};
+  const { images = [], note: text = "" } = props.value || {};
   note.textContent = text;
-  grid.style.setProperty("--views", pictures[0]?.views.length ?? 2);
+  grid.style.setProperty("--views", images[0]?.views.length ?? 2);
   grid.replaceChildren(
-    ...pictures.map(({ id, original, views }) => {
+    ...images.map(({ id, original, views }) => {
       const shown = document.createElement("div");
       shown.className = "views-of-one";
-      for (const name of ["picture", ...views.map((_, i) => `view ${i + 1}`)]) {
+      for (const name of ["image", ...views.map((_, i) => `view ${i + 1}`)]) {
         shown.appendChild(document.createElement("span")).textContent = name;
       }
-      shown.append(picture(original, id), ...views.map((view, i) => picture(view, `View ${i + 1} of ${id}`)));
+      shown.append(image(original, id), ...views.map((view, i) => image(view, `View ${i + 1} of ${id}`)));
       return shown;
     }),
   );

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from simsiam_core.bench.made_up import CHECKPOINT, encoded, own_cache
 from simsiam_core.bench.page import dashboard
+from simsiam_core.bench.synthetic import CHECKPOINT, encoded, own_cache
 from simsiam_core.features import maps
 from simsiam_core.features.maps import MapSettings
 from simsiam_core.runs import RunDirectory, RunStore
@@ -59,7 +59,7 @@ def measure(points: int = 50_000, lasso: int = 5_000) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as name, own_cache(Path(name) / "cache"):
         folder = Path(name)
         store = RunStore(folder / "runs")
-        run = encoded(store, folder / "pictures", points)
+        run = encoded(store, folder / "images", points)
         program = shutil.which("chromium") or shutil.which("google-chrome")
         with dashboard(store.path) as server, sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=program, args=FLAGS)

@@ -57,8 +57,8 @@ class Clock:
 def measure(
     path: str | None = None, rows: int = 50_000, queries: int = 10_000, dim: int = 512
 ) -> dict[str, Any]:
-    """Times and accuracies, on features of all pictures in a folder, or on as many made-up ones."""
-    features = _of_pictures(path) if path else _made_up(rows, queries, dim)
+    """Times and accuracies, on features of all images in a folder, or on as many made-up ones."""
+    features = _of_images(path) if path else _synthetic(rows, queries, dim)
     count, width = features.train[0].shape
     return {
         "features": features.name,
@@ -70,8 +70,8 @@ def measure(
     }
 
 
-def _of_pictures(path: str) -> Features:
-    """What an untrained network of 512 dimensions makes of labelled pictures: correlated as real features are."""
+def _of_images(path: str) -> Features:
+    """What an untrained network of 512 dimensions makes of labelled images: correlated as real features are."""
     network = {"backbone": "resnet10", "stem": "stride2", "width": 64}
     config = parse({"data": {"source": "folder", "path": path}, "model": network})
     with tempfile.TemporaryDirectory() as folder:
@@ -81,11 +81,11 @@ def _of_pictures(path: str) -> Features:
     if train[1] is None or test[1] is None:
         raise ConfigError.at("path", f"{path} must hold train/<class>/ and test/<class>/: labels are needed.")
     return Features(
-        "of pictures, by an untrained resnet10 of width 64", (train[0], train[1]), (test[0], test[1])
+        "of images, by an untrained resnet10 of width 64", (train[0], train[1]), (test[0], test[1])
     )
 
 
-def _made_up(rows: int, queries: int, dim: int) -> Features:
+def _synthetic(rows: int, queries: int, dim: int) -> Features:
     """Overlapping classes with a spectrum that falls as that of real features does."""
     generator = torch.Generator().manual_seed(0)
     scale = torch.arange(1, dim + 1).float().rsqrt()

@@ -31,7 +31,7 @@ SETTLING_SECONDS = 15.0
 
 
 def measure(seconds: float = 120.0, watchers: int = WATCHERS, uploaders: int = UPLOADERS) -> dict[str, Any]:
-    """A `quick` run while `watchers` pages poll Monitor every second and `uploaders` upload pictures."""
+    """A `quick` run while `watchers` pages poll Monitor every second and `uploaders` upload images."""
     with tempfile.TemporaryDirectory() as folder:
         store = RunStore(Path(folder) / "runs")
         config = merge(preset("quick").values, {"training": {"epochs": 2000}, "knn": {"knn_every": 2000}})
@@ -111,7 +111,7 @@ class Load:
         page.close()
 
     def upload(self) -> None:
-        """A page on Neighbours, with a new picture every two seconds."""
+        """A page on Neighbours, with a new image every two seconds."""
         page = self._open()
         time.sleep(random.random() * UPLOAD_SECONDS)
         while time.monotonic() < self.end:

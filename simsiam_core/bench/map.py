@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from simsiam_core.bench.made_up import CHECKPOINT, encoded, own_cache
+from simsiam_core.bench.synthetic import CHECKPOINT, encoded, own_cache
 from simsiam_core.features import inspection, maps
 from simsiam_core.features.maps import MapSettings
 from simsiam_core.features.worker import InspectionWorker, Task
@@ -26,7 +26,7 @@ def measure(points: int = 10_000, umap: bool = True) -> dict[str, Any]:
     """Seconds from request to answer in two of the page's workers: for short questions, and for UMAP."""
     with tempfile.TemporaryDirectory() as name, own_cache(Path(name) / "cache"), InspectionWorker() as short:
         folder = Path(name)
-        run = encoded(RunStore(folder / "runs"), folder / "pictures", points)
+        run = encoded(RunStore(folder / "runs"), folder / "images", points)
         short.submit(inspection.prepare, run.path, CHECKPOINT, "train").result()
         pca = MapSettings(method="pca", sample=points)
         figures: dict[str, Any] = {"points": points}
@@ -54,22 +54,22 @@ def _by_umap(run_path: Path, wished: MapSettings) -> dict[str, float]:
         started = time.perf_counter()
         task.cancel()
         figures["cancelled, its process gone after, s"] = time.perf_counter() - started
-        mapper.submit(inspection.ready, run_path, CHECKPOINT, "train").result()
+        mapper.submit(inspection.is_encoded, run_path, CHECKPOINT, "train").result()
         figures["cancelled, the next answer after, s"] = time.perf_counter() - started
         return figures
 
 
 def _placing(worker: InspectionWorker, run_path: Path, settings: MapSettings) -> dict[str, float]:
-    """From the bytes of a picture to its place and its neighbours."""
+    """From the bytes of an image to its place and its neighbours."""
     times = []
     for i in range(UPLOADS + 1):
-        picture = io.BytesIO()
+        image = io.BytesIO()
         pixels = np.random.default_rng(i).integers(0, 256, (64, 64, 3), dtype=np.uint8)
-        Image.fromarray(pixels).save(picture, format="png")
-        content = picture.getvalue()
+        Image.fromarray(pixels).save(image, format="png")
+        content = image.getvalue()
         times.append(1000 * _seconds(worker.submit(maps.place, run_path, CHECKPOINT, settings, content)))
     warm = sorted(times[1:])
-    return {"placing a picture, median ms": median(warm), "placing a picture, slowest ms": warm[-1]}
+    return {"placing an image, median ms": median(warm), "placing an image, slowest ms": warm[-1]}
 
 
 def _seconds(task: Task[Any]) -> float:

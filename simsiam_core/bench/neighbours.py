@@ -84,15 +84,15 @@ def _on_disk(rows: int, dim: int, k: int) -> dict[str, Any]:
 
 
 def _upload(repeats: int = 20) -> dict[str, float]:
-    """From the bytes of a picture to its neighbours, through the worker, as the page asks."""
-    picture = io.BytesIO()
-    Image.effect_noise((640, 480), 60).convert("RGB").save(picture, format="jpeg")
+    """From the bytes of an image to its neighbours, through the worker, as the page asks."""
+    image = io.BytesIO()
+    Image.effect_noise((640, 480), 60).convert("RGB").save(image, format="jpeg")
     with tempfile.TemporaryDirectory() as folder, InspectionWorker() as worker:
         run = untrained(RunStore(Path(folder)), parse(preset("quick").values))
         images = worker.submit(prepare, run.path, "epoch=0000", "train").result()
 
         def ask() -> None:
-            worker.submit(neighbours, run.path, "epoch=0000", "train", picture.getvalue(), 20, 0.1).result()
+            worker.submit(neighbours, run.path, "epoch=0000", "train", image.getvalue(), 20, 0.1).result()
 
         times = sorted(_milliseconds(ask) for _ in range(repeats))
     return {f"upload to answer, {images:,} images, p95 ms": times[int(0.95 * repeats)]}

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from PIL import Image, ImageEnhance
 
-from simsiam_core.bench.made_up import own_cache
+from simsiam_core.bench.synthetic import own_cache
 from simsiam_core.config import ConfigError, merge, parse
 from simsiam_core.data import Progress, load
 from simsiam_core.features.diagnosis import Thresholds, diagnose
@@ -22,24 +22,24 @@ from simsiam_core.model import Encoder, load_encoder
 from simsiam_core.runs import RunDirectory, RunStore
 
 
-def _as_jpeg(picture: Image.Image) -> Image.Image:
+def _as_jpeg(image: Image.Image) -> Image.Image:
     buffer = io.BytesIO()
-    picture.save(buffer, format="jpeg", quality=50)
+    image.save(buffer, format="jpeg", quality=50)
     return Image.open(buffer).convert("RGB")
 
 
-def _shifted(picture: Image.Image) -> Image.Image:
-    side = picture.width
+def _shifted(image: Image.Image) -> Image.Image:
+    side = image.width
     margin = max(1, side // 16)
-    return picture.crop((margin, margin, side, side)).resize((side, side), Image.Resampling.BILINEAR)
+    return image.crop((margin, margin, side, side)).resize((side, side), Image.Resampling.BILINEAR)
 
 
 # What a near-duplicate is: the kinds are planted in turn.
 CHANGES: dict[str, Callable[[Image.Image], Image.Image]] = {
     "re-encoded": _as_jpeg,
-    "brighter": lambda picture: ImageEnhance.Brightness(picture).enhance(1.2),
+    "brighter": lambda image: ImageEnhance.Brightness(image).enhance(1.2),
     "cropped": _shifted,
-    "mirrored": lambda picture: _as_jpeg(picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)),
+    "mirrored": lambda image: _as_jpeg(image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)),
 }
 
 
@@ -63,29 +63,27 @@ def measure(
     """Plant, check as `diagnose` does, and say how much of it stands at the top of each list.
 
     Half of the copies stand in the test split, if there is one. Nothing of the run is changed. What was
-    wrong with the pictures before is still wrong and counts against the precision.
+    wrong with the images before is still wrong and counts against the precision.
     """
     config = run.config()
     dataset = load(config.data, progress)
     if dataset.train.labels is None or len(dataset.train.classes) < 2:
         raise ConfigError.at("run", "Wrong labels can only be planted where there are labels.")
     if len(dataset.train) < 2 * (copies + flips):
-        raise ConfigError.at(
-            "run", f"There are too few pictures to plant {copies} copies and {flips} labels."
-        )
+        raise ConfigError.at("run", f"There are too few images to plant {copies} copies and {flips} labels.")
     found_at = run.checkpoint(checkpoint)
     encoder: Encoder = load_encoder(found_at.path)
     with tempfile.TemporaryDirectory() as name, own_cache(Path(name) / "cache"):
         folder = Path(name)
-        planted = _plant(folder / "pictures", dataset, copies, flips, seed)
-        data = {"source": "folder", "path": str(folder / "pictures"), "train_limit": None, "test_limit": None}
+        planted = _plant(folder / "images", dataset, copies, flips, seed)
+        data = {"source": "folder", "path": str(folder / "images"), "train_limit": None, "test_limit": None}
         copy = RunStore(folder / "runs").create(parse(merge(config.model_dump(), {"data": data})))
         shutil.copy(found_at.path, copy.checkpoints_dir / "epoch=0000.ckpt")
         limits = Thresholds(duplicate=0, label=0, k=k)
         found = diagnose(copy.path, "epoch=0000", "train", limits, 10 * (copies + flips), 0, progress)
-    pairs = [frozenset((f.picture.id, f.evidence[0].id)) for f in found.duplicates]
+    pairs = [frozenset((f.image.id, f.evidence[0].id)) for f in found.duplicates]
     kinds = [planted.copies.get(pair) for pair in pairs[: 2 * copies]]
-    suspects = [f.picture.id in planted.flipped for f in found.labels]
+    suspects = [f.image.id in planted.flipped for f in found.labels]
     figures: dict[str, Any] = {
         "images": found.checked,
         "features": encoder.dim,
@@ -107,7 +105,7 @@ def measure(
 
 
 def _plant(root: Path, dataset: Any, copies: int, flips: int, seed: int) -> Planted:
-    """Write all pictures as `<split>/<class>/<number>.png`, with what is planted among them."""
+    """Write all images as `<split>/<class>/<number>.png`, with what is planted among them."""
     train, classes = dataset.train, dataset.train.classes
     generator = np.random.default_rng(seed)
     chosen = generator.permutation(len(train))[: copies + flips]
@@ -115,10 +113,10 @@ def _plant(root: Path, dataset: Any, copies: int, flips: int, seed: int) -> Plan
     pairs: dict[frozenset[str], str] = {}
     flipped = set()
 
-    def save(picture: Image.Image, split: str, label: int, name: str) -> str:
+    def save(image: Image.Image, split: str, label: int, name: str) -> str:
         path = root / split / classes[label] / f"{name}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
-        picture.save(path, compress_level=1)
+        image.save(path, compress_level=1)
         return path.relative_to(root).as_posix()
 
     ids = []
@@ -126,19 +124,19 @@ def _plant(root: Path, dataset: Any, copies: int, flips: int, seed: int) -> Plan
         label = int(train.labels[row])
         if row in mislabelled:
             label = (label + int(generator.integers(1, len(classes)))) % len(classes)
-        ids.append(save(_picture(train.images[row]), "train", label, f"{row:06d}"))
+        ids.append(save(_pil_image(train.images[row]), "train", label, f"{row:06d}"))
         if row in mislabelled:
             flipped.add(ids[-1])
     if dataset.test is not None:
         for row in range(len(dataset.test)):
-            save(_picture(dataset.test.images[row]), "test", int(dataset.test.labels[row]), f"{row:06d}")
+            save(_pil_image(dataset.test.images[row]), "test", int(dataset.test.labels[row]), f"{row:06d}")
     for i, row in enumerate(doubled):
         kind = list(CHANGES)[i % len(CHANGES)]
         split = "test" if dataset.test is not None and i // len(CHANGES) % 2 else "train"
-        copy = CHANGES[kind](_picture(train.images[row]))
+        copy = CHANGES[kind](_pil_image(train.images[row]))
         pairs[frozenset((ids[row], save(copy, split, int(train.labels[row]), f"copy{i:03d}")))] = kind
     return Planted(pairs, frozenset(flipped))
 
 
-def _picture(pixels: torch.Tensor) -> Image.Image:
+def _pil_image(pixels: torch.Tensor) -> Image.Image:
     return Image.fromarray(pixels.permute(1, 2, 0).contiguous().numpy())

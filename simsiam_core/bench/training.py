@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from simsiam_core.bench import ways
+from simsiam_core.bench import baselines
 from simsiam_core.bench.phases import PhaseClock
 from simsiam_core.config import Config, merge, parse, preset
 from simsiam_core.data import Dataset, ImageSet, count_train
@@ -44,7 +44,7 @@ def measure(
     rounds: int = 15,
     changes: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Figures of training under a preset (with `changes` over it), on random pictures of its size and number.
+    """Figures of training under a preset (with `changes` over it), on random images of its size and number.
 
     Our way is the real one: Lightning, metrics and status, images by seed and step. The bare loop and, with
     `baseline`, the ways of published code take turns with it; ratios are medians over the turns.
@@ -53,17 +53,19 @@ def measure(
     accelerator, precision = resolve_device(config.training)
     device = torch.device("cuda" if accelerator == "gpu" else "cpu")
     dataset = random_dataset(config)
-    others: dict[str, ways.Way] = {"a bare loop": ways.bare(config, device, precision)}
-    rate = ways.matrix_rate(device, precision)
+    others: dict[str, baselines.Baseline] = {"a bare loop": baselines.bare(config, device, precision)}
+    rate = baselines.matrix_rate(device, precision)
     loaders = []
     if baseline:
-        for workers in dict.fromkeys((4, ways.cores())):
-            loader = ways.LoaderWay(config, device, len(dataset.train), workers)
+        for workers in dict.fromkeys((4, baselines.cores())):
+            loader = baselines.LoaderBaseline(config, device, len(dataset.train), workers)
             name = f"torchvision's transforms, {workers} workers, fp32"
             loaders.append(loader)
             others[name] = loader
-        if ways.has_kornia():
-            others["kornia's augmentation"] = ways.kornia(config, device, precision, dataset.train.images)
+        if baselines.has_kornia():
+            others["kornia's augmentation"] = baselines.kornia(
+                config, device, precision, dataset.train.images
+            )
     try:
         with tempfile.TemporaryDirectory() as folder, kept_memory():
             measured = _train(config, dataset, Path(folder), others, rate, rounds)
@@ -74,7 +76,7 @@ def measure(
 
 
 def random_dataset(config: Config) -> Dataset:
-    """As many random pictures as the config trains on, and a fifth as many to test on; nothing is downloaded."""
+    """As many random images as the config trains on, and a fifth as many to test on; nothing is downloaded."""
     count, side = count_train(config.data) or 10_000, config.data.image_size
     generator = torch.Generator().manual_seed(0)
 
@@ -92,7 +94,7 @@ class _Turns(pl.Callback):
     """Interrupts training after so many steps for the other ways to take as many; ends it after all rounds."""
 
     def __init__(
-        self, others: dict[str, ways.Way], rate: Callable[[], float], rounds: int, clock: PhaseClock
+        self, others: dict[str, baselines.Baseline], rate: Callable[[], float], rounds: int, clock: PhaseClock
     ) -> None:
         self._others, self._rate, self._rounds, self._clock = others, rate, rounds, clock
         self.steps = 0  # of one turn
@@ -133,7 +135,7 @@ def _train(
     config: Config,
     dataset: Dataset,
     folder: Path,
-    others: dict[str, ways.Way],
+    others: dict[str, baselines.Baseline],
     rate: Callable[[], float],
     rounds: int,
 ) -> tuple[_Turns, PhaseClock, SimSiamModule, float]:
@@ -172,7 +174,7 @@ def _figures(
     figures: dict[str, Any] = {
         "preset": name,
         "batch size": config.training.batch_size,
-        "device": torch.cuda.get_device_name() if accelerator == "gpu" else f"CPU, {ways.cores()} cores",
+        "device": torch.cuda.get_device_name() if accelerator == "gpu" else f"CPU, {baselines.cores()} cores",
         "precision": precision,
         "compiled": bool(module.compiled),
         "images a second": speed,

@@ -34,7 +34,7 @@ def add_to(commands: Any) -> None:
         "--data",
         type=Path,
         metavar="DIR",
-        help="pictures to learn from: a folder of them, or one that holds cifar-10-python.tar.gz; without it, textures",
+        help="images to learn from: a folder of them, or one that holds cifar-10-python.tar.gz; without it, textures",
     )
     add_json(parser)
     parser.set_defaults(run_command=_accept)
@@ -46,7 +46,7 @@ def _accept(arguments: argparse.Namespace) -> int:
     if not arguments.minutes > 0:
         raise ConfigError.at("minutes", f"Minutes is {arguments.minutes:g}; it must be more than 0.")
     if arguments.data is not None and not arguments.data.is_dir():
-        raise ConfigError.at("data", f"There is no folder {arguments.data}; give one with pictures.")
+        raise ConfigError.at("data", f"There is no folder {arguments.data}; give one with images.")
     rows = accept(
         arguments.only or list(PARTS),
         arguments.minutes,

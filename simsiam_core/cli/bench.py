@@ -48,7 +48,7 @@ def add_to(commands: Any) -> None:
     )
     evaluation = parser.add_argument_group("evaluation")
     evaluation.add_argument(
-        "--path", metavar="FOLDER", help="labelled pictures to take features of; without it they are made up"
+        "--path", metavar="FOLDER", help="labelled images to take features of; without it they are made up"
     )
     add_json(parser)
     parser.set_defaults(run_command=_bench)

@@ -1,4 +1,4 @@
-"""`diagnose`: near-duplicates, outliers and suspicious labels among the pictures."""
+"""`diagnose`: near-duplicates, outliers and suspicious labels among the images."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ KINDS = ("duplicates", "labels", "outliers")
 def add_to(commands: Any) -> None:
     """Add the command's parser."""
     parser = commands.add_parser("diagnose", help="find what is wrong with the data", description=__doc__)
-    add_network(parser, "which pictures")
+    add_network(parser, "which images")
     parser.add_argument(
         "--out",
         type=path_flag,
@@ -108,10 +108,10 @@ def _planted(run: RunDirectory, arguments: argparse.Namespace) -> int:
 
 def _row(finding: Any) -> dict[str, Any]:
     return {
-        "id": finding.picture.id,
-        "label": finding.picture.label,
+        "id": finding.image.id,
+        "label": finding.image.label,
         "score": round(finding.score, 5),
         "suggested": finding.suggested,
-        "evidence": [picture.id for picture in finding.evidence],
+        "evidence": [image.id for image in finding.evidence],
         "note": finding.note,
     }

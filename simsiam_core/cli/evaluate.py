@@ -46,7 +46,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     run = chosen_run(arguments)
     if arguments.job:
         job = find_evaluation(run, arguments.job)
-        with job.claim():  # the queue and a person may start it in the same moment
+        with job.lock():  # the queue and a person may start it in the same moment
             if (state := job.status().state) != "queued":
                 raise RunError(f"The evaluation {job.id} does not wait; it is {state}.")
             return _work(job, arguments, request)

@@ -1,4 +1,4 @@
-"""`map`: where a checkpoint puts the pictures, as a table and as a page that opens anywhere."""
+"""`map`: where a checkpoint puts the images, as a table and as a page that opens anywhere."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from simsiam_core.names import storable
 
 def add_to(commands: Any) -> None:
     """Add the command's parser."""
-    parser = commands.add_parser("map", help="draw a map of the pictures", description=__doc__)
-    add_network(parser, "which pictures")
+    parser = commands.add_parser("map", help="draw a map of the images", description=__doc__)
+    add_network(parser, "which images")
     parser.add_argument("--out", type=path_flag, metavar="FILE", help="table to write: .parquet or .csv")
     parser.add_argument(
         "--html", type=path_flag, metavar="FILE", help="page to write, with thumbnails and plotly inside"
@@ -124,7 +124,7 @@ def _page(run: Any, drawn: Any, facts: Any) -> bytes:
     from simsiam_core.features import inspection
     from simsiam_core.ui import map_file, map_view
 
-    found = inspection.pictures(run.path, drawn.settings.split, drawn.ids)
+    found = inspection.image_records(run.path, drawn.settings.split, drawn.ids)
     value = map_view.geometry([drawn], [drawn.checkpoint], of=None, key="map", note=map_view.described(drawn))
     paint = map_view.paint(drawn, facts, "label" if drawn.labels is not None else "density")
     return map_file.map_file(f"{run.id}, {drawn.checkpoint}", value, paint, [p.pixels for p in found])

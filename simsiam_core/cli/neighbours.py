@@ -1,4 +1,4 @@
-"""`neighbours`: the images a checkpoint finds most alike to a picture."""
+"""`neighbours`: the images a checkpoint finds most alike to an image."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from simsiam_core.names import printable, storable
 def add_to(commands: Any) -> None:
     """Add the command's parser."""
     parser = commands.add_parser(
-        "neighbours", help="find the images most alike to a picture", description=__doc__
+        "neighbours", help="find the images most alike to an image", description=__doc__
     )
     add_network(parser, "where to look")
     parser.add_argument(
-        "--bank", type=path_flag, metavar="DIR", help="look among the pictures of this folder instead"
+        "--bank", type=path_flag, metavar="DIR", help="look among the images of this folder instead"
     )
     parser.add_argument(
         "--beside", action="append", default=[], metavar="NAME", help="another checkpoint; may be repeated"
@@ -34,19 +34,19 @@ def add_to(commands: Any) -> None:
     parser.add_argument(
         "--region",
         metavar="LEFT,TOP,SIDE",
-        help="ask with a square part, in shares of the picture: 0.25,0,0.5",
+        help="ask with a square part, in shares of the image: 0.25,0,0.5",
     )
     parser.add_argument("--hide-same", action="store_true", help="leave out images of the query's own class")
     parser.add_argument("-k", type=whole_number, default=10, help="how many neighbours (default: 10)")
     parser.add_argument("--temperature", type=number, default=None, help="of the vote (default: the run's)")
     query = parser.add_mutually_exclusive_group(required=True)
-    query.add_argument("--image", type=path_flag, metavar="FILE", help="a picture file")
+    query.add_argument("--image", type=path_flag, metavar="FILE", help="an image file")
     query.add_argument("--id", metavar="ID", help="an image of the run's own data, by id")
     parser.set_defaults(run_command=_neighbours)
 
 
 def _neighbours(arguments: argparse.Namespace) -> int:
-    from simsiam_core.data import PictureError
+    from simsiam_core.data import ImageError
     from simsiam_core.features import loaded
     from simsiam_core.features.compare import ask_all, changes
 
@@ -55,7 +55,7 @@ def _neighbours(arguments: argparse.Namespace) -> int:
     try:
         query = storable(arguments.id) if arguments.id else arguments.image.read_bytes()
         names = [arguments.checkpoint, *arguments.beside]
-        split = loaded.own_split(str(arguments.bank.resolve())) if arguments.bank else arguments.split
+        split = loaded.folder_split(str(arguments.bank.resolve())) if arguments.bank else arguments.split
         with checkpoint_in_words(), progress_line() as report:
             answer, *others = ask_all(
                 [(run.path, name) for name in names],
@@ -71,7 +71,7 @@ def _neighbours(arguments: argparse.Namespace) -> int:
         raise ConfigError.at(
             "image", f"Cannot read {printable(str(arguments.image))}: {error.strerror}."
         ) from None
-    except PictureError as error:
+    except ImageError as error:
         raise ConfigError.at("image", str(error)) from None
     ids = [n.id for n in answer.neighbours]
     beside = {

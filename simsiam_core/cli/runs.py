@@ -70,7 +70,7 @@ def _show(arguments: argparse.Namespace) -> int:
         return 0
     status = run.status()
     began = datetime.fromtimestamp(status.created).strftime("%Y-%m-%d %H:%M:%S")
-    took = timedelta(seconds=round(status.worked))
+    took = timedelta(seconds=round(status.working_seconds))
     print(run.id)
     print_row("  state      ", text=status.state + (f": {status.error}" if status.error else ""))
     print_row("  created    ", text=f"{began}, worked for {took} on {status.device or '?'}")

@@ -30,8 +30,8 @@ from simsiam_core.jobs import InUseError, Notifier, enqueue
 from simsiam_core.jobs.stop_request import Interrupted, StopRequest
 from simsiam_core.runs import RunDirectory, RunError, RunStore, Status
 from simsiam_core.runs.crash import crashes_logged
-from simsiam_core.runs.processes import machine, process_identity
-from simsiam_core.runs.witnesses import folder_identity
+from simsiam_core.runs.liveness import folder_identity
+from simsiam_core.runs.processes import machine_id, process_identity
 
 if TYPE_CHECKING:
     from pytorch_lightning import Callback
@@ -79,7 +79,7 @@ def _train(arguments: argparse.Namespace, flags: SchemaFlags) -> int:
     if arguments.run:
         request.listen()
         run = RunStore(arguments.run.parent).get(arguments.run.name)
-        with run.claim():
+        with run.lock():
             if run.status().state not in ("queued", "running"):  # "running": by the process that died with it
                 raise RunError(f"Run {run.id} is not queued; it is {run.status().state}.")
             with output.recorded(run.log_path), crashes_logged(run.log_path):
@@ -96,7 +96,7 @@ def _train(arguments: argparse.Namespace, flags: SchemaFlags) -> int:
     request.listen()  # before there is a run that a Ctrl-C could leave behind as running
     run = RunStore(arguments.save_dir).create(config, _here())  # never queued: no queue may start it too
     with (
-        run.claim(),
+        run.lock(),
         output.recorded(run.log_path, stdout_is_for_json=arguments.json) as terminal,
         crashes_logged(run.log_path),
     ):
@@ -114,7 +114,7 @@ def _train(arguments: argparse.Namespace, flags: SchemaFlags) -> int:
             "state": status.state,
             "error": status.error,
             "steps": status.step,
-            "seconds": round(status.worked, 1),
+            "seconds": round(status.working_seconds, 1),
             "knn_accuracy": accuracies[-1] if accuracies else None,
         }
     )
@@ -176,7 +176,7 @@ def _here() -> Status:
         activity="Starting",
         pid=pid,
         pid_started=started,
-        boot=machine(),
+        boot=machine_id(),
         host=socket.gethostname(),
         started=now,
         heartbeat=now,

@@ -12,7 +12,7 @@ CACHE_VARIABLE = "SIMSIAM_CACHE"
 
 
 def cache_dir() -> Path:
-    """Where downloads, decoded pictures and uploads are kept: $SIMSIAM_CACHE, or `standard_cache`.
+    """Where downloads, decoded images and uploads are kept: $SIMSIAM_CACHE, or `standard_cache`.
 
     Absolute, and the same in every job: `launch` hands it on, since jobs run in another folder.
     """

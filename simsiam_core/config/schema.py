@@ -92,16 +92,16 @@ class DataConfig(Section, title="Images"):
     @model_validator(mode="after")
     def _folder_needs_a_path(self) -> DataConfig:
         if self.source == "folder" and not self.path:
-            raise ValueError("data.path: Folder is empty; the source 'folder' needs the folder of pictures.")
+            raise ValueError("data.path: Folder is empty; the source 'folder' needs the folder of images.")
         return self
 
 
 class AugmentationConfig(Section, title="Augmentation"):
     crop_scale_min: float = setting(
-        0.2, "Smallest crop", "Random-resized-crop: least share of the picture's area.", gt=0, le=1
+        0.2, "Smallest crop", "Random-resized-crop: least share of the image's area.", gt=0, le=1
     )
     crop_scale_max: float = setting(
-        1.0, "Largest crop", "Random-resized-crop: greatest share of the picture's area.", gt=0, le=1
+        1.0, "Largest crop", "Random-resized-crop: greatest share of the image's area.", gt=0, le=1
     )
     flip_probability: float = setting(0.5, "Flip probability", "Chance of a horizontal flip.", ge=0, le=1)
     jitter_probability: float = setting(

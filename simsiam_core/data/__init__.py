@@ -4,17 +4,17 @@ from simsiam_core.config.cache import cache_dir
 from simsiam_core.data.augmentation import Augmentation, normalise
 from simsiam_core.data.cache import Progress
 from simsiam_core.data.fit import check_fit
+from simsiam_core.data.image_file import ImageError, read_image
 from simsiam_core.data.image_set import Dataset, ImageSet, Triple
-from simsiam_core.data.pictures import PictureError, read_picture
 from simsiam_core.data.sources import count_train, load
 from simsiam_core.data.view_parameters import Parameters
 
 __all__ = [
     "Augmentation",
     "Dataset",
+    "ImageError",
     "ImageSet",
     "Parameters",
-    "PictureError",
     "Progress",
     "Triple",
     "cache_dir",
@@ -22,5 +22,5 @@ __all__ = [
     "count_train",
     "load",
     "normalise",
-    "read_picture",
+    "read_image",
 ]

@@ -1,7 +1,7 @@
-"""Two random views of every picture, made for the whole batch at once on whatever device it lies on.
+"""Two random views of every image, made for the whole batch at once on whatever device it lies on.
 
 The transforms and their order are SimSiam's: random-resized-crop, colour jitter, grey, blur, flip. For
-equal parameters the pictures equal those of `torchvision.transforms.functional` on float tensors. Nothing
+equal parameters the images equal those of `torchvision.transforms.functional` on float tensors. Nothing
 here waits for the device: no value is read back, and every shape is known beforehand. On a CPU a compiled
 kernel makes the same views, where Numba is installed.
 """
@@ -23,10 +23,10 @@ from simsiam_core.data.view_parameters import Parameters, draw
 
 
 class Augmentation:
-    """SimSiam's augmentation of square pictures of `image_size`, normalised with `mean` and `std`.
+    """SimSiam's augmentation of square images of `image_size`, normalised with `mean` and `std`.
 
-    Views are as large as the pictures, or of side `view_size`, which is at least half of theirs: sampling
-    reads two pixels in each direction, and would skip some where a picture shrinks further.
+    Views are as large as the images, or of side `view_size`, which is at least half of theirs: sampling
+    reads two pixels in each direction, and would skip some where an image shrinks further.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class Augmentation:
         """Views of uint8 [n, 3, S, S], as float32, normalised. Raises ValueError for other shapes."""
         return self._make(images, parameters, self.mean, self.std)
 
-    def pictures(self, images: Tensor, parameters: Parameters) -> Tensor:
+    def viewable(self, images: Tensor, parameters: Parameters) -> Tensor:
         """As `apply`, on the scale 0..1: what a person can look at."""
         return self._make(images, parameters, (0.0,) * 3, (1.0,) * 3)
 
@@ -76,7 +76,7 @@ class Augmentation:
         else:
             centre, scale = _constants(mean, std, images.device)
             views = self._colours(self._crop_and_flip(images.float() / 255, p), p).sub_(centre).div_(scale)
-        # Its weights add up to 1: a normalised picture blurred is a blurred picture normalised.
+        # Its weights add up to 1: a normalised image blurred is a blurred image normalised.
         return self._blur(views, p.sigma) if self.config.blur_probability > 0 else views
 
     def _colours(self, views: Tensor, p: Parameters) -> Tensor:
@@ -87,13 +87,13 @@ class Augmentation:
         return views
 
     def _crop_and_flip(self, images: Tensor, p: Parameters) -> Tensor:
-        """Bilinear, from one grid: antialiasing changes nothing in views as large as the pictures."""
+        """Bilinear, from one grid: antialiasing changes nothing in views as large as the images."""
         size, view = self.size, self.view_size
         steps = (torch.arange(view, device=images.device) + 0.5) / view
         x_steps = torch.where(p.flip[:, None], 1 - steps, steps)
         y = _pixels(p.top, p.height, steps.expand_as(x_steps))
         x = _pixels(p.left, p.width, x_steps)
-        # grid_sample's scale: the outer edges of the picture are at -1 and 1.
+        # grid_sample's scale: the outer edges of the image are at -1 and 1.
         x, y = ((2 * t + 1) / size - 1 for t in (x, y))
         grid = torch.stack((x[:, None, :].expand(-1, view, -1), y[:, :, None].expand(-1, -1, view)), -1)
         return F.grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)

@@ -1,4 +1,4 @@
-"""Decoded pictures on disk: written once, then memory-mapped by every process that wants them."""
+"""Decoded images on disk: written once, then memory-mapped by every process that wants them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _ABANDONED_AFTER = 24 * 3600  # seconds; a partial cache this old belongs to a p
 
 @dataclass(frozen=True)
 class Contents:
-    """What the pixels in a cache are: training pictures first, `train_count` of them, then test pictures."""
+    """What the pixels in a cache are: training images first, `train_count` of them, then test images."""
 
     ids: list[str]
     labels: list[int] | None
@@ -39,9 +39,9 @@ class Contents:
 
 
 def stored(name: str, image_size: int, write: Callable[[BinaryIO], Contents]) -> Splits:
-    """The pictures cached under `name`, memory-mapped; `write` is called when they are not there yet.
+    """The images cached under `name`, memory-mapped; `write` is called when they are not there yet.
 
-    `write` appends uint8 pixels, [3, S, S] a picture, to a file and says what they are. The cache appears
+    `write` appends uint8 pixels, [3, S, S] an image, to a file and says what they are. The cache appears
     under its name only when complete, so two processes may write it at once: the first to finish wins.
     Raises ConfigError when the cache folder cannot be written or the disk is full.
     """
@@ -52,7 +52,7 @@ def stored(name: str, image_size: int, write: Callable[[BinaryIO], Contents]) ->
         except OSError as error:
             raise ConfigError.at(
                 "data.source",
-                f"Decoded pictures cannot be kept in {cache_dir()} ({error.strerror or error}); "
+                f"Decoded images cannot be kept in {cache_dir()} ({error.strerror or error}); "
                 "make room there, or set SIMSIAM_CACHE to a folder with more.",
             ) from None
     used(folder)
@@ -62,7 +62,7 @@ def stored(name: str, image_size: int, write: Callable[[BinaryIO], Contents]) ->
     except OSError as error:
         raise ConfigError.at(
             "data.source",
-            f"The decoded pictures in {folder} cannot be mapped into memory ({error.strerror or error}); raise the "
+            f"The decoded images in {folder} cannot be mapped into memory ({error.strerror or error}); raise the "
             "limit of this process's address space, or take smaller images.",
         ) from None
     cut, labels = contents.train_count, None if contents.labels is None else torch.tensor(contents.labels)
@@ -81,9 +81,9 @@ def stored(name: str, image_size: int, write: Callable[[BinaryIO], Contents]) ->
 def statistics(
     name: str, limit: int | None, measure: Callable[[], tuple[Triple, Triple]]
 ) -> tuple[Triple, Triple]:
-    """Mean and std of the first `limit` pictures cached under `name`, measured once and kept beside them.
+    """Mean and std of the first `limit` images cached under `name`, measured once and kept beside them.
 
-    Of pictures that have no cache they are measured every time.
+    Of images that have no cache they are measured every time.
     """
     path = cache_dir() / "decoded" / name / f"statistics-{STATISTICS}-{limit or 'all'}.json"
     try:

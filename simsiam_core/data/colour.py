@@ -1,4 +1,4 @@
-"""The arithmetic of colour jitter on batches of RGB pictures in 0..1, [n, 3, H, W], each with its own factors."""
+"""The arithmetic of colour jitter on batches of RGB images in 0..1, [n, 3, H, W], each with its own factors."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ def luma(images: Tensor) -> Tensor:
 
 
 def blend(images: Tensor, kind: Tensor, factor: Tensor) -> Tensor:
-    """Brightness, contrast or saturation, chosen per picture: the same mixture with different partners.
+    """Brightness, contrast or saturation, chosen per image: the same mixture with different partners.
 
-    factor × picture + (1 - factor) × partner, clamped to 0..1. The partner is black for brightness, the
+    factor × image + (1 - factor) × partner, clamped to 0..1. The partner is black for brightness, the
     mean grey for contrast, and each pixel's own grey for saturation. A factor of 1 changes nothing at all.
     `kind` int64 [n], `factor` [n].
     """
@@ -31,7 +31,7 @@ def blend(images: Tensor, kind: Tensor, factor: Tensor) -> Tensor:
 
 
 def shift_hue(images: Tensor, shift: Tensor) -> Tensor:
-    """Turn each picture's hue by `shift` [n], a share of the colour circle; HSV saturation and value stay.
+    """Turn each image's hue by `shift` [n], a share of the colour circle; HSV saturation and value stay.
 
     With hue h in turns, greatest channel V and chroma C (greatest less smallest), a channel is
     V - C × clamp(6 d - 1, 0, 1), where d is the distance of h + offset from the nearest whole number, with

@@ -89,7 +89,7 @@ def _source(step: int, side: int, start: Number, length: Number) -> tuple[int, N
 def _crop(
     image: Array, top: Number, left: Number, height: Number, width: Number, flip: bool, side: int, view: Array
 ) -> None:
-    """Bilinear: each row of the view is first mixed of two rows of the picture, and then of its own pixels."""
+    """Bilinear: each row of the view is first mixed of two rows of the image, and then of its own pixels."""
     size = image.shape[1]
     first, share = np.empty(side, np.uintp), np.empty(side, f32)  # an index with a sign is checked every time
     line = np.zeros(size + 1, f32)  # the last one is asked for with a share of 0

@@ -1,4 +1,4 @@
-"""Pictures of 16 bits and more, and of fractions: to 8 bits, without what is no value."""
+"""Images of 16 bits and more, and of fractions: to 8 bits, without what is no value."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def no_data(image: Image.Image) -> float | None:
 
 
 def eight_bits(image: Image.Image, missing: float | None) -> Image.Image:
-    """A grey picture of 8 bits out of the modes `I;16`, `I` and `F`; others as they are.
+    """A grey image of 8 bits out of the modes `I;16`, `I` and `F`; others as they are.
 
     16 bits keep their scale: 65,535 becomes white. For the others none is agreed upon, and the lowest value becomes
     black, the highest white; where a few strays would leave the rest no contrast, the 1st and the 99th percentile

@@ -18,10 +18,10 @@ import torch
 from simsiam_core.config import ConfigError
 from simsiam_core.data.cache import Contents, Progress, stored
 from simsiam_core.data.description import ClassCount, FolderDescription
+from simsiam_core.data.image_file import ImageError, read_image
 from simsiam_core.data.image_set import Splits, stratified
 from simsiam_core.data.layout import Layout, understand
 from simsiam_core.data.left_out import LeftOut, by_reason, listed
-from simsiam_core.data.pictures import PictureError, read_picture
 from simsiam_core.data.scan import NOT_IMAGES, Scan, path_of, scan
 from simsiam_core.names import located, printable
 
@@ -76,7 +76,7 @@ def _root(path: str) -> Path:
             )
         if not root.is_dir():
             raise ConfigError.at(
-                "data.path", f"{printable(str(root))} is a file; give the folder that holds the pictures."
+                "data.path", f"{printable(str(root))} is a file; give the folder that holds the images."
             )
         return root.resolve()
     except OSError as error:
@@ -136,7 +136,9 @@ def _nothing(description: FolderDescription) -> str:
     groups = by_reason(description.left_out)
     reasons = [f"{reason} ({count:,})" for reason, count, _ in groups if reason != NOT_IMAGES]
     left_out = f" Left out: {listed(reasons)}." if reasons else ""
-    return f"{description.folder} holds no pictures to train on (.jpg, .png, .webp and others are read).{left_out}"
+    return (
+        f"{description.folder} holds no images to train on (.jpg, .png, .webp and others are read).{left_out}"
+    )
 
 
 def load_folder(path: str, image_size: int, progress: Progress) -> tuple[Splits, str]:
@@ -160,27 +162,27 @@ def load_folder(path: str, image_size: int, progress: Progress) -> tuple[Splits,
 
 
 def _decode(listing: Listing, image_size: int, pixels: BinaryIO, progress: Progress) -> Contents:
-    def attempt(image_id: str) -> bytes | PictureError:
+    def attempt(image_id: str) -> bytes | ImageError:
         try:
-            return read_picture(path_of(listing.root, image_id), image_size).numpy().tobytes()
-        except PictureError as error:
+            return read_image(path_of(listing.root, image_id), image_size).numpy().tobytes()
+        except ImageError as error:
             return error
 
     ids, kept, skipped, train_count = listing.train + listing.test, list[str](), list[LeftOut](), 0
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:  # Pillow decodes without holding the GIL
         for start in range(0, len(ids), _BLOCK):
-            progress(start / len(ids), f"Decoding pictures: {start:,} of {len(ids):,}")
+            progress(start / len(ids), f"Decoding images: {start:,} of {len(ids):,}")
             block = ids[start : start + _BLOCK]
-            for offset, (image_id, picture) in enumerate(zip(block, pool.map(attempt, block), strict=True)):
-                if isinstance(picture, PictureError):
-                    skipped.append(LeftOut(image_id, _as_reason(picture)))
+            for offset, (image_id, image) in enumerate(zip(block, pool.map(attempt, block), strict=True)):
+                if isinstance(image, ImageError):
+                    skipped.append(LeftOut(image_id, _as_reason(image)))
                     continue
-                pixels.write(picture)
+                pixels.write(image)
                 kept.append(image_id)
                 train_count += start + offset < len(listing.train)
     if not train_count:
         folder = listing.description.folder
-        unread = f"None of the {len(listing.train):,} training pictures in {folder} can be read."
+        unread = f"None of the {len(listing.train):,} training images in {folder} can be read."
         raise ConfigError.at("data.path", f"{unread} The first is {skipped[0]}")
     classes = [one.name for one in listing.description.classes]
     position = {name: label for label, name in enumerate(classes)}
@@ -188,7 +190,7 @@ def _decode(listing: Listing, image_size: int, pixels: BinaryIO, progress: Progr
     return Contents(kept, labels, classes, train_count, [(one.path, one.reason) for one in skipped])
 
 
-def _as_reason(error: PictureError) -> str:
+def _as_reason(error: ImageError) -> str:
     """A sentence as it stands among the reasons for leaving files out."""
     sentence = str(error).removesuffix(".")
     return sentence[:1].lower() + sentence[1:]

@@ -16,10 +16,10 @@ Triple = tuple[float, float, float]  # a figure a channel
 
 @dataclass(frozen=True, eq=False)
 class ImageSet:
-    """Square pictures of one size, in a fixed order.
+    """Square images of one size, in a fixed order.
 
     `images` is uint8 [N, 3, S, S] and may be memory-mapped; `labels` is int64 [N], indices into `classes`,
-    or None where nobody labelled the pictures. `ids` name the pictures for ever: "train/cat/0001.jpg".
+    or None where nobody labelled the images. `ids` name the images for ever: "train/cat/0001.jpg".
     """
 
     images: Tensor
@@ -41,37 +41,37 @@ class ImageSet:
         return ImageSet(self.images[part], labels, self.classes, self.ids[part])
 
     def select(self, indices: Tensor | Sequence[int]) -> ImageSet:
-        """The pictures at `indices`, in that order, copied into memory."""
+        """The images at `indices`, in that order, copied into memory."""
         rows = torch.as_tensor(indices, dtype=torch.int64)
         labels = None if self.labels is None else self.labels[rows]
         return ImageSet(self.images[rows], labels, self.classes, tuple(self.ids[i] for i in rows.tolist()))
 
     def limit(self, count: int | None) -> ImageSet:
-        """`count` pictures, stratified over classes; the whole set for None or when it has no more."""
+        """`count` images, stratified over classes; the whole set for None or when it has no more."""
         if count is None or count >= len(self):
             return self
         labels = torch.zeros(len(self), dtype=torch.int64) if self.labels is None else self.labels
         return self.select(stratified(labels, count))
 
-    def index_of(self, picture_id: str) -> int:
-        """Row of a picture. Raises KeyError, whose only argument is a sentence, for an unknown id."""
+    def index_of(self, image_id: str) -> int:
+        """Row of an image. Raises KeyError, whose only argument is a sentence, for an unknown id."""
         try:
-            return self._rows[picture_id]
+            return self._rows[image_id]
         except KeyError:
-            raise KeyError(f"There is no picture {picture_id!r} among these {len(self):,}.") from None
+            raise KeyError(f"There is no image {image_id!r} among these {len(self):,}.") from None
 
-    def picture(self, picture_id: str) -> Tensor:
-        """One picture, uint8 [3, S, S]. Raises KeyError as `index_of` does."""
-        return self.images[self.index_of(picture_id)]
+    def image(self, image_id: str) -> Tensor:
+        """One image, uint8 [3, S, S]. Raises KeyError as `index_of` does."""
+        return self.images[self.index_of(image_id)]
 
     @cached_property
     def _rows(self) -> dict[str, int]:
-        return {picture_id: row for row, picture_id in enumerate(self.ids)}
+        return {image_id: row for row, image_id in enumerate(self.ids)}
 
 
 @dataclass(frozen=True, eq=False)
 class Splits:
-    """What a source gives: pictures to train on, pictures to test on, and why others were left out.
+    """What a source gives: images to train on, images to test on, and why others were left out.
 
     `notes` are sentences for a person: what was understood of a folder, what a split lacks.
     """
@@ -86,8 +86,8 @@ class Splits:
 class Dataset(Splits):
     """Splits ready for use.
 
-    `mean` and `std` are those of the training pictures, per channel, on the scale 0..1; `fingerprint` is
-    equal for equal pictures in equal order; `skipped` names every file left out and says why.
+    `mean` and `std` are those of the training images, per channel, on the scale 0..1; `fingerprint` is
+    equal for equal images in equal order; `skipped` names every file left out and says why.
     """
 
     mean: Triple = (0.5, 0.5, 0.5)
@@ -95,20 +95,20 @@ class Dataset(Splits):
     fingerprint: str = ""
 
     def split(self, name: str) -> ImageSet:
-        """`train` or `test`. Raises ValueError for another name, or when there are no test pictures."""
+        """`train` or `test`. Raises ValueError for another name, or when there are no test images."""
         chosen = {"train": self.train, "test": self.test}.get(name)
         if chosen is None:
             known = "'train' or 'test'" if self.test is not None else "'train'"
-            raise ValueError(f"These pictures have no split {name!r}; choose {known}.")
+            raise ValueError(f"These images have no split {name!r}; choose {known}.")
         return chosen
 
 
 def stratified(labels: Tensor, count: int, seed: int = 0, keep: int = 0) -> Tensor:
-    """`count` row indices, ascending, with each class's share kept to within one picture where that is possible.
+    """`count` row indices, ascending, with each class's share kept to within one image where that is possible.
 
     Shares are rounded by largest remainder; then each class left without one takes it from the largest, as long
-    as that has two. `keep` pictures of each class are never taken, so that fewer than `count` may be.
-    Which pictures are taken is random but the same on every call. `labels`: int64 [N] with N ≥ count.
+    as that has two. `keep` images of each class are never taken, so that fewer than `count` may be.
+    Which images are taken is random but the same on every call. `labels`: int64 [N] with N ≥ count.
     """
     shuffled = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))
     taken = _shares(torch.bincount(labels), count, keep)
@@ -117,7 +117,7 @@ def stratified(labels: Tensor, count: int, seed: int = 0, keep: int = 0) -> Tens
 
 
 def _shares(sizes: Tensor, count: int, keep: int) -> Tensor:
-    """How many pictures of each class are taken: int64 [classes]."""
+    """How many images of each class are taken: int64 [classes]."""
     room = (sizes - keep).clamp(min=0)
     count = min(count, int(room.sum()))
     shares = sizes.double() * count / sizes.sum()

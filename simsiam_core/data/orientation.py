@@ -10,7 +10,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 ORIENTATION = 0x0112
 SHORT = 3
-# By the tag's value (EXIF 2.32, section 4.6.5): what brings the picture upright. 1 and all that is no value: nothing.
+# By the tag's value (EXIF 2.32, section 4.6.5): what brings the image upright. 1 and all that is no value: nothing.
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -23,13 +23,13 @@ _TURNS = {
 
 
 def upright(image: Image.Image) -> Image.Image:
-    """The picture turned as its orientation tag says. Raises what decoding the pixels raises.
+    """The image turned as its orientation tag says. Raises what decoding the pixels raises.
 
     Pillow's `exif_transpose` writes all tags anew, and so fails for one that is malformed.
     """
     turn = _TURNS.get(_orientation(image))
     if isinstance(image, TiffImageFile):
-        # Loading a TIFF turns it, and reads every tag for that. The method of this one picture finds none instead.
+        # Loading a TIFF turns it, and reads every tag for that. The method of this one image finds none instead.
         setattr(image, "getexif", Image.Exif)  # noqa: B010
     image.load()
     return image if turn is None else image.transpose(turn)

@@ -30,7 +30,7 @@ class Rule:
 
 RULES = (
     Rule("uploads", days=1, max_bytes=5e9),
-    Rule("own", days=30, max_bytes=50e9),  # zips of one's own pictures, unpacked
+    Rule("own", days=30, max_bytes=50e9),  # zips of one's own images, unpacked
     Rule("decoded", days=30, max_bytes=50e9),
 )
 

@@ -1,4 +1,4 @@
-"""From a config to pictures: the five sources behind one function."""
+"""From a config to images: the five sources behind one function."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from simsiam_core.data.scan import ScanTimeoutError
 from simsiam_core.data.textures import TRAIN_COUNT, generate_textures
 from simsiam_core.data.torchvision_sources import SOURCES, load_published
 
-_STATISTICS_FROM = 20_000  # pictures; more would not move the mean
+_STATISTICS_FROM = 20_000  # images; more would not move the mean
 
 
 def load(config: DataConfig, progress: Progress | None = None) -> Dataset:
-    """The pictures a config asks for, downloaded or decoded if need be, and cut to its limits.
+    """The images a config asks for, downloaded or decoded if need be, and cut to its limits.
 
     Raises ConfigError at data.path or data.source with a sentence that says what to do.
     """
@@ -36,7 +36,7 @@ def load(config: DataConfig, progress: Progress | None = None) -> Dataset:
     mean, std = statistics(name, config.train_limit, lambda: channel_statistics(train))
     identity = json.dumps([name, config.train_limit, config.test_limit])
     fingerprint = hashlib.sha256(identity.encode()).hexdigest()[:16]
-    report(1.0, f"{len(train):,} training pictures ready")
+    report(1.0, f"{len(train):,} training images ready")
     notes = (*splits.notes, *_lost(splits.train, train, "training"), *_lost(splits.test, test, "test"))
     return Dataset(train, test, splits.skipped, mean, std, fingerprint, notes=notes)
 
@@ -52,7 +52,7 @@ def _lost(before: ImageSet | None, after: ImageSet | None, name: str) -> list[st
 
 
 def count_train(config: DataConfig, seconds: float = math.inf) -> int | None:
-    """Training pictures a config would use, without decoding or downloading any; None when unknown.
+    """Training images a config would use, without decoding or downloading any; None when unknown.
 
     Of a folder it counts files, so damaged ones are included; None if that takes longer than `seconds`.
     Raises ConfigError at data.path.
@@ -76,7 +76,7 @@ def _folder(config: DataConfig) -> str:
 
 
 def channel_statistics(images: ImageSet) -> tuple[Triple, Triple]:
-    """Mean and standard deviation of each channel (scale 0..1) from at most 20,000 evenly spaced pictures."""
+    """Mean and standard deviation of each channel (scale 0..1) from at most 20,000 evenly spaced images."""
     sample = images.images[:: -(-len(images) // _STATISTICS_FROM)]
     total, squares = torch.zeros(3, dtype=torch.float64), torch.zeros(3, dtype=torch.float64)
     for chunk in sample.split(256):

@@ -1,8 +1,8 @@
 """Ten kinds of procedural pattern, drawn here: something to learn from without a download.
 
 The kinds differ in geometry, and in whether they are mostly dark or mostly light. Scale, angle, position and
-contrast are drawn per picture, and everything is nearly grey: with vivid random colours SimSiam matches colours
-and learns nothing. Whatever else both views of a picture would share (a gradient, polarity, strong noise, wide
+contrast are drawn per image, and everything is nearly grey: with vivid random colours SimSiam matches colours
+and learns nothing. Whatever else both views of an image would share (a gradient, polarity, strong noise, wide
 differences of brightness) was tried and is such a shortcut too.
 """
 
@@ -17,7 +17,7 @@ from torch import Tensor
 from simsiam_core.data.cache import Progress
 from simsiam_core.data.image_set import ImageSet, Splits
 
-VERSION = 1  # to be raised when the pictures change
+VERSION = 1  # to be raised when the images change
 TRAIN_COUNT, TEST_COUNT = 4_000, 1_000
 _CHUNK_PIXELS = 1 << 20
 
@@ -77,7 +77,7 @@ PATTERNS: dict[str, Pattern] = {
 
 
 def generate_textures(image_size: int, progress: Progress) -> tuple[Splits, str]:
-    """4,000 training and 1,000 test pictures, the same on every call; also a name that identifies them.
+    """4,000 training and 1,000 test images, the same on every call; also a name that identifies them.
 
     Ids are "train/dots/00017".
     """
@@ -102,7 +102,7 @@ def _image_set(part: str, count: int, size: int, progress: Callable[[float], Non
 
 
 def draw(pattern: Pattern, count: int, size: int, generator: torch.Generator) -> Tensor:
-    """`count` pictures of one kind, uint8 [count, 3, size, size]."""
+    """`count` images of one kind, uint8 [count, 3, size, size]."""
 
     def uniform(low: float, high: float, channels: int = 1) -> Tensor:
         drawn = torch.rand(channels, count, 1, 1, generator=generator) * (high - low) + low

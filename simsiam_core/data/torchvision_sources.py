@@ -37,13 +37,13 @@ class Source:
 SOURCES = {
     "cifar10": Source(CIFAR10, lambda root, train: CIFAR10(root, train), 50_000),
     "cifar100": Source(CIFAR100, lambda root, train: CIFAR100(root, train), 50_000),
-    # The 5,000 labelled pictures: the other 100,000 of STL-10 have no labels, and no kNN accuracy without.
+    # The 5,000 labelled images: the other 100,000 of STL-10 have no labels, and no kNN accuracy without.
     "stl10": Source(STL10, lambda root, train: STL10(root, "train" if train else "test"), 5_000),
 }
 
 
 def load_published(name: str, image_size: int, progress: Progress) -> tuple[Splits, str]:
-    """Train and test pictures of `cifar10`, `cifar100` or `stl10`, resized; also the name of their cache.
+    """Train and test images of `cifar10`, `cifar100` or `stl10`, resized; also the name of their cache.
 
     Ids are "train/00042", after the position in the published files. Raises ConfigError at data.source when
     they are not here and cannot be downloaded.
@@ -59,7 +59,7 @@ def _decode(name: str, image_size: int, pixels: BinaryIO, progress: Progress) ->
     with tempfile.TemporaryDirectory(prefix="unpacked-", dir=archive.parent) as unpacked:
         extract_archive(archive, unpacked)
         for part in ("train", "test"):
-            progress(0.9 if part == "train" else 0.95, f"Reading the {part} pictures of {name}")
+            progress(0.9 if part == "train" else 0.95, f"Reading the {part} images of {name}")
             dataset = source.read(Path(unpacked), part == "train")
             images = torch.from_numpy(np.ascontiguousarray(dataset.data))
             images = images.permute(0, 3, 1, 2) if images.shape[-1] == 3 else images

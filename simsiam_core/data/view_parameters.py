@@ -1,4 +1,4 @@
-"""What is drawn at random for every view: crop, flip, colours, blur. `augmentation` does it to the pictures."""
+"""What is drawn at random for every view: crop, flip, colours, blur. `augmentation` does it to the images."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor
 from simsiam_core.config import AugmentationConfig
 
 CROP_RATIO = (3 / 4, 4 / 3)  # width : height, as in torchvision and every SimSiam recipe
-_TRIES = 10  # torchvision draws a crop so often before it takes the whole picture
+_TRIES = 10  # torchvision draws a crop so often before it takes the whole image
 # Random numbers of a view: areas and ratios of the tries; whether to flip, jitter, grey and blur; the place of
 # the crop; the order of the blends, the place of the hue among them; their factors; hue; sigma.
 _COLUMNS = [_TRIES, _TRIES, 4, 2, 3, 1, 3, 1, 1]
@@ -44,7 +44,7 @@ class Parameters:
 
 
 def draw(config: AugmentationConfig, size: int, n: int, generator: torch.Generator) -> Parameters:
-    """Parameters of n views of pictures of side `size`, distributed as torchvision's, on `generator`'s device.
+    """Parameters of n views of images of side `size`, distributed as torchvision's, on `generator`'s device.
 
     Every setting has its own random numbers, so changing one leaves what the others do as it was.
     """
@@ -72,7 +72,7 @@ def draw(config: AugmentationConfig, size: int, n: int, generator: torch.Generat
 
 
 def _crop(areas: Tensor, ratios: Tensor, size: int) -> tuple[Tensor, Tensor]:
-    """Height and width by RandomResizedCrop.get_params: the first of ten tries that fits, or the whole picture."""
+    """Height and width by RandomResizedCrop.get_params: the first of ten tries that fits, or the whole image."""
     sides = torch.stack((areas / ratios, areas * ratios)).sqrt_().round_()
     fits = ((sides >= 1) & (sides <= size)).all(0)
     first = fits.int().argmax(1, keepdim=True)

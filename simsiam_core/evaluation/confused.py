@@ -1,4 +1,4 @@
-"""The pictures behind a cell of a confusion matrix."""
+"""The images behind a cell of a confusion matrix."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from simsiam_core.features.inspection import Picture
+from simsiam_core.features.inspection import ImageRecord
 from simsiam_core.runs import RunDirectory
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ def confused(
     found: int,
     count: int,
     progress: Progress | None = None,
-) -> tuple[int, tuple[Picture, ...]]:
+) -> tuple[int, tuple[ImageRecord, ...]]:
     """How many test images of class `true` were taken for `found`, and the first `count` of them."""
     from simsiam_core.features import loaded
 
@@ -28,8 +28,8 @@ def confused(
     labels = images.labels.tolist() if images.labels is not None else []
     pairs = enumerate(zip(labels, predicted, strict=False))
     rows = [row for row, pair in pairs if pair == (true, found)]
-    pictures = tuple(
-        Picture(images.ids[row], images.classes[true], images.images[row].permute(1, 2, 0).numpy().copy())
+    records = tuple(
+        ImageRecord(images.ids[row], images.classes[true], images.images[row].permute(1, 2, 0).numpy().copy())
         for row in rows[:count]
     )
-    return len(rows), pictures
+    return len(rows), records

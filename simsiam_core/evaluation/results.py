@@ -71,13 +71,13 @@ def rows(runs: Iterable[RunDirectory]) -> list[Row]:
 
 
 def _rows_of(run: RunDirectory) -> list[Row]:
-    by_epoch: dict[int, dict[str, dict[str, Figure]]] = {}
+    uses_wall_clock: dict[int, dict[str, dict[str, Figure]]] = {}
     data = ""
     for result in results(run)[0]:
         try:
             epoch, stamp, figures = result["epoch"], result["stamp"], result["figures"]
             data = f"{stamp['data']}, {stamp['train_images']:,} / {stamp['test_images']:,}"
-            columns = by_epoch.setdefault(epoch, {})
+            columns = uses_wall_clock.setdefault(epoch, {})
             for key, (_, kind, figure, parts) in COLUMNS.items():
                 if kind == result["kind"] and figure in figures:
                     text = ", ".join(f"{_short(part)} {stamp[part]}" for part in parts if part in stamp)
@@ -87,7 +87,7 @@ def _rows_of(run: RunDirectory) -> list[Row]:
         except (KeyError, TypeError):
             continue  # a result of another version
     table = []
-    for epoch, columns in sorted(by_epoch.items(), reverse=True):
+    for epoch, columns in sorted(uses_wall_clock.items(), reverse=True):
         lists = {key: list(figures.values()) for key, figures in columns.items()}
         table += [Row(run.id, (run.id,), epoch, data, figures) for figures in _side_by_side(lists)]
     return table

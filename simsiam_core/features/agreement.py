@@ -1,4 +1,4 @@
-"""How far the pixels of two pictures agree, whatever a network thinks of them."""
+"""How far the pixels of two images agree, whatever a network thinks of them."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-SIDE = 16  # pictures are compared at this size
+SIDE = 16  # images are compared at this size
 NOISE = 4.0  # grey levels; contrast below it is noise, not structure
-SAME_COLOUR = 8.0  # grey levels by which the mean colours of two plain pictures may differ
+SAME_COLOUR = 8.0  # grey levels by which the mean colours of two plain images may differ
 
 
 def pixel_agreement(first: Tensor, second: Tensor) -> Tensor:
-    """Agreement of pairs of pictures, uint8 [P, 3, S, S] both; float32 [P], −1 to 1.
+    """Agreement of pairs of images, uint8 [P, 3, S, S] both; float32 [P], −1 to 1.
 
     The correlation of their structure, not of their colours; the greatest of: as they are, one mirrored, and one
-    cropped at a corner. Pictures without structure have no correlation: they agree as far as their mean colours
+    cropped at a corner. Images without structure have no correlation: they agree as far as their mean colours
     are the same. Identical pixels agree at 1 whatever they show.
     """
     side = first.shape[-1]

@@ -21,7 +21,7 @@ from simsiam_core.data.memory import is_out_of_memory, mapped
 from simsiam_core.features.encode import best_device, encode
 from simsiam_core.model import Encoder, fingerprint, load_encoder
 from simsiam_core.runs import Checkpoint, RunDirectory, RunError
-from simsiam_core.runs.files import kept_if_permitted, replacing
+from simsiam_core.runs.files import replacing, write_if_permitted
 
 FORMAT = "1"  # part of every key: raise it when the same images would get other features
 
@@ -99,7 +99,7 @@ def _load(
         return features
     kept = False
     try:
-        with kept_if_permitted(path.parent, "What the network makes of the images"), _locked(path.parent):
+        with write_if_permitted(path.parent, "What the network makes of the images"), _locked(path.parent):
             features = _read(path, len(images))  # another process may have encoded it meanwhile
             if features is None:
                 encoder = encoder or load_encoder(checkpoint.path)

@@ -11,7 +11,7 @@ import numpy as np
 
 from simsiam_core.config import ConfigError
 from simsiam_core.features import inspection
-from simsiam_core.features.inspection import Answer, Picture, Region
+from simsiam_core.features.inspection import Answer, ImageRecord, Region
 from simsiam_core.features.maps import Map, MapSettings
 from simsiam_core.runs import RunDirectory
 
@@ -24,7 +24,7 @@ Network = tuple[Path, str]  # a run's folder and the name of one of its checkpoi
 
 @dataclass(frozen=True)
 class Change:
-    """One picture's rank, from 1, among the neighbours before and after; None where it is not one of them."""
+    """One image's rank, from 1, among the neighbours before and after; None where it is not one of them."""
 
     id: str
     before: int | None
@@ -33,12 +33,12 @@ class Change:
 
 @dataclass(frozen=True)
 class Mover:
-    """A picture, the share of its neighbours that both networks give it, and those they do not share."""
+    """An image, the share of its neighbours that both networks give it, and those they do not share."""
 
-    picture: Picture
+    image: ImageRecord
     kept: float
-    left: tuple[Picture, ...]
-    came: tuple[Picture, ...]
+    left: tuple[ImageRecord, ...]
+    came: tuple[ImageRecord, ...]
 
 
 def ask_all(
@@ -69,9 +69,9 @@ def ask_all(
 
 def changes(before: Sequence[str], after: Sequence[str]) -> tuple[Change, ...]:
     """Every id of either list with its ranks: those of `after` in their order, then those that left."""
-    rank_before = {picture_id: rank for rank, picture_id in enumerate(before, start=1)}
-    rank_after = {picture_id: rank for rank, picture_id in enumerate(after, start=1)}
-    gone = [picture_id for picture_id in before if picture_id not in rank_after]
+    rank_before = {image_id: rank for rank, image_id in enumerate(before, start=1)}
+    rank_after = {image_id: rank for rank, image_id in enumerate(after, start=1)}
+    gone = [image_id for image_id in before if image_id not in rank_after]
     return tuple(Change(i, rank_before.get(i), rank_after.get(i)) for i in [*after, *gone])
 
 
@@ -84,16 +84,16 @@ def movers(
     limit: int = 60,
     progress: Progress | None = None,
 ) -> tuple[Mover, ...]:
-    """The pictures whose neighbours two networks agree on least, the least first.
+    """The images whose neighbours two networks agree on least, the least first.
 
     Neighbours are compared and not places: a map may be turned and torn without a single neighbour changing.
-    Raises ConfigError where the two have not learnt from the same pictures.
+    Raises ConfigError where the two have not learnt from the same images.
     """
     import torch
 
     from simsiam_core.features import loaded
 
-    samples = _same_pictures(first, second, split, size, progress)
+    samples = _same_images(first, second, split, size, progress)
     one, two = (points.neighbours(k, progress)[1] for points in samples)
     shared = (one[:, :, None] == two[:, None, :]).any(dim=2)
     kept = shared.float().mean(dim=1)
@@ -103,8 +103,8 @@ def movers(
     for i in kept.argsort(stable=True)[:limit].tolist():
         left = one[i][~shared[i]][:3].tolist()
         came = two[i][~torch.isin(two[i], one[i])][:3].tolist()
-        pick = [tuple(inspection.picture(images, int(rows[j])) for j in part) for part in (left, came)]
-        found.append(Mover(inspection.picture(images, int(rows[i])), float(kept[i]), pick[0], pick[1]))
+        pick = [tuple(inspection.image_record(images, int(rows[j])) for j in part) for part in (left, came)]
+        found.append(Mover(inspection.image_record(images, int(rows[i])), float(kept[i]), pick[0], pick[1]))
     return tuple(found)
 
 
@@ -113,30 +113,30 @@ def predictions(
 ) -> np.ndarray:
     """What the second network's vote says of the points of the first one's map: classes, int16 [N].
 
-    Raises ConfigError where the pictures are others, or have no labels to vote with.
+    Raises ConfigError where the images are others, or have no labels to vote with.
     """
     from simsiam_core.features import maps
 
-    _same_pictures(first, second, split, size, progress)
+    _same_images(first, second, split, size, progress)
     found = maps.facts(*second, MapSettings(split=split, sample=size), progress).predictions
     if found is None:
-        raise ConfigError.at("second", "These pictures have no labels, so no network predicts any.")
+        raise ConfigError.at("second", "These images have no labels, so no network predicts any.")
     return found
 
 
 def second_map(
     first: Network, second: Network, settings: MapSettings, progress: Progress | None = None
 ) -> Map:
-    """The second network's map of the same pictures, turned and scaled to lie over the first one's."""
+    """The second network's map of the same images, turned and scaled to lie over the first one's."""
     from simsiam_core.features import maps, projection
 
-    _same_pictures(first, second, settings.split, settings.sample, progress)
+    _same_images(first, second, settings.split, settings.sample, progress)
     fixed = maps.draw_map(*first, settings, progress)
     moving = maps.draw_map(*second, settings, progress)
     return replace(moving, coordinates=projection.procrustes(moving.coordinates, fixed.coordinates))
 
 
-def _same_pictures(
+def _same_images(
     first: Network, second: Network, split: str, size: int, progress: Progress | None
 ) -> tuple[Sample, Sample]:
     from simsiam_core.features import sample
@@ -146,6 +146,6 @@ def _same_pictures(
     )
     if one.ids != two.ids:
         raise ConfigError.at(
-            "second", "The two runs do not have the same pictures, so they cannot be laid beside each other."
+            "second", "The two runs do not have the same images, so they cannot be laid beside each other."
         )
     return one, two

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from simsiam_core.config import ConfigError
 from simsiam_core.features.findings import Diagnosis, Finding
-from simsiam_core.features.inspection import Picture
+from simsiam_core.features.inspection import ImageRecord
 from simsiam_core.runs import RunDirectory
 
 if TYPE_CHECKING:
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from simsiam_core.data import ImageSet, Progress
     from simsiam_core.features.sample import Sample
 
-EVERYTHING = 200_000  # pictures; a sample as large as any data set that is checked
-PAIRS_OF_EACH = 5  # nearest neighbours of a picture looked at as possible duplicates
+EVERYTHING = 200_000  # images; a sample as large as any data set that is checked
+PAIRS_OF_EACH = 5  # nearest neighbours of an image looked at as possible duplicates
 EVIDENCE = 4  # neighbours shown with an outlier or a suspicious label
 CANDIDATES = 50_000  # pairs most alike to the network, whose pixels are then compared
 LEAST_SHARE = 0.01  # of the vote, added to every class
-LEAST_OF_CLASS = 5  # pictures of a class without which nobody can tell what it looks like
+LEAST_OF_CLASS = 5  # images of a class without which nobody can tell what it looks like
 CLASSES_NAMED = 5  # of those with fewer, in a sentence
 AT_ONCE = 4096  # pairs whose pixels are in memory together, if they are small,
 BYTES_AT_ONCE = 2**28  # and what these may take
@@ -36,7 +36,7 @@ BYTES_AT_ONCE = 2**28  # and what these may take
 class Thresholds:
     """What counts as a finding. Raises ConfigError at `diagnose.<name>` for a value out of range."""
 
-    duplicate: float = 0.95  # least agreement of two pictures
+    duplicate: float = 0.95  # least agreement of two images
     outlier: float = 0.1  # least distance (1 − similarity) to the k-th neighbour
     label: float = 0.9  # least doubt about a label
     k: int = 50
@@ -57,13 +57,13 @@ def diagnose(
     split: str = "train",
     thresholds: Thresholds = Thresholds(),
     limit: int = 200,
-    with_pictures: int | None = None,
+    with_images: int | None = None,
     progress: Progress | None = None,
 ) -> Diagnosis:
     """Check a split; duplicates are also sought between it and the other split, if there is one.
 
-    Only the first `with_pictures` findings of each kind carry pixels: a list to be saved does without.
-    Raises ConfigError for fewer than two pictures, which cannot be compared.
+    Only the first `with_images` findings of each kind carry pixels: a list to be saved does without.
+    Raises ConfigError for fewer than two images, which cannot be compared.
     """
     from simsiam_core.features import loaded, sample
 
@@ -82,19 +82,19 @@ def diagnose(
     suspects = _suspects(points, alike, near, thresholds, progress)
     unjudged = _unjudged(points)
 
-    shown = limit if with_pictures is None else with_pictures
+    shown = limit if with_images is None else with_images
 
-    def evidence(rank: int, row: int) -> tuple[Picture, ...]:
-        return tuple(_picture(images, other, rank < shown) for other in rows[row, :EVIDENCE].tolist())
+    def evidence(rank: int, row: int) -> tuple[ImageRecord, ...]:
+        return tuple(_record(images, other, rank < shown) for other in rows[row, :EVIDENCE].tolist())
 
     return Diagnosis(
         tuple(
-            Finding(_picture(images, i, rank < shown), score, note, (_picture(where, j, rank < shown),))
+            Finding(_record(images, i, rank < shown), score, note, (_record(where, j, rank < shown),))
             for rank, (score, i, where, j, note) in enumerate(pairs[:limit])
         ),
         tuple(
             Finding(
-                _picture(images, i, rank < shown),
+                _record(images, i, rank < shown),
                 float(far[i]),
                 f"its neighbour number {near.shape[1]} is {float(far[i]):.3f} away",
                 evidence(rank, i),
@@ -103,7 +103,7 @@ def diagnose(
         ),
         tuple(
             Finding(
-                _picture(images, i, rank < shown),
+                _record(images, i, rank < shown),
                 doubt,
                 note,
                 evidence(rank, i),
@@ -140,7 +140,7 @@ def _across(
     other: str,
     progress: Progress | None,
 ) -> list[Pair]:
-    """Pairs of a picture of this split and one of the other."""
+    """Pairs of an image of this split and one of the other."""
     import torch
 
     from simsiam_core.features import loaded, sample
@@ -160,7 +160,7 @@ def _ranked(
 ) -> list[Pair]:
     """Pairs by agreement: the mean of the network's similarity and that of the pixels.
 
-    The network is trained to overlook crops and colours, so it alone calls different pictures equal; pixels
+    The network is trained to overlook crops and colours, so it alone calls different images equal; pixels
     alone are deceived by plain backgrounds.
     """
     import torch
@@ -187,7 +187,7 @@ def _ranked(
 
 
 def _pairs_at_once(side: int) -> int:
-    """How many pairs of pictures of that side are compared together."""
+    """How many pairs of images of that side are compared together."""
     of_a_pair = 3 * side**2 * (2 + 4 * 4)  # both as bytes, and four copies of one as floats
     return max(1, min(AT_ONCE, BYTES_AT_ONCE // of_a_pair))
 
@@ -198,9 +198,9 @@ def _suspects(
     """Doubt, the row, the class that it seems to be, and why in words; the greatest doubt first.
 
     A label is doubted as far as neither the vote of the neighbours nor a linear classifier that has not seen
-    the picture gives it anything: 1 − √(share of the vote × probability). That finds more than the strongest
+    the image gives it anything: 1 − √(share of the vote × probability). That finds more than the strongest
     vote for another class does, which is loudest where two classes are alike and neither label is wrong.
-    Pictures of a class with fewer than `LEAST_OF_CLASS` are not judged: `_unjudged` names these classes.
+    Images of a class with fewer than `LEAST_OF_CLASS` are not judged: `_unjudged` names these classes.
     """
     from simsiam_core.features.held_out import held_out_probabilities
     from simsiam_core.features.neighbours import vote
@@ -232,7 +232,7 @@ def _suspects(
 
 
 def _class_sizes(points: Sample) -> Tensor:
-    """How many of the pictures each class has, int64 [classes]."""
+    """How many of the images each class has, int64 [classes]."""
     import torch
 
     labels = torch.empty(0, dtype=torch.int64) if points.labels is None else points.labels
@@ -242,16 +242,16 @@ def _class_sizes(points: Sample) -> Tensor:
 def _unjudged(points: Sample) -> str:
     """Why nothing is said about labels, or about those of some classes; empty if all were judged."""
     if points.labels is None or len(points.bank.classes) < 2:
-        return "These pictures have no labels of two classes or more, so no label is checked."
+        return "These images have no labels of two classes or more, so no label is checked."
     sizes = _class_sizes(points).tolist()
     small = [(name, n) for name, n in zip(points.bank.classes, sizes, strict=True) if 0 < n < LEAST_OF_CLASS]
     if not small:
         return ""
     if len(small) == sum(n > 0 for n in sizes):
-        return f"Nothing can be said about labels: every class has fewer than {LEAST_OF_CLASS} pictures."
+        return f"Nothing can be said about labels: every class has fewer than {LEAST_OF_CLASS} images."
     named = ", ".join(f"{name}: {n}" for name, n in small[:CLASSES_NAMED])
     more = f" and {len(small) - CLASSES_NAMED:,} more" if len(small) > CLASSES_NAMED else ""
-    many = f"{len(small):,} class{'es' if len(small) > 1 else ''} with fewer than {LEAST_OF_CLASS} pictures"
+    many = f"{len(small):,} class{'es' if len(small) > 1 else ''} with fewer than {LEAST_OF_CLASS} images"
     return f"Nothing is said about the labels of {many} ({named}{more})."
 
 
@@ -266,8 +266,8 @@ def _first_of_each(keys: Tensor) -> tuple[Tensor, Tensor]:
     return unique, first
 
 
-def _picture(images: ImageSet, row: int, with_pixels: bool) -> Picture:
+def _record(images: ImageSet, row: int, with_pixels: bool) -> ImageRecord:
     from simsiam_core.features import inspection
 
-    found = inspection.picture(images, row)
+    found = inspection.image_record(images, row)
     return found if with_pixels else replace(found, pixels=found.pixels[:0])

@@ -38,7 +38,7 @@ def encode(
 ) -> Tensor:
     """Features of every image: float32 [N, dim], l2-normalised, in main memory or wherever `out` is.
 
-    No crops and no flips: the picture as it is, normalised with the mean and std of the checkpoint.
+    No crops and no flips: the image as it is, normalised with the mean and std of the checkpoint.
     `out` float32 [N, dim] is filled batch by batch, if given: a memory map, say, or a GPU's memory. The network
     computes in true fp32, or under autocast to `half`. Where memory runs out, batches are halved; with one image
     a batch the error is raised.

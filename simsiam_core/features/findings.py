@@ -7,19 +7,19 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from simsiam_core.features.escaping import csv_text
-from simsiam_core.features.inspection import Picture
+from simsiam_core.features.inspection import ImageRecord
 
 COLUMNS = ("id", "label", "score", "suggested", "evidence", "note")
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One picture and why it is here: `score` ranks it, `evidence` are other pictures, `note` says it in words."""
+    """One image and why it is here: `score` ranks it, `evidence` are other images, `note` says it in words."""
 
-    picture: Picture
+    image: ImageRecord
     score: float
     note: str
-    evidence: tuple[Picture, ...]
+    evidence: tuple[ImageRecord, ...]
     suggested: str | None = None  # the label the vote chose, of a suspicious label
 
 
@@ -42,11 +42,11 @@ def findings_csv(findings: Iterable[Finding]) -> str:
     """A row a finding. The ids of its evidence are a JSON list, since an id may hold spaces and commas."""
     rows = [
         (
-            found.picture.id,
-            found.picture.label or "",
+            found.image.id,
+            found.image.label or "",
             f"{found.score:.5f}",
             found.suggested or "",
-            json.dumps([picture.id for picture in found.evidence], ensure_ascii=False),
+            json.dumps([image.id for image in found.evidence], ensure_ascii=False),
             found.note,
         )
         for found in findings

@@ -3,7 +3,7 @@
 Every function runs as well inside `worker.InspectionWorker` as in the caller's own process. What they load
 (data sets, encoders, banks) stays in that process, bounded, so that the second question is quick. Torch is
 imported by the functions, not here: a server that only names them and reads their answers does without.
-Bad input raises ConfigError, RunError, CheckpointError or PictureError: one sentence each.
+Bad input raises ConfigError, RunError, CheckpointError or ImageError: one sentence each.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
     from simsiam_core.model import Encoder
 
 Pixels = np.ndarray  # uint8 [S, S, 3]
-Region = tuple[float, float, float]  # left, top and side of a square, as shares of the picture's side
+Region = tuple[float, float, float]  # left, top and side of a square, as shares of the image's side
 SMALLEST_REGION = 0.05
 
 
 @dataclass(frozen=True)
-class Picture:
+class ImageRecord:
     """One image of a data set."""
 
     id: str
@@ -40,7 +40,7 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Neighbour(Picture):
+class Neighbour(ImageRecord):
     """An image of the bank, and its cosine similarity to the query."""
 
     similarity: float
@@ -68,9 +68,9 @@ class Answer:
 
 @dataclass(frozen=True)
 class Page:
-    """Some pictures of a split, out of `total` that fit the filter."""
+    """Some images of a split, out of `total` that fit the filter."""
 
-    pictures: tuple[Picture, ...]
+    images: tuple[ImageRecord, ...]
     total: int
     classes: tuple[str, ...]
 
@@ -96,7 +96,7 @@ def neighbours(
 ) -> Answer:
     """The k images of a split most alike to `query`, and their weighted vote.
 
-    `split` is "train", "test" or `loaded.own_split(folder)`. `query` is the content of a picture file, or the
+    `split` is "train", "test" or `loaded.folder_split(folder)`. `query` is the content of an image file, or the
     id of an image in either split of the run's data; that image itself is never among its neighbours.
     `region` asks with a part of it. `hide_same` leaves out images of the query's class (of the vote's winner,
     if the query has none) from the neighbours, after they have voted.
@@ -113,7 +113,7 @@ def neighbours(
     own = row if source is images else None  # the query's row in the bank, if it is there
     bank = loaded.bank(run, found, split, progress)
     loaded.encoder(found)
-    at_hand = time.perf_counter()
+    loaded_at = time.perf_counter()
 
     if own is not None and region is None:
         features = bank.features[own : own + 1]
@@ -141,37 +141,37 @@ def neighbours(
         for row, similarity in zip(rows[0].tolist(), similarities[0].tolist(), strict=True)
     )
     searched = time.perf_counter()
-    seconds = {"load": at_hand - started, "encode": encoded - at_hand, "search": searched - encoded}
+    seconds = {"load": loaded_at - started, "encode": encoded - loaded_at, "search": searched - encoded}
     return Answer(pixels(shown), label, alike, votes, seconds)
 
 
 def encode_query(
     run: RunDirectory, checkpoint: str, split: str, query: bytes | str, region: Region | None = None
 ) -> Tensor:
-    """Features [1, d] of a picture, given as `neighbours` takes it."""
+    """Features [1, d] of an image, given as `neighbours` takes it."""
     from simsiam_core.features import loaded
 
     shown, found = _query(run.config().data, split, query, region)[0], run.checkpoint(checkpoint)
     return _encode(loaded.encoder(found), shown, loaded.bank(run, found, split, None).device)
 
 
-def as_seen(
+def network_inputs(
     run_path: Path, contents: tuple[bytes, ...], progress: Progress | None = None
 ) -> tuple[Pixels | None, ...]:
-    """Picture files as the run's network sees them; None for one that cannot be read."""
-    from simsiam_core.data import PictureError, read_picture
+    """Image files as the run's network sees them; None for one that cannot be read."""
+    from simsiam_core.data import ImageError, read_image
 
     size = RunDirectory(run_path).config().data.image_size
     seen: list[Pixels | None] = []
     for content in contents:
         try:
-            seen.append(pixels(read_picture(content, size)))
-        except PictureError:
+            seen.append(pixels(read_image(content, size)))
+        except ImageError:
             seen.append(None)
     return tuple(seen)
 
 
-def ready(run_path: Path, checkpoint: str, split: str, progress: Progress | None = None) -> bool:
+def is_encoded(run_path: Path, checkpoint: str, split: str, progress: Progress | None = None) -> bool:
     """Whether a split has been decoded and encoded, so that a question about it is answered at once."""
     from simsiam_core.features import loaded
 
@@ -179,17 +179,17 @@ def ready(run_path: Path, checkpoint: str, split: str, progress: Progress | None
     return loaded.has_bank(run, run.checkpoint(checkpoint), split)
 
 
-def pictures(
+def image_records(
     run_path: Path, split: str, ids: tuple[str, ...], progress: Progress | None = None
-) -> tuple[Picture, ...]:
-    """The pictures of some ids, in that order; ids that are not in the split are left out."""
+) -> tuple[ImageRecord, ...]:
+    """The images of some ids, in that order; ids that are not in the split are left out."""
     from simsiam_core.features import loaded
 
     images = loaded.split(RunDirectory(run_path).config().data, split, progress)
     found = []
-    for picture_id in ids:
+    for image_id in ids:
         with suppress(KeyError):
-            found.append(picture(images, images.index_of(picture_id)))
+            found.append(image_record(images, images.index_of(image_id)))
     return tuple(found)
 
 
@@ -202,7 +202,7 @@ def browse(
     label: str | None = None,
     progress: Progress | None = None,
 ) -> Page:
-    """Pictures of a split from `offset` on: in its order, or shuffled by `seed`; of one class if `label`."""
+    """Images of a split from `offset` on: in its order, or shuffled by `seed`; of one class if `label`."""
     import torch
 
     from simsiam_core.features import loaded
@@ -217,21 +217,21 @@ def browse(
     if seed is not None:
         rows = rows[torch.randperm(len(rows), generator=torch.Generator().manual_seed(seed))]
     chosen = rows[max(0, offset) :][: max(0, count)].tolist()
-    return Page(tuple(picture(images, row) for row in chosen), len(rows), images.classes)
+    return Page(tuple(image_record(images, row) for row in chosen), len(rows), images.classes)
 
 
-def picture(images: ImageSet, row: int) -> Picture:
-    """One picture of a set."""
-    return Picture(*_fields(images, row))
+def image_record(images: ImageSet, row: int) -> ImageRecord:
+    """One image of a set."""
+    return ImageRecord(*_fields(images, row))
 
 
 def _query(
     data: DataConfig, split: str, query: bytes | str, region: Region | None
 ) -> tuple[Tensor, str | None, ImageSet | None, int]:
-    """The picture uint8 [3, S, S] as the network sees it, its label, and where it is in the data, if it is."""
+    """The image uint8 [3, S, S] as the network sees it, its label, and where it is in the data, if it is."""
     from torch.nn import functional as F
 
-    from simsiam_core.data import read_picture
+    from simsiam_core.data import read_image
     from simsiam_core.features import loaded
 
     if region is not None:
@@ -239,10 +239,10 @@ def _query(
         inside = 0 <= left <= 1 and 0 <= top <= 1 and max(left, top) + side <= 1 + 1e-3
         if not (side >= SMALLEST_REGION and inside):
             raise ConfigError.at(
-                "region", "The region must lie within the picture and be 5 % of it or more wide."
+                "region", "The region must lie within the image and be 5 % of it or more wide."
             )
     if isinstance(query, bytes):
-        return read_picture(query, data.image_size, region), None, None, -1
+        return read_image(query, data.image_size, region), None, None, -1
     source, row = loaded.find(data, query, split)
     shown, label = source.images[row], _fields(source, row)[1]
     if region is not None:

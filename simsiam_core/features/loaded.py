@@ -20,10 +20,10 @@ from simsiam_core.names import storable
 from simsiam_core.runs import Checkpoint, RunDirectory
 
 T = TypeVar("T")
-OWN = "folder:"
+FOLDER_PREFIX = "folder:"
 
 
-class Recent(Generic[T]):
+class LRUCache(Generic[T]):
     """The `size` values used most recently, by key."""
 
     def __init__(self, size: int) -> None:
@@ -40,10 +40,10 @@ class Recent(Generic[T]):
         return self._values[key]
 
 
-_datasets: Recent[Dataset] = Recent(2)
-_encoders: Recent[Encoder] = Recent(4)
-_own: Recent[Dataset] = Recent(2)
-_banks: Recent[FeatureBank] = Recent(8)  # memory maps: cheap to hold
+_datasets: LRUCache[Dataset] = LRUCache(2)
+_encoders: LRUCache[Encoder] = LRUCache(4)
+_own: LRUCache[Dataset] = LRUCache(2)
+_banks: LRUCache[FeatureBank] = LRUCache(8)  # memory maps: cheap to hold
 
 
 def dataset(config: DataConfig, progress: Progress | None = None) -> Dataset:
@@ -52,21 +52,21 @@ def dataset(config: DataConfig, progress: Progress | None = None) -> Dataset:
 
 
 def split(config: DataConfig, name: str, progress: Progress | None = None) -> ImageSet:
-    """One split of them, or one's own pictures (`own_split`). Raises ConfigError if there is neither."""
-    if name.startswith(OWN):
-        return own_pictures(name.removeprefix(OWN), config.image_size, progress).train
+    """One split of them, or one's own images (`folder_split`). Raises ConfigError if there is neither."""
+    if name.startswith(FOLDER_PREFIX):
+        return folder_dataset(name.removeprefix(FOLDER_PREFIX), config.image_size, progress).train
     try:
         return dataset(config, progress).split(name)
     except ValueError as error:
         raise error if isinstance(error, ConfigError) else ConfigError.at("split", str(error)) from None
 
 
-def own_split(folder: str) -> str:
-    """The name under which the pictures of a folder can be searched as if they were a split of a run's data."""
-    return OWN + storable(folder)
+def folder_split(folder: str) -> str:
+    """The name under which the images of a folder can be searched as if they were a split of a run's data."""
+    return FOLDER_PREFIX + storable(folder)
 
 
-def own_pictures(folder: str, image_size: int, progress: Progress | None = None) -> Dataset:
+def folder_dataset(folder: str, image_size: int, progress: Progress | None = None) -> Dataset:
     """A folder of one's own, decoded for an image size: all of it, whatever splits it has, as `train`."""
     config = DataConfig(source="folder", path=folder, image_size=image_size)
     ours = Path(folder).parent == (cache_dir() / "own").resolve()
@@ -88,22 +88,26 @@ def own_pictures(folder: str, image_size: int, progress: Progress | None = None)
             torch.cat([part.images for part in parts]),
             torch.cat(labels) if labels else None,
             images.train.classes,
-            tuple(picture_id for part in parts for picture_id in part.ids),
+            tuple(image_id for part in parts for image_id in part.ids),
         )
-        # Other pictures than the training images of a run on the same folder, whose fingerprint this was.
+        # Other images than the training images of a run on the same folder, whose fingerprint this was.
         return replace(images, train=whole, test=None, fingerprint=f"{images.fingerprint}-whole")
 
     return _own.get(config, make)
 
 
-def find(config: DataConfig, picture_id: str, among: str = "train") -> tuple[ImageSet, int]:
-    """The pictures that hold an image (`among` first), and its row. Raises ConfigError if none do."""
+def find(config: DataConfig, image_id: str, among: str = "train") -> tuple[ImageSet, int]:
+    """The images that hold an image (`among` first), and its row. Raises ConfigError if none do."""
     images = dataset(config)
-    for part in (split(config, among) if among.startswith(OWN) else None, images.train, images.test):
+    for part in (
+        split(config, among) if among.startswith(FOLDER_PREFIX) else None,
+        images.train,
+        images.test,
+    ):
         with suppress(KeyError):
             if part is not None:
-                return part, part.index_of(picture_id)
-    raise ConfigError.at("query", f"This run's data has no picture {picture_id!r}; choose one of its own.")
+                return part, part.index_of(image_id)
+    raise ConfigError.at("query", f"This run's data has no image {image_id!r}; choose one of its own.")
 
 
 def encoder(checkpoint: Checkpoint) -> Encoder:
@@ -131,13 +135,13 @@ def _source(run: RunDirectory, name: str, progress: Progress | None) -> tuple[Da
     """The images a split belongs to, and what it is called there."""
     config = run.config().data
     split(config, name, progress)
-    if name.startswith(OWN):
-        return own_pictures(name.removeprefix(OWN), config.image_size), "train"
+    if name.startswith(FOLDER_PREFIX):
+        return folder_dataset(name.removeprefix(FOLDER_PREFIX), config.image_size), "train"
     return dataset(config), name
 
 
 def split_fingerprint(run: RunDirectory, name: str) -> str:
-    """Equal for equal pictures in equal order."""
+    """Equal for equal images in equal order."""
     return _source(run, name, None)[0].fingerprint
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 VOTERS = 20
 TEMPERATURE = 0.1
-PLACED_AMONG = 10  # neighbours whose coordinates place a new picture
+PLACED_AMONG = 10  # neighbours whose coordinates place a new image
 EPOCHS_FROM_A_MAP = 150  # UMAP epochs where another map is the start
 
 
@@ -58,9 +58,9 @@ class MapSettings:
 
 @dataclass(frozen=True, eq=False)
 class Map:
-    """N points of `total` pictures. Classes are numbers into `classes`; none of them without labels.
+    """N points of `total` images. Classes are numbers into `classes`; none of them without labels.
 
-    `unseen` classes have pictures, but none in a sample that is smaller than the number of classes.
+    `unseen` classes have images, but none in a sample that is smaller than the number of classes.
     """
 
     ids: tuple[str, ...]
@@ -86,7 +86,7 @@ class Facts:
 
 @dataclass(frozen=True, eq=False)
 class Placement:
-    """Where a picture comes to lie on a map, and its true neighbours there."""
+    """Where an image comes to lie on a map, and its true neighbours there."""
 
     coordinates: np.ndarray  # float32 [2 or 3]
     ids: tuple[str, ...]
@@ -162,10 +162,10 @@ def place(
     region: Region | None = None,
     progress: Progress | None = None,
 ) -> Placement:
-    """Where a picture (a file's content, or an id of the run's data) lies on a map.
+    """Where an image (a file's content, or an id of the run's data) lies on a map.
 
     On a PCA map it is projected on the same axes; on a UMAP map it comes to lie among its neighbours. A
-    picture that is a point of the map already stays there.
+    image that is a point of the map already stays there.
     """
     from simsiam_core.features import inspection, projection, sample
     from simsiam_core.features.neighbours import nearest
@@ -185,10 +185,10 @@ def place(
     if own >= 0:
         where, how = coordinates[own], "It is a point of this map."
     elif settings.method == "pca":
-        axes = projection.Axes(points.features, settings.dimensions)
+        axes = projection.PrincipalAxes(points.features, settings.dimensions)
         where, how = axes.place(feature)[0], "Projected on the map's own axes."
     else:
-        where = projection.among_neighbours(coordinates[near], alike, TEMPERATURE)
+        where = projection.place_among_neighbours(coordinates[near], alike, TEMPERATURE)
         how = f"Placed among its {k} nearest points, the nearest weighing most."
     ids = tuple(points.ids[row] for row in near.tolist())
     seconds = time.perf_counter() - started
@@ -236,7 +236,7 @@ def _project(
 ) -> np.ndarray:
     from simsiam_core.features import projection
 
-    flat = projection.Axes(points.features, settings.dimensions).place(points.features)
+    flat = projection.PrincipalAxes(points.features, settings.dimensions).place(points.features)
     if settings.method == "pca":
         return flat
     known = points.known_neighbours(settings.neighbours)

@@ -46,11 +46,11 @@ def nearest(queries: Tensor, bank: Tensor, k: int) -> tuple[Tensor, Tensor]:
         if k + spare >= len(bank) or k == 0 or bool((similarities[:, k - 1] > similarities[:, -1]).all()):
             break
         spare *= 8
-    similarities, rows = by_falling(similarities, rows)
+    similarities, rows = sort_by_similarity(similarities, rows)
     return similarities[:, :k], rows[:, :k]
 
 
-def by_falling(similarities: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+def sort_by_similarity(similarities: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
     """The same neighbours [Q, k] by falling similarity, equal ones by row; similarities in −1..1."""
     rows, order = rows.sort(dim=1)
     similarities, by_similarity = (

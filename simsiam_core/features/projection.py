@@ -16,7 +16,7 @@ from simsiam_core.data import Progress
 EXACT_UP_TO = 20_000  # rows; beyond, umap's own approximate search is quicker than all pairs
 
 
-class Axes:
+class PrincipalAxes:
     """The first `dimensions` principal axes of features [N, d]: where PCA puts any feature vector."""
 
     def __init__(self, features: Tensor, dimensions: int) -> None:
@@ -62,7 +62,7 @@ def umap(
     neighbours = min(neighbours, len(rows) - 1)
     precomputed: tuple[Any, ...] = (None, None, None)
     if known is not None:
-        precomputed = (*_as_umap_wants(features, known, neighbours, metric), None)
+        precomputed = (*_precomputed_knn(features, known, neighbours, metric), None)
     spread = np.abs(start - start.mean(axis=0)).max() or 1.0
     begin = (10 * (start - start.mean(axis=0)) / spread).astype(np.float32)
     noise = np.random.default_rng(0).normal(scale=1e-3, size=begin.shape)  # equal points must not stay so
@@ -94,7 +94,7 @@ def library() -> Any:
     return library_module
 
 
-def _as_umap_wants(features: Tensor, known: tuple[Tensor, Tensor], k: int, metric: str) -> tuple[Any, Any]:
+def _precomputed_knn(features: Tensor, known: tuple[Tensor, Tensor], k: int, metric: str) -> tuple[Any, Any]:
     """Rows and distances of the k nearest of each point, itself the first and at distance 0."""
     similarities, rows = known
     similarities, rows = similarities[:, : k - 1], rows[:, : k - 1]
@@ -134,7 +134,9 @@ def procrustes(moving: np.ndarray, fixed: np.ndarray) -> np.ndarray:
     return (scale * (a @ (u @ v)) + centre).astype(np.float32)
 
 
-def among_neighbours(coordinates: np.ndarray, similarities: np.ndarray, temperature: float) -> np.ndarray:
+def place_among_neighbours(
+    coordinates: np.ndarray, similarities: np.ndarray, temperature: float
+) -> np.ndarray:
     """A place [D] for a new point: the mean of its neighbours' `coordinates` [k, D], the nearest weighing most.
 
     Weights are those of the vote, exp(similarity / temperature).

@@ -1,6 +1,6 @@
 """A stratified sample of a bank and the nearest neighbours of each of its points: what maps and checks rest on.
 
-Which pictures are taken depends on the data and the size alone, so two checkpoints are asked about the same
+Which images are taken depends on the data and the size alone, so two checkpoints are asked about the same
 ones. What is costly is kept under the run's `projections/`; deleting that loses nothing.
 """
 
@@ -21,15 +21,15 @@ from simsiam_core.data import Progress
 from simsiam_core.data.image_set import stratified
 from simsiam_core.features import loaded
 from simsiam_core.features.bank import FeatureBank
-from simsiam_core.features.neighbours import by_falling, search
+from simsiam_core.features.neighbours import search, sort_by_similarity
 from simsiam_core.runs import RunDirectory
-from simsiam_core.runs.files import kept_if_permitted, replacing
+from simsiam_core.runs.files import replacing, write_if_permitted
 
 FORMAT = "2"  # part of every key: raise it when the same inputs would give something else
-LEAST_ON_MAP = 4  # pictures; fewer have no axes to be laid out on
+LEAST_ON_MAP = 4  # images; fewer have no axes to be laid out on
 TABLE = 32  # neighbours kept of each point, unless more are asked for
 AT_ONCE = 1024  # points whose neighbours are sought between two progress reports
-_recent: loaded.Recent[Sample] = loaded.Recent(4)
+_recent: loaded.LRUCache[Sample] = loaded.LRUCache(4)
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,13 +51,13 @@ class Sample:
 
     @cached_property
     def ids(self) -> tuple[str, ...]:
-        """Of the pictures, in the order of the rows."""
+        """Of the images, in the order of the rows."""
         return tuple(self.bank.ids[row] for row in self.rows.tolist())
 
     @cached_property
     def position(self) -> dict[str, int]:
         """Where each id stands in `ids`."""
-        return {picture_id: row for row, picture_id in enumerate(self.ids)}
+        return {image_id: row for row, image_id in enumerate(self.ids)}
 
     @cached_property
     def labels(self) -> Tensor | None:
@@ -66,7 +66,7 @@ class Sample:
 
     @cached_property
     def unseen(self) -> int:
-        """How many classes have pictures in the bank and none in the sample."""
+        """How many classes have images in the bank and none in the sample."""
         if self.labels is None or self.bank.labels is None:
             return 0
         return len(self.bank.labels.unique()) - len(self.labels.unique())
@@ -92,7 +92,7 @@ class Sample:
             if progress is not None:
                 progress(start / len(self), f"Finding neighbours: {start:,} of {len(self):,} points")
             some = self.features[start : start + AT_ONCE]
-            found, where = by_falling(*search(some, self.features, wanted + 1))
+            found, where = sort_by_similarity(*search(some, self.features, wanted + 1))
             found, where = without_self(found, where, start)
             similarities[start : start + len(some)], rows[start : start + len(some)] = found, where
         save_arrays(self._table(k), similarities=similarities.numpy(), rows=rows.int().numpy())
@@ -111,14 +111,14 @@ def sampled(
     *,
     least: int = LEAST_ON_MAP,
 ) -> Sample:
-    """`size` pictures of a split, stratified over classes, as a checkpoint encodes them; or all there are.
+    """`size` images of a split, stratified over classes, as a checkpoint encodes them; or all there are.
 
     Each class has one in it where `size` allows. Raises ConfigError where there are fewer than `least`.
     """
     found = run.checkpoint(checkpoint)
     bank = loaded.bank(run, found, split, progress)
     if len(bank) < least:
-        raise ConfigError.at("split", f"It takes at least {least} pictures; there are {len(bank)}.")
+        raise ConfigError.at("split", f"It takes at least {least} images; there are {len(bank)}.")
     key = hash_of(FORMAT, *loaded.identity(found), loaded.split_fingerprint(run, split), split, str(size))
 
     def make() -> Sample:
@@ -158,7 +158,7 @@ def load_arrays(path: Path) -> dict[str, np.ndarray] | None:
 
 def save_arrays(path: Path, **arrays: np.ndarray) -> None:
     """Named arrays in one file, which appears when it is complete; not kept where that is not permitted."""
-    with kept_if_permitted(path.parent, "What a map is drawn from"):
+    with write_if_permitted(path.parent, "What a map is drawn from"):
         path.parent.mkdir(exist_ok=True)
         with replacing(path) as temporary, temporary.open("wb") as file:
             np.savez(file, **arrays)  # type: ignore[arg-type]  # numpy's stub takes the names for its options

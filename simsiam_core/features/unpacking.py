@@ -1,4 +1,4 @@
-"""A zip of somebody's pictures, unpacked so that nothing in it can harm: names, counts and sizes are checked."""
+"""A zip of somebody's images, unpacked so that nothing in it can harm: names, counts and sizes are checked."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MAX_FILE_BYTES = 100 * 2**20
 MAX_BYTES = 4 * 2**30
 MAX_DEPTH = 32  # folders inside each other
 NAMED = 5  # of the files left out, in a sentence
-RECORD = ".left-out.json"  # beside the pictures; a hidden file, which no reader of folders takes for one
+RECORD = ".left-out.json"  # beside the images; a hidden file, which no reader of folders takes for one
 _CHUNK = 2**20
 _UTF8_NAME = 0x800
 _ENCRYPTED = 0x1
@@ -44,16 +44,16 @@ _DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, V
 
 @dataclass(frozen=True)
 class Unpacked:
-    """A folder with the pictures of a zip; `skipped` holds "name: reason" for every file left out of it."""
+    """A folder with the images of a zip; `skipped` holds "name: reason" for every file left out of it."""
 
     name: str  # of the zip
     folder: str
-    pictures: int
+    images: int
     skipped: tuple[str, ...]
 
     def __str__(self) -> str:
-        """`38 pictures unpacked; 2 files left out: notes.txt (it is no picture), …`."""
-        counted = f"{self.pictures:,} picture{'s' if self.pictures != 1 else ''} unpacked"
+        """`38 images unpacked; 2 files left out: notes.txt (it is no image), …`."""
+        counted = f"{self.images:,} image{'s' if self.images != 1 else ''} unpacked"
         return f"{counted}; {left_out(self.skipped)}." if self.skipped else f"{counted}."
 
 
@@ -62,10 +62,10 @@ class _LeftOutError(Exception):
 
 
 def unpack(archive: Path, progress: Progress | None = None) -> Unpacked:
-    """Unpack the pictures of a zip; done once, then found again by its content.
+    """Unpack the images of a zip; done once, then found again by its content.
 
-    What is no picture, is damaged, asks for a password or has a name that cannot be stored is left out and
-    named. Raises ConfigError at `bank`, one sentence, for what is no zip, yields no picture, names a place
+    What is no image, is damaged, asks for a password or has a name that cannot be stored is left out and
+    named. Raises ConfigError at `bank`, one sentence, for what is no zip, yields no image, names a place
     outside itself, or is too large; sizes are counted while unpacking, not believed.
     """
     from simsiam_core.data import cache_dir
@@ -116,7 +116,7 @@ def _refused(reason: str) -> ConfigError:
 
 
 def _extract(archive: Path, ready: Path, progress: Progress | None) -> None:
-    """Write the pictures of the zip below `ready`, and the record of what was left out."""
+    """Write the images of the zip below `ready`, and the record of what was left out."""
     try:
         opened = zipfile.ZipFile(archive)
     except (*_DAMAGED, NotImplementedError) as error:
@@ -127,11 +127,11 @@ def _extract(archive: Path, ready: Path, progress: Progress | None) -> None:
         entries = [entry for entry in opened.infolist() if not entry.is_dir()]
         if len(entries) > MAX_FILES:
             raise _refused(f"it holds {len(entries):,} files; at most {MAX_FILES:,} are taken")
-        pictures, skipped = _chosen(entries)
+        images, skipped = _chosen(entries)
         total, kept = 0, 0
-        for index, (path, entry) in enumerate(pictures.items()):
+        for index, (path, entry) in enumerate(images.items()):
             if progress is not None:
-                progress(index / len(pictures), f"Unpacking: {index:,} of {len(pictures):,}")
+                progress(index / len(images), f"Unpacking: {index:,} of {len(images):,}")
             try:
                 total += _write(opened, entry, ready / path, MAX_BYTES - total)
                 kept += 1
@@ -139,9 +139,9 @@ def _extract(archive: Path, ready: Path, progress: Progress | None) -> None:
                 skipped.append(f"{_shown(str(path))}: {error}")
     if not kept:
         why = f"; {left_out(skipped)}" if skipped else ""
-        raise _refused(f"it holds no pictures that can be read{why}")
+        raise _refused(f"it holds no images that can be read{why}")
     if shutil.disk_usage(ready).free < MAX_FILE_BYTES:
-        raise _refused("the disk is nearly full; make room before adding pictures")
+        raise _refused("the disk is nearly full; make room before adding images")
     record = {"name": archive.name, "pictures": kept, "skipped": skipped}
     (ready / RECORD).write_text(json.dumps(record), encoding="utf-8")
 
@@ -186,7 +186,7 @@ def _name(entry: zipfile.ZipInfo) -> str:
 
 def _check(path: PurePosixPath, entry: zipfile.ZipInfo) -> None:
     """Raises ConfigError for a name outside the zip, which no honest program writes; else why it is left out."""
-    from simsiam_core.data.pictures import SUFFIXES
+    from simsiam_core.data.image_file import SUFFIXES
 
     if path.is_absolute() or ".." in path.parts or re.match(r"[A-Za-z]:(/|$)", str(path)):
         raise _refused(f"{_shown(str(path))!r} points outside of it")
@@ -199,7 +199,7 @@ def _check(path: PurePosixPath, entry: zipfile.ZipInfo) -> None:
     if path.suffix.lower() == ".zip":
         raise _LeftOutError("it is a zip inside the zip; unpack it first")
     if path.suffix.lower() not in SUFFIXES:
-        raise _LeftOutError("it is no picture of a known kind")
+        raise _LeftOutError("it is no image of a known kind")
     if len(path.parts) > MAX_DEPTH:
         raise _LeftOutError(f"it lies more than {MAX_DEPTH} folders deep")
     if entry.flag_bits & _ENCRYPTED:
@@ -226,7 +226,7 @@ def _write(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path, room: in
                     name = _shown(entry.filename)
                     raise _refused(f"{name!r} in it is larger than {MAX_FILE_BYTES >> 20} MB")
                 if size > room:
-                    raise _refused(f"it holds more than {MAX_BYTES >> 30} GB of pictures")
+                    raise _refused(f"it holds more than {MAX_BYTES >> 30} GB of images")
                 sink.write(chunk)
     except _LeftOutError:
         path.unlink()

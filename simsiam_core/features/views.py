@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Previewed:
-    """A picture and its augmented views, as training would show them to the network."""
+    """An image and its augmented views, as training would show them to the network."""
 
     id: str
     original: Pixels
@@ -38,7 +38,7 @@ def preview(
     augmentation = Augmentation(config.augmentation, config.data.image_size, dataset.mean, dataset.std)
     number = config.objective.views
     parameters = augmentation.draw(number * len(images), generator)
-    views = augmentation.pictures(images.images.repeat(number, 1, 1, 1), parameters)
+    views = augmentation.viewable(images.images.repeat(number, 1, 1, 1), parameters)
     shown = (views * 255).round().clamp(0, 255).byte().unflatten(0, (number, -1))
     return tuple(
         Previewed(images.ids[i], pixels(images.images[i]), tuple(pixels(view[i]) for view in shown))

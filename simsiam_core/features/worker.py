@@ -26,7 +26,7 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from typing import Any, Generic, TypeVar
 
-from simsiam_core import collector
+from simsiam_core import garbage_collection
 from simsiam_core.config import ConfigError, Problem
 from simsiam_core.runs.crash import crash_name
 
@@ -113,7 +113,7 @@ class InspectionWorker:
         The function stands at the top of a module and reports by `progress(fraction, text)`. The same
         request, while it is unfinished, gives the same task.
         """
-        payload = _packed((function, args, kwargs))
+        payload = _pickled((function, args, kwargs))
         key = hashlib.sha256(payload).hexdigest()
         with self._changed:
             if self._closed:
@@ -162,26 +162,26 @@ class InspectionWorker:
                 with suppress(subprocess.TimeoutExpired):
                     self._process.wait(END_SECONDS)  # its pipe closes a moment before its exit code is known
                 self._process.kill()
-                error = WorkError(_how_it_ended(self._process.wait()))
+                error = WorkError(_exit_reason(self._process.wait()))
             with self._changed:
                 self._finish(task, result, error)
                 if error is None and time.monotonic() - began > SPARE_AFTER_SECONDS:
-                    self._have_spare()
+                    self._start_spare()
 
     def _next(self) -> Task[Any] | None:
         """Wait for a task, and see to a living process to run it; None once closed."""
         with self._changed:
             self._running = None
-            self._revive()  # already now, so that it is warm when a request comes
+            self._restart_if_dead()  # already now, so that it is warm when a request comes
             self._changed.wait_for(lambda: self._tasks or self._closed)
             if self._closed:
                 self._connection.close()
                 return None
-            self._revive()
+            self._restart_if_dead()
             self._running = next(iter(self._tasks.values()))
             return self._running
 
-    def _revive(self) -> None:
+    def _restart_if_dead(self) -> None:
         if not self._closed and self._process.poll() is not None:
             self._connection.close()
             spare, self._spare = self._spare, None
@@ -190,7 +190,7 @@ class InspectionWorker:
                 spare = None
             self._process, self._connection = spare or self._start()
 
-    def _have_spare(self) -> None:
+    def _start_spare(self) -> None:
         if self._spare is None and not self._closed:
             self._spare = self._start()
 
@@ -237,7 +237,7 @@ class InspectionWorker:
         return fraction, f"Waiting. {text}"
 
 
-def _how_it_ended(exit_code: int) -> str:
+def _exit_reason(exit_code: int) -> str:
     if crash := crash_name(exit_code):
         return (
             f"The worker process crashed ({crash}): a fault in the program or a library, not in your input."
@@ -245,7 +245,7 @@ def _how_it_ended(exit_code: int) -> str:
     return "The worker process was killed or ran out of memory; try again."
 
 
-def _packed(request: tuple[Any, ...]) -> bytes:
+def _pickled(request: tuple[Any, ...]) -> bytes:
     """Pickled without the memo of what was seen before, so that equal requests give equal bytes."""
     buffer = io.BytesIO()
     pickler = pickle.Pickler(buffer)
@@ -259,7 +259,7 @@ def _packed(request: tuple[Any, ...]) -> bytes:
 
 def serve() -> None:
     """Answer requests until the server is gone: the closed socket tells at once, even in mid-request."""
-    collector.relieve()
+    garbage_collection.reduce_gc_overhead()
     connection = Connection(int(sys.argv[1]))
     requests: queue.SimpleQueue[bytes] = queue.SimpleQueue()
 
@@ -293,13 +293,13 @@ def serve() -> None:
 
 def _in_words(error: Exception) -> tuple[str, tuple[Problem, ...]]:
     """Errors meant for people as they are; any other is a fault here, told in one line and logged in full."""
-    from simsiam_core.data import PictureError
+    from simsiam_core.data import ImageError
     from simsiam_core.model import CheckpointError
     from simsiam_core.runs import RunError
 
     if isinstance(error, ConfigError):
         return " ".join(problem.message for problem in error.problems), error.problems
-    if isinstance(error, (RunError, CheckpointError, PictureError)):
+    if isinstance(error, (RunError, CheckpointError, ImageError)):
         return str(error), ()
     traceback.print_exception(error)
     # The text of an OSError names a file of the server, which is nobody's business on a page.

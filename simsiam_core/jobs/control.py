@@ -18,7 +18,7 @@ from simsiam_core.jobs.queue import QUEUE_FILE, Queue
 from simsiam_core.jobs.scheduler import LOCK_FILE, MOVES_DIR
 from simsiam_core.runs import FIRST_STEP, Checkpoint, Notes, Origin, RunDirectory, RunError, RunStore, Status
 from simsiam_core.runs.files import write_text
-from simsiam_core.runs.lock import Claim, LockedError
+from simsiam_core.runs.lock import FileLock, LockedError
 
 Schedule = Literal["longer", "restart"]
 SCHEDULES: dict[str, str] = {
@@ -60,7 +60,7 @@ def resume(run: RunDirectory) -> None:
         raise RunError(f"Run {run.id} is finished; train it longer, or fork it.")
     _trainable(run)
     if status.state == "crashed":
-        run.claim().release()  # whatever the status says: nobody holds the lock
+        run.lock().release()  # whatever the status says: nobody holds the lock
     _queue_again(run)
 
 
@@ -158,7 +158,7 @@ def move(store: RunStore, run_id: str, to: str | int, patience: float = 10.0) ->
     if not (store.path / QUEUE_FILE).exists():
         raise RunError("The queue is empty.")
     try:
-        with Claim(store.path / LOCK_FILE):
+        with FileLock(store.path / LOCK_FILE):
             queue = Queue(store.path)
             try:
                 queue.move(run_id, to)
@@ -191,7 +191,7 @@ def _trainable(run: RunDirectory) -> None:
 
 
 def _queue_again(run: RunDirectory, **changes: Any) -> None:
-    spent = run.status().worked
+    spent = run.status().working_seconds
     run.update_status(
         state="queued",
         activity="",

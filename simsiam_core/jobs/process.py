@@ -20,9 +20,9 @@ from simsiam_core.config.cache import CACHE_VARIABLE, cache_dir
 from simsiam_core.jobs.stop_request import PAUSE
 from simsiam_core.runs import RunDirectory, RunError
 from simsiam_core.runs.crash import log_end
-from simsiam_core.runs.processes import machine, process_alive, process_identity
+from simsiam_core.runs.liveness import folder_identity, is_here
+from simsiam_core.runs.processes import machine_id, process_alive, process_identity
 from simsiam_core.runs.status import State
-from simsiam_core.runs.witnesses import folder_identity, is_here
 
 PROJECT_DIR = Path(__file__).resolve().parents[2]
 START_SECONDS = (
@@ -85,7 +85,7 @@ def _announce(run: RunDirectory, process: subprocess.Popen[bytes]) -> None:
             activity=STARTING,
             pid=pid,
             pid_started=started,
-            boot=machine(),
+            boot=machine_id(),
             folder=folder_identity(run.path),
             host=socket.gethostname(),
             started=time.time(),
@@ -155,7 +155,7 @@ def _working(run: RunDirectory) -> tuple[int, float | None]:
 
 def _settle(run: RunDirectory, state: State) -> None:
     """Take a waiting run out; the claim keeps a process that is just starting from going on with it."""
-    with run.claim():
+    with run.lock():
         run.update_status(state=state, ended=time.time(), activity="")
 
 

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from simsiam_core.jobs.slots import Slot, named, needed
 from simsiam_core.runs import RunDirectory, RunError, RunStore, Status
-from simsiam_core.runs.files import put_aside
+from simsiam_core.runs.files import keep_damaged
 
 QUEUE_FILE = ".queue.sqlite"
 TABLES = """
@@ -136,7 +136,7 @@ class Queue:
 
     def _put_aside(self) -> str:
         """Rename what is there, its companions to names by which SQLite finds them again; returns the new name."""
-        kept = put_aside(self._path).name if os.path.lexists(self._path) else ""
+        kept = keep_damaged(self._path).name if os.path.lexists(self._path) else ""
         for end in ("-wal", "-shm"):
             beside = self._path.with_name(QUEUE_FILE + end)
             with contextlib.suppress(FileNotFoundError):

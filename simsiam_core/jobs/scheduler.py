@@ -18,7 +18,7 @@ from simsiam_core.jobs.process import launch
 from simsiam_core.jobs.queue import IN_QUEUE, Queue
 from simsiam_core.jobs.slots import Slot, find_slots, named, names, needed, variables
 from simsiam_core.runs import RunDirectory, RunError, RunStore, Status, Statuses
-from simsiam_core.runs.lock import Claim, LockedError
+from simsiam_core.runs.lock import FileLock, LockedError
 
 LOCK_FILE = ".server.lock"
 MOVES_DIR = ".moves"
@@ -40,7 +40,7 @@ class Scheduler:
         self._store, self._cpu_slots, self._watcher = store, cpu_slots, watcher
         try:
             store.path.mkdir(parents=True, exist_ok=True)
-            self._claim = Claim(store.path / LOCK_FILE, json.dumps({"pid": os.getpid()}))
+            self._lock_file = FileLock(store.path / LOCK_FILE, json.dumps({"pid": os.getpid()}))
         except LockedError as error:
             raise InUseError(_in_use(store, error.holder)) from None
         except OSError as error:
@@ -66,7 +66,7 @@ class Scheduler:
 
     def describe(self, address: str) -> None:
         """Tell those who find the folder taken where the page is."""
-        self._claim.describe(json.dumps({"pid": os.getpid(), "address": address}))
+        self._lock_file.describe(json.dumps({"pid": os.getpid(), "address": address}))
 
     def start(self) -> None:
         """Work in a thread of its own until `close`."""
@@ -84,7 +84,7 @@ class Scheduler:
         if self._thread is not None:
             self._thread.join()
         self.queue.close()
-        self._claim.release()
+        self._lock_file.release()
 
     def __enter__(self) -> Scheduler:
         return self
@@ -194,7 +194,7 @@ class Scheduler:
 def _ending(run: RunDirectory) -> bool:
     """Whether the process that paused or stopped it has not quite ended."""
     try:
-        run.claim().release()
+        run.lock().release()
     except RunError:
         return True
     return False

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock, Bottleneck
 
 from simsiam_core.config import ModelConfig
-from simsiam_core.model.narrow import avoid_overruns
+from simsiam_core.model.onednn_workaround import replace_affected_convolutions
 
 BLOCKS: dict[str, tuple[type[BasicBlock] | type[Bottleneck], tuple[int, int, int, int]]] = {
     "resnet10": (BasicBlock, (1, 1, 1, 1)),
@@ -70,5 +70,5 @@ class ResNet(nn.Module):
 def build_backbone(config: ModelConfig) -> ResNet:
     """The backbone a config asks for."""
     backbone = ResNet(config.backbone, config.stem, config.width)
-    avoid_overruns(backbone)
+    replace_affected_convolutions(backbone)
     return backbone

@@ -1,7 +1,7 @@
 """The encoder that comes with the program: a run like any other, but finished and read-only.
 
 `assets/bundled/` holds its backbone in half precision, the config it was trained with, its curves and a model
-card. The run made of them shows `textures`, which need no download, or pictures of one's own.
+card. The run made of them shows `textures`, which need no download, or images of one's own.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ def pack(run: RunDirectory, bundle: Path, source: str) -> Path:
         "global_step": encoder.step,
         "device": status.device,
         "created": status.created,
-        "started": ended - status.worked,
+        "started": ended - status.working_seconds,
         "ended": ended,
     }
     every = max(1, len(lines) // LINES_KEPT)

@@ -13,15 +13,15 @@ from typing import Any
 
 from simsiam_core.config import Config, dump_yaml, parse, read_yaml
 from simsiam_core.names import storable
-from simsiam_core.runs.files import put_aside, write_text
+from simsiam_core.runs.files import keep_damaged, write_text
 from simsiam_core.runs.header import Header, read_header
 from simsiam_core.runs.json_files import DamagedFileError
-from simsiam_core.runs.lock import RUN_LOCK, Claim, LockedError
+from simsiam_core.runs.liveness import has_live_process
+from simsiam_core.runs.lock import RUN_LOCK, FileLock, LockedError
 from simsiam_core.runs.metrics import Metric, Recent, read_metrics, recent
 from simsiam_core.runs.notes import Notes, read_notes
 from simsiam_core.runs.origin import Origin, read_origin, write_origin
 from simsiam_core.runs.status import DISK_FULL, Status, damage, read_status, write_status
-from simsiam_core.runs.witnesses import working
 
 LOG_TAIL_BYTES = 256 * 1024
 WRITTEN = frozenset(
@@ -111,9 +111,9 @@ class RunDirectory:
         """What the run is doing; `crashed` is concluded from a dead process or a damaged file."""
         return read_status(self.path / "status.json")
 
-    def working(self, status: Status) -> bool:
+    def has_live_process(self, status: Status) -> bool:
         """Whether the process that the status names still works on this very folder."""
-        return working(status, self.path / "status.json")
+        return has_live_process(status, self.path / "status.json")
 
     def status_version(self) -> tuple[int, int]:
         """Changes whenever the status is written; cheaper than reading it."""
@@ -129,7 +129,7 @@ class RunDirectory:
         path = self.path / "status.json"
         if os.path.lexists(path) and damage(path):
             with _permitted(self.path):
-                put_aside(path)
+                keep_damaged(path)
         status = self.status().model_copy(update={"heartbeat": time.time(), **changes})
         self.write_status(status)
         return status
@@ -150,7 +150,7 @@ class RunDirectory:
             read_notes(path)
         except DamagedFileError:
             with _permitted(self.path):
-                put_aside(path)
+                keep_damaged(path)
         self._write("notes.json", notes.model_dump_json(indent=1))
 
     # --- damage -------------------------------------------------------------------------------------
@@ -184,10 +184,10 @@ class RunDirectory:
 
     # --- one process at a time ----------------------------------------------------------------------
 
-    def claim(self) -> Claim:
+    def lock(self) -> FileLock:
         """The right to train this run. Raises RunError while another process holds it."""
         try:
-            return Claim(self.path / RUN_LOCK)
+            return FileLock(self.path / RUN_LOCK)
         except LockedError:
             raise RunError(f"Another process is working on run {self.id} already.") from None
         except OSError as error:

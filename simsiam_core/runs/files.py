@@ -48,22 +48,22 @@ def write_text(target: Path, text: str) -> None:
 
 
 @contextmanager
-def kept_if_permitted(folder: Path, what: str) -> Iterator[None]:
+def write_if_permitted(folder: Path, what: str) -> Iterator[None]:
     """Write to a cache. Where that is not permitted nothing is kept, which is said once a folder."""
     try:
         yield
     except OSError as error:
         if error.errno not in NOT_PERMITTED:
             raise
-        _say_not_kept(folder, what, error.strerror)
+        _warn_not_kept(folder, what, error.strerror)
 
 
 @lru_cache(maxsize=64)
-def _say_not_kept(folder: Path, what: str, reason: str) -> None:
+def _warn_not_kept(folder: Path, what: str, reason: str) -> None:
     print(f"{what} cannot be kept in {folder} ({reason}); next time it is worked out again.", file=sys.stderr)
 
 
-def put_aside(path: Path) -> Path:
+def keep_damaged(path: Path) -> Path:
     """Keep a damaged file under a name that says so, out of the way of a sound one; returns where. Raises OSError."""
     aside = path.with_name(f"{path.name}.damaged-{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}")
     path.rename(aside)

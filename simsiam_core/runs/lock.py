@@ -17,7 +17,7 @@ class LockedError(RuntimeError):
         self.holder = holder
 
 
-class Claim:
+class FileLock:
     """Holds the lock on `path` until `release` or the end of this process. Raises LockedError.
 
     The descriptor is not inherited, so a process started meanwhile never holds it on. `about` is for those
@@ -45,7 +45,7 @@ class Claim:
             os.close(self._descriptor)
             self._descriptor = -1
 
-    def __enter__(self) -> Claim:
+    def __enter__(self) -> FileLock:
         return self
 
     def __exit__(self, *_: object) -> None:

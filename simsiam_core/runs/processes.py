@@ -30,7 +30,7 @@ class _Seen:
 
 
 @lru_cache(maxsize=1)
-def machine() -> str:
+def machine_id() -> str:
     """The machine since its last boot, and the container in it: where a pid means one process. Empty if unknown.
 
     A host name would not do: laptops change theirs, and containers and cloned machines share one.
@@ -57,7 +57,7 @@ def process_alive(pid: int | None, started: float | None) -> bool:
     seen = _look(pid)
     if seen is None or seen.ended:
         return False
-    if not by_epoch(started):
+    if not uses_wall_clock(started):
         return seen.started == started
     try:
         return abs(psutil.Process(pid).create_time() - started) <= EPOCH_TOLERANCE
@@ -65,7 +65,7 @@ def process_alive(pid: int | None, started: float | None) -> bool:
         return False
 
 
-def by_epoch(started: float | None) -> bool:
+def uses_wall_clock(started: float | None) -> bool:
     """Whether a start time was noted by the wall clock, as earlier versions did: not enough to know a process by."""
     return ON_LINUX and started is not None and started >= EPOCH_FROM
 

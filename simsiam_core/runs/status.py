@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from simsiam_core.runs.crash import crash_in
 from simsiam_core.runs.files import write_text
 from simsiam_core.runs.json_files import DamagedFileError, first_problem, read_json
-from simsiam_core.runs.witnesses import is_copy, working
+from simsiam_core.runs.liveness import has_live_process, is_copy
 
 State = Literal["queued", "running", "finished", "stopped", "paused", "failed", "crashed"]
 DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -28,7 +28,7 @@ class Status(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
 
     state: State = "queued"
-    activity: str = ""  # what it is doing right now, in words: "Decoding pictures, 40 %"
+    activity: str = ""  # what it is doing right now, in words: "Decoding images, 40 %"
     pid: Annotated[int, Field(ge=1, lt=2**31)] | None = None
     pid_started: Seconds | None = None  # from the boot; pids are reused, a pid and its start time are not
     boot: str = ""  # the machine since its last boot, and the container, in which `pid` means that process
@@ -53,13 +53,13 @@ class Status(BaseModel):
         return self.state in ACTIVE
 
     @property
-    def worked(self) -> float:
+    def working_seconds(self) -> float:
         """Seconds of work up to now or its end, the times between its processes left out."""
         by_wall_clock = max(0.0, (self.ended or self.heartbeat) - (self.started or self.heartbeat))
         return self.spent + (self.elapsed or by_wall_clock)
 
     @property
-    def last_word(self) -> float:
+    def last_update(self) -> float:
         """When the process spoke last, on the clock of its metrics."""
         return self.started + self.elapsed if self.started and self.elapsed else self.heartbeat
 
@@ -70,7 +70,7 @@ class Status(BaseModel):
 
 
 def write_status(path: Path, status: Status) -> None:
-    """Replace `status.json` in one step; on a full disk, write over it in place: the last word must get out."""
+    """Replace `status.json` in one step; on a full disk, write over it in place: the final status must be written."""
     text = status.model_dump_json(indent=1)
     try:
         write_text(path, text)
@@ -85,7 +85,7 @@ def write_status(path: Path, status: Status) -> None:
 def read_status(path: Path) -> Status:
     """The recorded status, with `crashed` concluded. An unreadable file is a crashed run, never an error."""
     status = _recorded(path)
-    if status.state != "running" or working(status, path):
+    if status.state != "running" or has_live_process(status, path):
         return status
     status = _recorded(path)  # it may have written its final word and ended between the two looks
     if status.state != "running":

@@ -21,6 +21,6 @@ class Statuses:
 
     def _one(self, run: RunDirectory) -> tuple[tuple[int, int], Status]:
         version, known = run.status_version(), self._known.get(run.id)
-        if known and known[0] == version and (known[1].state != "running" or run.working(known[1])):
+        if known and known[0] == version and (known[1].state != "running" or run.has_live_process(known[1])):
             return known
         return version, run.status()

@@ -86,7 +86,7 @@ class RunStore:
             raise RunError(f"Run {run.id} is running; stop it first.")
         if any(job.status().state == "running" for job in evaluations(run)):
             raise RunError(f"Run {run.id} is being evaluated; cancel that first, or wait for its end.")
-        with run.claim():
+        with run.lock():
             self._move(run, self._trash)
 
     def restore(self, run_id: str) -> RunDirectory:
@@ -101,7 +101,7 @@ class RunStore:
         """Delete for good what is in the trash; returns how many runs that were."""
         gone = self.trashed()
         for run in gone:
-            with run.claim():
+            with run.lock():
                 shutil.rmtree(run.path)
         return len(gone)
 

@@ -1,6 +1,6 @@
 """How long a config will take on this machine and what memory it needs: a few real steps, and arithmetic.
 
-The steps are those of training (views, losses, backward, optimiser) on random pictures; only the images a
+The steps are those of training (views, losses, backward, optimiser) on random images; only the images a
 step are fewer on a CPU, where the time grows in proportion.
 """
 

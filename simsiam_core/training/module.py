@@ -133,7 +133,7 @@ class SimSiamModule(pl.LightningModule):
             print(why, *filter(None, [switch]), sep="\n", flush=True)
 
     def _trial(self) -> None:
-        """A step on black pictures, forward and backward, of which nothing stays."""
+        """A step on black images, forward and backward, of which nothing stays."""
         side, share = self.config.data.image_size, self.ranks.part(self.config.training.batch_size)
         shape = (share.stop - share.start, 3, side, side)
         images = torch.zeros(shape, dtype=torch.uint8, device=self.device)

@@ -17,7 +17,7 @@ from simsiam_core.training.ranks import Ranks
 
 @dataclass(frozen=True)
 class Views:
-    """Views `[B, 3, S, S]` of every picture, and where rotation is a task, a small crop `[B, 3, C, C]`."""
+    """Views `[B, 3, S, S]` of every image, and where rotation is a task, a small crop `[B, 3, C, C]`."""
 
     views: tuple[Tensor, ...]
     crops: Tensor | None
@@ -54,7 +54,7 @@ class Objective:
         return network.to(memory_format=torch.channels_last)
 
     def views(self, images: Tensor, generator: torch.Generator) -> Views:
-        """Views of uint8 pictures `[B, 3, S, S]`; an equal state of the generator gives equal views."""
+        """Views of uint8 images `[B, 3, S, S]`; an equal state of the generator gives equal views."""
         views = self._augmentation.views(images, generator, self.config.objective.views, self._share)
         crops = self._crops.views(images, generator, 1, self._share)[0] if self.rotates else None
         return Views(
@@ -84,6 +84,6 @@ class Objective:
 
     @property
     def passes(self) -> float:
-        """Images of full size that go forward through the network for each picture of a batch."""
+        """Images of full size that go forward through the network for each image of a batch."""
         o, size = self.config.objective, self.config.data.image_size
         return o.views + (4 * (o.rotation_crop / size) ** 2 if self.rotates else 0.0)

@@ -24,7 +24,7 @@ from simsiam_core.training.allocator import kept_memory
 from simsiam_core.training.device import Precision, autocast, computing
 from simsiam_core.training.objective import Objective
 
-GREY = (0.5,) * 3, (0.25,) * 3  # mean and std of the random pictures, near enough
+GREY = (0.5,) * 3, (0.25,) * 3  # mean and std of the random images, near enough
 CONTEXT_BYTES = 0.6e9  # of a GPU's memory: what a process takes before its first tensor
 TIMED_SECONDS = 1.0
 # What others may have of the machine while steps are timed, for these to tell the pace of a run that has it alone.
@@ -44,16 +44,16 @@ def step_loop(
     """
     generator = torch.Generator(device).manual_seed(0)
     side = config.data.image_size
-    pictures = torch.randint(
+    pixels = torch.randint(
         0, 256, (images, 3, side, side), dtype=torch.uint8, device=device, generator=generator
     )
     objective = Objective(config, *GREY)
     network = objective.network().to(device)
     optimiser = torch.optim.SGD(network.parameters(), lr=0.01, momentum=0.9, weight_decay=5e-4, fused=True)
-    fixed = objective.views(pictures, generator)
+    fixed = objective.views(pixels, generator)
 
     def step() -> None:
-        views = objective.views(pictures, generator) if augmented else fixed
+        views = objective.views(pixels, generator) if augmented else fixed
         optimiser.zero_grad()
         with autocast(device.type, precision):
             loss = objective.losses(network, views).total

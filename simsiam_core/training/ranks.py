@@ -31,7 +31,7 @@ GONE_SECONDS = 1.0  # between the end of a process's connections, which raises h
 END_SECONDS = 20.0  # for the others to end by themselves after training
 # What they run: the collector first, before the imports that it is told of.
 FOLLOW = (
-    "from simsiam_core import collector; collector.relieve(); "
+    "from simsiam_core import garbage_collection; garbage_collection.reduce_gc_overhead(); "
     "from simsiam_core.training.follow import main; main()"
 )
 End = Literal["stopped", "paused"] | None  # the state that the run shall end in
@@ -113,10 +113,10 @@ class Ranks:
 
 
 @contextmanager
-def together(run: RunDirectory, count: int, cuda: bool, last_word: Callable[[str], None]) -> Iterator[Ranks]:
+def together(run: RunDirectory, count: int, cuda: bool, on_failure: Callable[[str], None]) -> Iterator[Ranks]:
     """In the first process: start the others on `run`, and be one of them.
 
-    If one of the others is lost, waiting for it usually raises; where it goes on for ever, `last_word` is given
+    If one of the others is lost, waiting for it usually raises; where it goes on for ever, `on_failure` is given
     the sentence for the user and this process ends too. Raises RuntimeError with that sentence.
     """
     if count == 1:
@@ -125,7 +125,7 @@ def together(run: RunDirectory, count: int, cuda: bool, last_word: Callable[[str
     with tempfile.TemporaryDirectory(prefix="simsiam-") as folder:
         place = Path(folder) / "meeting"
         others = [_start(run, index, count, place, cuda) for index in range(1, count)]
-        watch = _Watch(others, last_word)
+        watch = _Watch(others, on_failure)
         ranks = Ranks(0, count)
         threads = torch.get_num_threads()
         try:
@@ -175,10 +175,10 @@ def _end(others: list[subprocess.Popen[bytes]], patience: float) -> None:
 class _Watch(threading.Thread):
     """Notices when one of the others ends before its time."""
 
-    def __init__(self, others: list[subprocess.Popen[bytes]], last_word: Callable[[str], None]) -> None:
+    def __init__(self, others: list[subprocess.Popen[bytes]], on_failure: Callable[[str], None]) -> None:
         super().__init__(name="watch", daemon=True)
         self.over, self.sentence = threading.Event(), ""
-        self._others, self._last_word = others, last_word
+        self._others, self._last_word = others, on_failure
         self.start()
 
     def run(self) -> None:

@@ -130,7 +130,7 @@ def _fit(
         print(f"{cut} later lines of the record were put aside in {cut_path(run.metrics_path).name}.")
     collapse = CollapseWatch()
 
-    def last_word(error: str) -> None:
+    def on_failure(error: str) -> None:
         error = f"{error} {_way_back(run)}"
         status.beat(force=True, state="failed", error=error, exit_code=1, ended=time.time(), activity="")
 
@@ -138,7 +138,7 @@ def _fit(
     status.beat(force=True, activity="Starting")
     with (
         contextlib.closing(MetricsWriter(run.metrics_path)) as writer,
-        together(run, config.training.devices, accelerator == "gpu", last_word) as ranks,
+        together(run, config.training.devices, accelerator == "gpu", on_failure) as ranks,
     ):
         pl.seed_everything(config.training.seed, verbose=False)
         module = SimSiamModule(config, dataset, ranks, origin, identity(images))

@@ -27,7 +27,7 @@ TABS = ("train", "monitor", "runs", "neighbours", "map", "diagnose", "evaluate")
 # gradio looks into its queue a thousand times a second, which takes a tenth of a core while nobody does anything;
 # this is what it does on Windows.
 QUEUE_LOOK_SECONDS = 0.05
-MAX_UPLOAD = "500mb"  # a zip of pictures; single pictures are held to less where they are taken
+MAX_UPLOAD = "500mb"  # a zip of images; single images are held to less where they are taken
 
 
 def build(context: Context) -> gr.Blocks:
@@ -104,5 +104,5 @@ def _header() -> str:
     logo = (ASSETS / "logo.svg").read_text(encoding="utf-8")
     return (
         f'<header class="page-header">{logo}<h1>SimSiam</h1>'
-        "<p>Train a network on pictures without labels, watch it learn, and look inside.</p></header>"
+        "<p>Train a network on images without labels, watch it learn, and look inside.</p></header>"
     )

@@ -1,4 +1,4 @@
-"""Pictures on the page: as data URIs, in galleries, beside their augmented views."""
+"""Images on the page: as data URIs, in galleries, beside their augmented views."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from simsiam_core.ui.widgets import widget
 
 
 def data_uri(pixels: np.ndarray) -> str:
-    """A picture, uint8 [H, W, 3], as a PNG inside its own address."""
+    """An image, uint8 [H, W, 3], as a PNG inside its own address."""
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, format="png", compress_level=1)
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()

@@ -29,7 +29,7 @@ def plotly_map(
     """A map whose value is `map_view.geometry(…)`, with the props `paint` and `marks`.
 
     Triggers `click` with an `id`, `select` with `ids` and `frame` with a `name`. `thumbnail({**of, "id": …})` gives the
-    picture under the pointer as a data URI.
+    image under the pointer as a data URI.
     """
     parts: dict[str, Any] = {"head": _plotly(), "paint": {}, "marks": {}, "server_functions": [thumbnail]}
     return widget("map", elem_id, value, **parts, **options)

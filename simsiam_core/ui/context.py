@@ -49,7 +49,7 @@ class Context:
     curves: CurveCache = field(default_factory=CurveCache)
     counts: ImageCounts = field(default_factory=ImageCounts)
     seen_data: set[DataConfig] = field(default_factory=set)  # images that somebody asked to see
-    bank_root: Path | None = None  # below it lie folders that may be searched as one's own pictures
+    bank_root: Path | None = None  # below it lie folders that may be searched as one's own images
     glances: Glances = field(init=False)
     _more: dict[str, InspectionWorker] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -105,7 +105,7 @@ class Context:
         """See to it that a split is encoded, yielding the task and its progress. Raises WorkError."""
         from simsiam_core.features import inspection
 
-        if self.worker.submit(inspection.ready, run.path, checkpoint, split).result():
+        if self.worker.submit(inspection.is_encoded, run.path, checkpoint, split).result():
             return
         task = self.builder.submit(inspection.prepare, run.path, checkpoint, split)
         for fraction, text in task.watch():
@@ -121,7 +121,7 @@ class Page:
     tabs: gr.Tabs
     chosen: gr.State
     link: gr.HTML
-    query: gr.State  # the picture that is asked about, a `Query`
+    query: gr.State  # the image that is asked about, a `Query`
 
 
 def link() -> gr.HTML:

@@ -1,4 +1,4 @@
-"""Check data: what may be wrong with my pictures?"""
+"""Check data: what may be wrong with my images?"""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from simsiam_core.config import ConfigError
 from simsiam_core.features import diagnosis
 from simsiam_core.features.diagnosis import Thresholds
 from simsiam_core.features.findings import Diagnosis, Finding, findings_csv
-from simsiam_core.features.inspection import Picture
+from simsiam_core.features.inspection import ImageRecord
 from simsiam_core.features.worker import WorkError
 from simsiam_core.runs import RunError
 from simsiam_core.ui import networks, own
@@ -29,19 +29,19 @@ LISTED = 2000  # rows of a saved table
 KINDS = {
     "duplicates": (
         "Near-duplicates",
-        "pairs of pictures, also across training and test images, the most alike first",
+        "pairs of images, also across training and test images, the most alike first",
     ),
     "labels": (
         "Suspicious labels",
-        "pictures whose label neither their neighbours nor a classifier believes, the least believed first",
+        "images whose label neither their neighbours nor a classifier believes, the least believed first",
     ),
-    "outliers": ("Outliers", "pictures far from all others, the farthest first"),
+    "outliers": ("Outliers", "images far from all others, the farthest first"),
 }
 
 
 @dataclass(frozen=True)
 class Checked:
-    """What the page shows: of which network, what was asked (run, checkpoint, pictures), and what was found."""
+    """What the page shows: of which network, what was asked (run, checkpoint, images), and what was found."""
 
     title: str
     asked: tuple[str, str, str]
@@ -85,7 +85,7 @@ def build(context: Context, page: Page, tab: gr.Tab) -> None:
             duplicate, label, outlier, k = given
             thresholds = Thresholds(duplicate, outlier, label, int(k))
             task = context.builder.submit(
-                diagnosis.diagnose, run.path, name, among, thresholds, LISTED, with_pictures=SHOWN
+                diagnosis.diagnose, run.path, name, among, thresholds, LISTED, with_images=SHOWN
             )
             for update in wait.follow(task):
                 yield [*same, *update]
@@ -139,7 +139,7 @@ def build(context: Context, page: Page, tab: gr.Tab) -> None:
 
 def _settings_form() -> list[Any]:
     """What to look at, and from where on something counts as a finding."""
-    split = own.chooser("diagnose-split", "Pictures")
+    split = own.chooser("diagnose-split", "Images")
 
     def slider(name: str, low: float, high: float, value: float, step: float, label: str, info: str) -> Any:
         return gr.Slider(
@@ -170,9 +170,9 @@ def _list(kind: str, result: Diagnosis) -> dict[str, Any]:
     findings: tuple[Finding, ...] = getattr(result, kind)[:SHOWN]
     rows = [
         {
-            "picture": _shown(f.picture),
-            "title": f"{f.picture.label or ''} → {f.suggested}" if f.suggested else f.picture.id,
-            "note": f.note if not f.suggested else f"{f.note}; {f.picture.id}",
+            "image": _shown(f.image),
+            "title": f"{f.image.label or ''} → {f.suggested}" if f.suggested else f.image.id,
+            "note": f.note if not f.suggested else f"{f.note}; {f.image.id}",
             "evidence": [_shown(p) for p in f.evidence],
         }
         for f in findings
@@ -187,5 +187,5 @@ def _unasked(kind: str) -> dict[str, Any]:
     return {"rows": [], "empty": f"Press Check to find {KINDS[kind][1]}."}
 
 
-def _shown(picture: Picture) -> dict[str, Any]:
-    return {"id": picture.id, "src": data_uri(picture.pixels), "label": picture.label}
+def _shown(image: ImageRecord) -> dict[str, Any]:
+    return {"id": image.id, "src": data_uri(image.pixels), "label": image.label}

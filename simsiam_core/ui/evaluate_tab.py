@@ -24,8 +24,8 @@ from simsiam_core.ui.table import table as table_widget
 from simsiam_core.ui.widgets import told
 from simsiam_core.ui.words import problem
 
-PICTURES = 60
-NO_CELL = "Click a cell of the confusion matrix to see the pictures in it."
+IMAGES = 60
+NO_CELL = "Click a cell of the confusion matrix to see the images in it."
 RESULTS = (
     "Backbone features, test split. Grey rows are published figures, not measured here. "
     "What each figure stands for is in the last column."
@@ -74,7 +74,7 @@ class Evaluate:
         return self._said(run_id, shown, start_beside)
 
     def inside(self, run_id: str, shown: str | None, event: gr.EventData) -> Iterator[dict[str, Any]]:
-        """The pictures in a cell of the confusion matrix; the first time they may have to be decoded."""
+        """The images in a cell of the confusion matrix; the first time they may have to be decoded."""
         ids = told(event, "ids")
         cell = next((str(i) for i in ids if i is not None), "") if isinstance(ids, list) else ""
         true, _, taken = cell.partition("|")
@@ -83,18 +83,18 @@ class Evaluate:
         if job is None or result is None or not (true.isdigit() and taken.isdigit()):
             yield gallery([], empty=NO_CELL)
             return
-        yield gallery([], empty="Fetching the pictures …")
+        yield gallery([], empty="Fetching the images …")
         from simsiam_core.evaluation.confused import confused
 
         try:
             names, predicted = result["details"]["classes"], result["details"]["predicted"]
-            arguments = (job.run.path, predicted, int(true), int(taken), PICTURES)
+            arguments = (job.run.path, predicted, int(true), int(taken), IMAGES)
             total, some = self._context.worker.submit(confused, *arguments).result(120)
             text = f"{total} test images of class {names[int(true)]} were taken for {names[int(taken)]}."
         except (RunError, WorkError, TimeoutError, IndexError, KeyError) as error:
             yield gallery([], empty=str(error))
             return
-        note = text + (f" The first {PICTURES} are shown." if total > PICTURES else "")
+        note = text + (f" The first {IMAGES} are shown." if total > IMAGES else "")
         yield gallery([card(p.id, p.pixels, None) for p in some], note=note, empty=text, size=56)
 
     def _job(
@@ -158,7 +158,7 @@ def build(context: Context, page: Page, tab: gr.Tab) -> None:
                     )
                 with gr.Column(elem_classes="sheet chart-panel"):
                     classes = plotly_chart("evaluate-classes", "Accuracy by class")
-                    pictures = card_gallery("evaluate-pictures", gallery([], empty=NO_CELL))
+                    images = card_gallery("evaluate-pictures", gallery([], empty=NO_CELL))
     with gr.Column(elem_classes="sheet"):
         gr.HTML(f'<h3>Results</h3><p class="stamp">{RESULTS}</p>', padding=False)
         everything = table_widget("evaluate-results")
@@ -180,9 +180,9 @@ def build(context: Context, page: Page, tab: gr.Tab) -> None:
     cancel.click(evaluate.cancel, choice, form.message, **QUIET).then(*view, **QUIET)
     beside.click(evaluate.beside, choice, form.message, **QUIET).then(*view, **QUIET)
     jobs.select(_chosen, None, shown, **QUIET).then(*view, **QUIET)
-    confusion.click(evaluate.inside, choice, pictures, **QUIET)
+    confusion.click(evaluate.inside, choice, images, **QUIET)
     # Those of another evaluation would pass for this one's.
-    shown.change(lambda: gallery([], empty=NO_CELL), None, pictures, **QUIET)
+    shown.change(lambda: gallery([], empty=NO_CELL), None, images, **QUIET)
 
 
 def _chosen(event: gr.EventData) -> str:

@@ -5,20 +5,20 @@ from __future__ import annotations
 import html
 from collections.abc import Iterable, Iterator
 
-from simsiam_core.features.folder_look import FolderLook, LookedAt, look
+from simsiam_core.features.folder_preview import ClassPreview, FolderPreview, preview_folder
 from simsiam_core.features.worker import InspectionWorker
 from simsiam_core.ui.cards import data_uri
 
 
 def folder_view(worker: InspectionWorker, path: str) -> Iterator[str]:
     """HTML: that the folder is being looked through, then what is in it. Raises WorkError."""
-    task = worker.submit(look, path)
+    task = worker.submit(preview_folder, path)
     if not task.done:
         yield '<p class="folder-note">Looking through the folder …</p>'
     yield as_html(task.result())
 
 
-def as_html(found: FolderLook) -> str:
+def as_html(found: FolderPreview) -> str:
     """The whole of it; nothing that a folder or a file is called becomes markup."""
     parts = [f'<p class="folder-summary">{html.escape(found.summary)}</p>', *_paragraphs(found.notes)]
     if found.classes:
@@ -35,9 +35,9 @@ def as_html(found: FolderLook) -> str:
     return f'<div class="folder-view">{"".join(parts)}</div>'
 
 
-def _row(one: LookedAt) -> str:
+def _row(one: ClassPreview) -> str:
     name = "<em>no labels</em>" if one.name is None else html.escape(one.name)
-    images = "".join(f'<img src="{data_uri(p)}" alt="">' for p in one.pictures)
+    images = "".join(f'<img src="{data_uri(p)}" alt="">' for p in one.images)
     return (
         f"<tr><td>{name}</td><td>{one.train:,}</td><td>{one.test:,}</td><td><span>{images}</span></td></tr>"
     )

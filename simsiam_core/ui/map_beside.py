@@ -1,4 +1,4 @@
-"""Below the map: two networks' maps of the same pictures, beside each other, and the pictures they differ on most."""
+"""Below the map: two networks' maps of the same images, beside each other, and the images they differ on most."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import gradio as gr
 
 from simsiam_core.config import ConfigError
 from simsiam_core.features import compare
-from simsiam_core.features.inspection import Picture
+from simsiam_core.features.inspection import ImageRecord
 from simsiam_core.features.worker import WorkError
 from simsiam_core.runs import RunError
 from simsiam_core.ui import map_view, networks
@@ -29,9 +29,9 @@ def build(
 ) -> tuple[gr.HTML, gr.HTML, gr.HTML, dict[str, Any]]:
     """The panel; `main` is the map above, `state` its `Drawn`.
 
-    Returns its two maps, its list of pictures, and the event that says whether it still belongs to the map above.
+    Returns its two maps, its list of images, and the event that says whether it still belongs to the map above.
     """
-    pair = gr.State(None)  # (Drawn, Drawn), of the same pictures
+    pair = gr.State(None)  # (Drawn, Drawn), of the same images
     with gr.Column(elem_classes="sheet has-answer"):
         gr.HTML("<h3>Beside another network</h3>", padding=False)
         with gr.Row(equal_height=False, elem_classes="map-tools"):
@@ -46,7 +46,7 @@ def build(
             )
             second = plotly_map(
                 "second-plot",
-                map_view.nothing("The same pictures as a second network lays them out."),
+                map_view.nothing("The same images as a second network lays them out."),
                 thumbnail,
             )
         moved = widget("findings", "second-movers", {"rows": []}, elem_classes="answer")
@@ -76,7 +76,7 @@ def build(
         yield [(now, other), _shown(now), _shown(other), _movers(found), *wait.over()]
 
     def link(to: int) -> Any:
-        """The points chosen on one map, chosen on the other: they are the same pictures."""
+        """The points chosen on one map, chosen on the other: they are the same images."""
 
         def chosen(both: tuple[Drawn, Drawn] | None, event: gr.EventData) -> Any:
             if both is None:
@@ -118,22 +118,22 @@ def _shown(drawn: Drawn) -> Any:
 
 
 def _movers(found: tuple[compare.Mover, ...]) -> dict[str, Any]:
-    """The pictures whose neighbours differ most, with some of those that left and came."""
+    """The images whose neighbours differ most, with some of those that left and came."""
     rows = [
         {
-            "picture": _picture(mover.picture, mover.picture.label),
-            "title": f"{mover.picture.label or ''} {mover.picture.id}".strip(),
+            "image": _record(mover.image, mover.image.label),
+            "title": f"{mover.image.label or ''} {mover.image.id}".strip(),
             "note": f"{mover.kept:.0%} of its neighbours are the same in both",
             "evidence": [
-                *(_picture(p, f"left: {p.label or p.id}") for p in mover.left),
-                *(_picture(p, f"came: {p.label or p.id}") for p in mover.came),
+                *(_record(p, f"left: {p.label or p.id}") for p in mover.left),
+                *(_record(p, f"came: {p.label or p.id}") for p in mover.came),
             ],
         }
         for mover in found
     ]
-    note = "The biggest movers: the pictures whose neighbours the two networks agree on least."
+    note = "The biggest movers: the images whose neighbours the two networks agree on least."
     return {"rows": rows, "note": note, "empty": ""}
 
 
-def _picture(picture: Picture, label: str | None) -> dict[str, Any]:
-    return {"id": picture.id, "src": data_uri(picture.pixels), "label": label}
+def _record(image: ImageRecord, label: str | None) -> dict[str, Any]:
+    return {"id": image.id, "src": data_uri(image.pixels), "label": label}

@@ -1,4 +1,4 @@
-"""What is chosen on the map: a picture placed among its neighbours, or points under a lasso."""
+"""What is chosen on the map: an image placed among its neighbours, or points under a lasso."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from simsiam_core.ui.cards import card, card_gallery, gallery
 from simsiam_core.ui.context import LATEST, QUIET, Context, Page
 from simsiam_core.ui.map_drawn import Drawn
 from simsiam_core.ui.query import Query, query_by_id
-from simsiam_core.ui.saver import download, pictures_zip, saver, table
+from simsiam_core.ui.saver import download, images_zip, saver, table
 from simsiam_core.ui.widgets import widget
 from simsiam_core.ui.words import problem
 
 NOTHING_CHOSEN = "Click a point, draw a lasso around some, or find them by class or id."
 SHOWN = 48
-SAVED_PICTURES = 5000
+SAVED_IMAGES = 5000
 
 
 class Chosen:
-    """The panel; `place` and `asking` are used by whatever else puts a picture on the map."""
+    """The panel; `place` and `asking` are used by whatever else puts an image on the map."""
 
     def __init__(self, context: Context, state: gr.State) -> None:
         self._context, self._state = context, state
@@ -36,7 +36,7 @@ class Chosen:
             with gr.Row():
                 self._ask = gr.Button("Ask for the first one's neighbours", size="sm", elem_id="map-ask")
                 self._csv = gr.Button("Save list", size="sm", elem_id="map-csv")
-                self._zip = gr.Button("Save pictures", size="sm", elem_id="map-zip")
+                self._zip = gr.Button("Save images", size="sm", elem_id="map-zip")
             self._save = saver("map-saver")
 
     def wire(self, page: Page, chart: gr.HTML, upload: gr.HTML, find: gr.Textbox, trouble: gr.HTML) -> None:
@@ -57,17 +57,17 @@ class Chosen:
         )
         self._ask.click(self._ask_first, self._state, [page.query, page.tabs, page.link], **QUIET)
         self._csv.click(self._save_list, self._state, self._save, **QUIET)
-        self._zip.click(self._save_pictures, self._state, self._save, **QUIET)
+        self._zip.click(self._save_images, self._state, self._save, **QUIET)
 
     def asks_by_click(self, page: Page, *sources: gr.HTML) -> None:
-        """A click on a picture or point places it on the map and shows its neighbours."""
+        """A click on an image or point places it on the map and shows its neighbours."""
         for source in sources:
             source.click(query_by_id, None, page.query, **LATEST).then(**self.placing, **LATEST)
 
     def _place(self, now: Drawn | None, query: Query | None) -> list[Any]:
-        """Marks, gallery, histogram, state and trouble for a picture on the map."""
+        """Marks, gallery, histogram, state and trouble for an image on the map."""
         if now is None:
-            later = "There is no map yet. Press Draw map; the picture is placed on it then."
+            later = "There is no map yet. Press Draw map; the image is placed on it then."
             return [*[gr.skip()] * 4, problem(later) if query else gr.skip()]
         unmarked, empty = gr.update(marks=map_view.selected([])), gallery([], empty=NOTHING_CHOSEN)
         nothing = [unmarked, empty, {}, replace(now, selected=())]
@@ -78,7 +78,7 @@ class Chosen:
             placed = self._context.worker.submit(
                 maps.place, *network, query.content(), region=query.region
             ).result()
-            found = self._pictures(now, placed.ids)
+            found = self._images(now, placed.ids)
         except (WorkError, OSError) as error:
             return [*nothing, problem(str(error))]
         whole = query.id if query.region is None else None
@@ -87,24 +87,26 @@ class Chosen:
             card(p.id, p.pixels, p.label, similarity=s)
             for p, s in zip(found, placed.similarities, strict=True)
         ]
-        title = query.id or "Your picture"
+        title = query.id or "Your image"
         note = f"{title}: its true neighbours among the points, the nearest first. {placed.how}"
         return [
-            gr.update(marks=map_view.marks_of(placed, query.id or "your picture", own_row)),
+            gr.update(marks=map_view.marks_of(placed, query.id or "your image", own_row)),
             gallery(cards, note=f"{note} ({placed.seconds * 1000:.0f} ms)"),
             map_view.histogram(now.map, placed.rows),
             replace(now, selected=placed.rows),
             "",
         ]
 
-    def _pictures(self, now: Drawn, ids: tuple[str, ...]) -> tuple[inspection.Picture, ...]:
-        task = self._context.worker.submit(inspection.pictures, now.run.path, now.map.settings.split, ids)
+    def _images(self, now: Drawn, ids: tuple[str, ...]) -> tuple[inspection.ImageRecord, ...]:
+        task = self._context.worker.submit(
+            inspection.image_records, now.run.path, now.map.settings.split, ids
+        )
         return task.result()
 
     def _select(self, now: Drawn, rows: list[int]) -> list[Any]:
         """Gallery, histogram and state for some points."""
         try:
-            found = self._pictures(now, tuple(now.map.ids[row] for row in rows[:SHOWN]))
+            found = self._images(now, tuple(now.map.ids[row] for row in rows[:SHOWN]))
         except WorkError as error:
             return [gallery([], empty=str(error)), {}, gr.skip()]
         some = f"{len(rows):,} point{'s' if len(rows) > 1 else ''} chosen"
@@ -127,7 +129,7 @@ class Chosen:
         if text in now.map.classes and now.map.labels is not None:
             rows = (now.map.labels == now.map.classes.index(text)).nonzero()[0].tolist()
         else:
-            rows = [row for row, picture_id in enumerate(now.map.ids) if text in picture_id]
+            rows = [row for row, image_id in enumerate(now.map.ids) if text in image_id]
         if not rows:
             sentence = f"No point of this map is of a class {text!r} or has that in its id."
             return [gallery([], empty=sentence), {}, gr.skip(), gr.skip()]
@@ -144,8 +146,8 @@ class Chosen:
             return gr.skip()
         return download("chosen.csv", "text/csv", table(*now.table(now.selected)))
 
-    def _save_pictures(self, now: Drawn | None) -> Any:
+    def _save_images(self, now: Drawn | None) -> Any:
         if now is None or not now.selected:
             return gr.skip()
-        found = self._pictures(now, tuple(now.map.ids[row] for row in now.selected[:SAVED_PICTURES]))
-        return download("chosen.zip", "application/zip", pictures_zip((p.id, p.pixels) for p in found))
+        found = self._images(now, tuple(now.map.ids[row] for row in now.selected[:SAVED_IMAGES]))
+        return download("chosen.zip", "application/zip", images_zip((p.id, p.pixels) for p in found))

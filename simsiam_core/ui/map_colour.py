@@ -1,4 +1,4 @@
-"""What the colours of the map say: labels, votes, densities, or what another network thinks of the same pictures."""
+"""What the colours of the map say: labels, votes, densities, or what another network thinks of the same images."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ class Drawn:
             ids = json.loads(told(event, "ids"))
         except (TypeError, ValueError):
             return []
-        position = {picture_id: row for row, picture_id in enumerate(self.map.ids)}
+        position = {image_id: row for row, image_id in enumerate(self.map.ids)}
         return (
             [position[i] for i in ids if isinstance(i, str) and i in position]
             if isinstance(ids, list)

@@ -81,7 +81,7 @@ def animation(
     high = np.max([frame[:, :2].max(axis=0) for frame in frames], axis=0)
     scale = (side - 24) / max(float((high - low).max()), 1e-9)
 
-    def picture(points: np.ndarray) -> Image.Image:
+    def image(points: np.ndarray) -> Image.Image:
         pixels = np.full((side, side, 3), 255, np.uint8)
         at = (12 + (points[:, :2] - low) * scale).astype(int)
         for dx in (0, 1):
@@ -95,9 +95,9 @@ def animation(
     for before, after in pairwise(frames):
         for step in range(between):
             t = step / between
-            shown.append(picture(before + t * t * (3 - 2 * t) * (after - before)))
+            shown.append(image(before + t * t * (3 - 2 * t) * (after - before)))
             hold.append(500 if step == 0 else 60)
-    shown.append(picture(frames[-1]))
+    shown.append(image(frames[-1]))
     hold.append(1500)
     buffer = io.BytesIO()
     shown[0].save(buffer, format="gif", save_all=True, append_images=shown[1:], duration=hold, loop=0)

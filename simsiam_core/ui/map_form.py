@@ -16,7 +16,7 @@ from simsiam_core.ui.context import Context
 
 def settings_form() -> list[Any]:
     """Controls in the order of `settings_of`."""
-    split = own.chooser("map-split", "Pictures")
+    split = own.chooser("map-split", "Images")
     method = gr.Radio([("UMAP", "umap"), ("PCA", "pca")], value="umap", label="Method", elem_id="map-method")
     dimensions = gr.Radio([("2D", 2), ("3D", 3)], value=2, label="Dimensions", elem_id="map-dimensions")
     sample = gr.Slider(

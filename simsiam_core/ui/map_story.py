@@ -1,4 +1,4 @@
-"""Below the map: the same pictures through training."""
+"""Below the map: the same images through training."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def build(context: Context, run_box: gr.Dropdown, settings: list[Any], thumbnail
             return gr.skip()
         first = story.maps[0]
         found = context.worker.submit(
-            inspection.pictures, story.run.path, first.settings.split, first.ids
+            inspection.image_records, story.run.path, first.settings.split, first.ids
         ).result()
         pixels = [p.pixels for p in found]
         title, value = run_name(story.run.id), story.value(on_its_own=True)

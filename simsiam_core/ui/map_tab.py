@@ -46,7 +46,7 @@ def build(context: Context, page: Page, tab: gr.Tab) -> None:
                 settings = settings_form()
                 draw_button = networks.ask_button("Draw map", "map-draw")
             with gr.Column(elem_classes="sheet"):
-                gr.HTML("<h3>Place a picture on it</h3>", padding=False)
+                gr.HTML("<h3>Place an image on it</h3>", padding=False)
                 upload = upload_box("map-upload", camera=True)
                 find = gr.Textbox(
                     label="Or find points",
@@ -134,7 +134,7 @@ def build(context: Context, page: Page, tab: gr.Tab) -> None:
         found: Any = ()
         if len(now.map.ids) <= ATLAS_UP_TO:
             split = now.map.settings.split
-            found = context.worker.submit(inspection.pictures, now.run.path, split, now.map.ids).result()
+            found = context.worker.submit(inspection.image_records, now.run.path, split, now.map.ids).result()
         title = networks.title(now.run, now.map.checkpoint)
         value = {**now.value(map_view.described(now.map)), "of": None}
         content = map_file.map_file(title, value, now.paint(by), [p.pixels for p in found])
@@ -166,13 +166,13 @@ def build(context: Context, page: Page, tab: gr.Tab) -> None:
 
 
 def thumbnails(context: Context) -> Any:
-    """The picture under the pointer, for the map component."""
+    """The image under the pointer, for the map component."""
 
     def thumbnail(wanted: dict[str, Any]) -> str | None:
         try:
             run, split = context.store.get(str(wanted["run"])), own.allowed(context, wanted["split"])
             ids = (str(wanted["id"]),)
-            found = context.worker.submit(inspection.pictures, run.path, split, ids).result(10)
+            found = context.worker.submit(inspection.image_records, run.path, split, ids).result(10)
         except (WorkError, RunError, KeyError, TypeError, TimeoutError):
             return None
         return data_uri(found[0].pixels) if found else None

@@ -103,7 +103,7 @@ def _two(flags: np.ndarray, no: str, yes: str) -> dict[str, Any]:
 
 
 def marks_of(placement: Placement, label: str, row: int | None = None) -> dict[str, Any]:
-    """A picture on the map (at one of its points if `row` is given) and lines to its true neighbours."""
+    """An image on the map (at one of its points if `row` is given) and lines to its true neighbours."""
     where: Any = placement.coordinates.tolist() if row is None else row
     return {
         "placed": [{"at": where, "label": plotly_text(label)}],

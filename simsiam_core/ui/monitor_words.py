@@ -89,7 +89,7 @@ def _how_it_goes(status: Status, recent: Recent) -> list[str]:
         if speed := recent.values.get("train/images_per_second"):
             parts.append(rate(speed))
     elif status.started and status.ended:
-        parts.append(f"took {duration(status.worked)}")
+        parts.append(f"took {duration(status.working_seconds)}")
     if (accuracy := recent.values.get("val/knn_accuracy")) is not None:
         parts.append(f"kNN {accuracy:.1%}")
     return parts
@@ -99,7 +99,7 @@ def _seconds_left(status: Status, recent: Recent) -> float | None:
     """From the pace of late, since this process began (a pause of a night is none), evaluation included."""
     if recent.first is None or recent.last is None or recent.last[0] <= recent.first[0]:
         return None
-    pace = max(0.0, status.last_word - recent.first[1]) / (recent.last[0] - recent.first[0])
+    pace = max(0.0, status.last_update - recent.first[1]) / (recent.last[0] - recent.first[0])
     return pace * (status.total_steps - status.step) if status.total_steps else None
 
 

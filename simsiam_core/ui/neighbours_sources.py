@@ -1,4 +1,4 @@
-"""Where a question comes from: pictures of one's own, or one of the data set's."""
+"""Where a question comes from: images of one's own, or one of the data set's."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from simsiam_core.ui.context import QUIET, Context
 from simsiam_core.ui.query import Query, query_by_id, upload_box
 from simsiam_core.ui.widgets import told
 
-GRID_PICTURES = 24
-MOST_AT_ONCE = 50  # uploaded pictures to choose from
+GRID_IMAGES = 24
+MOST_AT_ONCE = 50  # uploaded images to choose from
 NAMED = 5  # of those that cannot be read
 ANY_CLASS = "any class"
 
 
 class Sources:
-    """The two panels; `wire` has them fill the query and then ask, `browsing` shows pictures of the data set."""
+    """The two panels; `wire` has them fill the query and then ask, `browsing` shows images of the data set."""
 
     def __init__(self, context: Context, run_box: gr.Dropdown) -> None:
         self._context, self._run_box = context, run_box
         self._uploaded = gr.State([])  # the queries of the last upload
         self._seed = gr.State(0)
         with gr.Column(elem_classes="sheet"):
-            gr.HTML("<h3>Your picture</h3>", padding=False)
+            gr.HTML("<h3>Your image</h3>", padding=False)
             self._upload = upload_box("neighbours-upload", camera=True)
             self._several = card_gallery("neighbours-uploaded")
         with gr.Column(elem_classes="sheet"):
@@ -61,7 +61,7 @@ class Sources:
         self._upload.upload(
             self._take, [self._upload, self._run_box], [self._uploaded, query, self._several], **QUIET
         ).then(**asking, **QUIET)
-        self._upload.clear(  # a refused picture is not to stand above the neighbours of the one before
+        self._upload.clear(  # a refused image is not to stand above the neighbours of the one before
             lambda: ([], None, gallery([])), None, [self._uploaded, query, self._several], **QUIET
         ).then(**asking, **QUIET)
         self._several.click(_one_of, self._uploaded, query, **QUIET).then(**asking, **QUIET)
@@ -77,7 +77,7 @@ class Sources:
             try:
                 contents = tuple(content for q in queries if isinstance(content := q.content(), bytes))
                 run = self._context.store.get(run_id)
-                seen = self._context.worker.submit(inspection.as_seen, run.path, contents).result()
+                seen = self._context.worker.submit(inspection.network_inputs, run.path, contents).result()
                 cards = [card(str(i), pixels, None) for i, pixels in enumerate(seen) if pixels is not None]
                 first = next((i for i, pixels in enumerate(seen) if pixels is not None), 0)
                 unread = [_name(file) for file, pixels in zip(given, seen, strict=True) if pixels is None]
@@ -94,9 +94,9 @@ class Sources:
         try:
             run = self._context.store.get(run_id)
             shown = None
-            for part in ("test", "train"):  # pictures it has not learnt from, where there are any
+            for part in ("test", "train"):  # images it has not learnt from, where there are any
                 task = self._context.worker.submit(
-                    inspection.browse, run.path, part, GRID_PICTURES, 0, seed, label_now
+                    inspection.browse, run.path, part, GRID_IMAGES, 0, seed, label_now
                 )
                 for fraction, text in task.watch():
                     if fraction > 0:
@@ -111,7 +111,7 @@ class Sources:
             yield gallery([], empty=str(error)), gr.update(value=ANY_CLASS)
             return
         assert shown is not None
-        cards = [card(p.id, p.pixels, p.label) for p in shown.pictures]
+        cards = [card(p.id, p.pixels, p.label) for p in shown.images]
         yield gallery(cards, size=56), gr.update(choices=[ANY_CLASS, *shown.classes])
 
 
@@ -120,8 +120,8 @@ def _name(file: Any) -> str:
 
 
 def _told(given: int, shown: int, unread: list[str]) -> str:
-    """How many pictures there are to choose from, and which are not among them."""
-    note = f"{shown} pictures; click the one to ask about."
+    """How many images there are to choose from, and which are not among them."""
+    note = f"{shown} images; click the one to ask about."
     if unread:
         more = f" and {len(unread) - NAMED} more" if len(unread) > NAMED else ""
         note += f" Not readable: {', '.join(unread[:NAMED])}{more}."

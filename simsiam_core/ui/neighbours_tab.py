@@ -18,12 +18,12 @@ from simsiam_core.ui.freshness import note_box
 from simsiam_core.ui.neighbours_sources import Sources
 from simsiam_core.ui.neighbours_zip import OwnZip
 from simsiam_core.ui.query import Query, query_by_id, query_by_region
-from simsiam_core.ui.saver import download, pictures_zip, saver, table
+from simsiam_core.ui.saver import download, images_zip, saver, table
 from simsiam_core.ui.waiting import waiting
 from simsiam_core.ui.widgets import widget
 
 MOST_BESIDE = 5
-NO_QUERY = "Upload a picture, or click one of the data set's, to see what the network finds alike."
+NO_QUERY = "Upload an image, or click one of the data set's, to see what the network finds alike."
 
 
 def build(context: Context, page: Page, tab: gr.Tab) -> None:
@@ -61,7 +61,7 @@ def build(context: Context, page: Page, tab: gr.Tab) -> None:
                 found = card_gallery("neighbours-gallery", gallery([], empty=NO_QUERY), elem_classes="answer")
                 with gr.Row():
                     csv_button = gr.Button("Save list", size="sm", elem_id="neighbours-csv")
-                    zip_button = gr.Button("Save pictures", size="sm", elem_id="neighbours-pictures")
+                    zip_button = gr.Button("Save images", size="sm", elem_id="neighbours-pictures")
                     map_button = gr.Button("Show on the map", size="sm", elem_id="neighbours-map")
                 save = saver("neighbours-saver")
             with gr.Column(elem_classes="sheet", visible=False) as beside_panel:
@@ -82,7 +82,7 @@ def build(context: Context, page: Page, tab: gr.Tab) -> None:
         if not run_id:
             yield [*wait.over(), *same]
             return
-        if asked_now is None:  # whoever took the picture back has said why
+        if asked_now is None:  # whoever took the image back has said why
             yield [*wait.same(), *nothing(NO_QUERY)]
             return
         try:
@@ -143,10 +143,10 @@ def build(context: Context, page: Page, tab: gr.Tab) -> None:
             return gr.skip()
         return download("neighbours.csv", "text/csv", table(*neighbours_view.rows_of(now)))
 
-    def save_pictures(now: Answer | None) -> Any:
+    def save_images(now: Answer | None) -> Any:
         if now is None:
             return gr.skip()
-        content = pictures_zip((n.id, n.pixels) for n in now.neighbours)
+        content = images_zip((n.id, n.pixels) for n in now.neighbours)
         return download("neighbours.zip", "application/zip", content)
 
     asking = {
@@ -168,10 +168,10 @@ def build(context: Context, page: Page, tab: gr.Tab) -> None:
     sources.wire(query, asking)
     asked.select(query_by_region, query, query, **QUIET).then(**asking, **QUIET)
     zipped.wire(split, note, asking)
-    for pictures in (found, answers):
-        pictures.click(query_by_id, None, query, **QUIET).then(**asking, **QUIET)
+    for images in (found, answers):
+        images.click(query_by_id, None, query, **QUIET).then(**asking, **QUIET)
     csv_button.click(save_list, result, save, **QUIET)
-    zip_button.click(save_pictures, result, save, **QUIET)
+    zip_button.click(save_images, result, save, **QUIET)
     map_button.click(lambda: (gr.Tabs(selected="map"), {"tab": "map"}), None, [page.tabs, page.link], **QUIET)
 
 

@@ -48,7 +48,7 @@ def answer_values(answer: Answer, among: str, region: Any) -> list[Any]:
 def beside(answers: Sequence[Answer], names: Sequence[str]) -> dict[str, Any]:
     """Answers to one question in columns; each but the first tells what changed against the first."""
     first = [n.id for n in answers[0].neighbours]
-    pictures = {n.id: n for answer in answers for n in answer.neighbours}
+    images = {n.id: n for answer in answers for n in answer.neighbours}
     columns = []
     for index, (answer, name) in enumerate(zip(answers, names, strict=True)):
         ids = [n.id for n in answer.neighbours]
@@ -62,7 +62,7 @@ def beside(answers: Sequence[Answer], names: Sequence[str]) -> dict[str, Any]:
             elif index and change.before is not None and change.after is not None:
                 by = change.before - change.after
                 text = f"{change.after}" + (f" ↑{by}" if by > 0 else f" ↓{-by}" if by < 0 else " =")
-            n = pictures[change.id]
+            n = images[change.id]
             rows.append(
                 {"id": n.id, "src": data_uri(n.pixels), "label": n.label, "change": kind, "text": text}
             )

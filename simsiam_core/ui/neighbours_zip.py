@@ -1,4 +1,4 @@
-"""Pictures of one's own to look among: a zip that is dropped, unpacked, and then chosen."""
+"""Images of one's own to look among: a zip that is dropped, unpacked, and then chosen."""
 
 from __future__ import annotations
 
@@ -25,14 +25,12 @@ class OwnZip:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        with gr.Accordion(
-            "Look among pictures of your own: drop a zip", open=False, elem_classes="form-more"
-        ):
+        with gr.Accordion("Look among images of your own: drop a zip", open=False, elem_classes="form-more"):
             self._box = upload_box(
                 "neighbours-zip",
                 own.MAX_ZIP_BYTES,
                 kinds=".zip",
-                invitation="Drop a zip of pictures here, or click to choose one",
+                invitation="Drop a zip of images here, or click to choose one",
             )
             self._wait = waiting("neighbours-zip")
             self._done = gr.HTML(elem_id="neighbours-zip-done", padding=False)

@@ -1,4 +1,4 @@
-"""One's own pictures as a bank: a folder below the allowed root, or a zip; anything else is refused."""
+"""One's own images as a bank: a folder below the allowed root, or a zip; anything else is refused."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from simsiam_core.ui.context import Context
 SPLITS = [("training images", "train"), ("test images", "test")]
 MAX_ZIP_BYTES = 500 * 2**20
 LISTED = 200
-_OWN = "folder:"  # as `features.loaded.own_split` writes it, which would bring torch
+_OWN = "folder:"  # as `features.loaded.folder_split` writes it, which would bring torch
 
 
 def banks(context: Context) -> list[tuple[str, str]]:

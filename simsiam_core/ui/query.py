@@ -1,4 +1,4 @@
-"""What is asked about: an uploaded file or a picture of the data set, the whole of it or a part."""
+"""What is asked about: an uploaded file or an image of the data set, the whole of it or a part."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MAX_UPLOAD_BYTES = 20 * 2**20
 
 @dataclass(frozen=True)
 class Query:
-    """A file that was uploaded, or the id of a picture; `region` is (left, top, side) in shares of the picture."""
+    """A file that was uploaded, or the id of an image; `region` is (left, top, side) in shares of the image."""
 
     file: Path | None = None
     id: str | None = None
@@ -29,7 +29,7 @@ class Query:
             return self.file.read_bytes() if self.file else self.id or ""
         except OSError:
             raise WorkError(
-                "The uploaded picture is no longer here: uploads are kept for a day. Upload it again."
+                "The uploaded image is no longer here: uploads are kept for a day. Upload it again."
             ) from None
 
 
@@ -43,7 +43,7 @@ def region_of(value: object) -> tuple[float, float, float] | None:
 
 def upload_box(elem_id: str, limit: int = MAX_UPLOAD_BYTES, **options: Any) -> gr.HTML:
     """Takes files, dropped, chosen or pasted; triggers `upload` with a `ListFiles`."""
-    box = widget("picture", elem_id, limit=limit, **options)
+    box = widget("image_upload", elem_id, limit=limit, **options)
     box.data_model = ListFiles  # gradio then takes nothing but files that were uploaded to it
     return box
 
@@ -54,5 +54,5 @@ def query_by_id(event: gr.EventData) -> Query:
 
 
 def query_by_region(now: Query | None, event: gr.EventData) -> Any:
-    """The same picture, of which a part was marked."""
+    """The same image, of which a part was marked."""
     return Query(now.file, now.id, region_of(told(event, "region"))) if now else gr.skip()

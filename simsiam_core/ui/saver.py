@@ -32,13 +32,13 @@ def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
     return csv_text(header, rows).encode("utf-8", "surrogateescape")
 
 
-def pictures_zip(pictures: Iterable[tuple[str, np.ndarray]]) -> bytes:
+def images_zip(images: Iterable[tuple[str, np.ndarray]]) -> bytes:
     """PNG files by rank and id, from (id, uint8 [H, W, 3])."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
-        for rank, (picture_id, pixels) in enumerate(pictures, start=1):
+        for rank, (image_id, pixels) in enumerate(images, start=1):
             png = io.BytesIO()
             Image.fromarray(pixels).save(png, format="png")
-            flat = "".join(c if c.isalnum() or c in "-." else "_" for c in picture_id)
+            flat = "".join(c if c.isalnum() or c in "-." else "_" for c in image_id)
             archive.writestr(f"{rank:04d}-{flat}.png", png.getvalue())
     return buffer.getvalue()

@@ -28,7 +28,7 @@ FIRST_PRESET = "quick"
 NOT_AS_IT_IS = (
     '<p class="stamp">Nothing can be said of this run while a setting is refused; see the marked fields.</p>'
 )
-NO_VIEWS = {"pictures": [], "note": "The views come back when no setting is refused."}
+NO_VIEWS = {"images": [], "note": "The views come back when no setting is refused."}
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def build(context: Context, page: Page) -> Fill:
             return
         config = parse(values)
         if config.data.source != "textures" and config.data not in context.seen_data:
-            yield {"pictures": [], "note": NOT_HERE}
+            yield {"images": [], "note": NOT_HERE}
         else:
             yield from previews(context.worker, config, seed=draw_now)
 

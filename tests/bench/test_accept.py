@@ -134,7 +134,7 @@ def test_a_part_that_crashes_fails_and_its_last_words_are_shown(strange_part: li
     [
         (["--minutes", "0"], "Minutes is 0; it must be more than 0."),
         (["--minutes", "nan"], "Minutes is nan; it must be more than 0."),
-        (["--data", "nowhere"], "There is no folder nowhere; give one with pictures."),
+        (["--data", "nowhere"], "There is no folder nowhere; give one with images."),
     ],
 )
 def test_bad_input_is_a_sentence(words: list[str], sentence: str, capsys: pytest.CaptureFixture) -> None:

@@ -31,11 +31,11 @@ def test_recall_counts_what_was_missed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert neighbours.recall(rows[:5], rows, 4) == pytest.approx(0.5)
 
 
-def test_a_made_up_map_is_drawn_and_a_picture_is_placed_on_it() -> None:
+def test_a_made_up_map_is_drawn_and_a_image_is_placed_on_it() -> None:
     figures = map_bench.measure(points=60, umap=False)
     assert figures["points"] == 60
     assert figures["the same map again, ms"] > 0
-    assert figures["placing a picture, median ms"] > 0
+    assert figures["placing an image, median ms"] > 0
 
 
 def test_monitoring_is_a_share_of_training(capsys: pytest.CaptureFixture) -> None:

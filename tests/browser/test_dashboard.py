@@ -120,7 +120,7 @@ def test_a_run_is_started_watched_zoomed_reloaded_stopped_and_asked(
     expect(cards).to_have_count(20)
 
     for name, content, sentence in (
-        ("letter.png", b"not a picture", "not a picture"),
+        ("letter.png", b"not an image", "not an image"),
         ("huge.png", _huge(), "megapixels"),
     ):
         file = {"name": name, "mimeType": "image/png", "buffer": content}

@@ -1,4 +1,4 @@
-"""Upload, gallery, a neighbour, the map with the picture placed, and a lasso."""
+"""Upload, gallery, a neighbour, the map with the image placed, and a lasso."""
 
 from __future__ import annotations
 
@@ -38,16 +38,16 @@ def run(server: Server) -> RunDirectory:
     return run
 
 
-def picture() -> bytes:
+def image() -> bytes:
     buffer = io.BytesIO()
     pixels = (np.indices((40, 40)).sum(0) // 5 % 2 * 255).astype(np.uint8)
     Image.fromarray(pixels).save(buffer, "png")
     return buffer.getvalue()
 
 
-def test_a_picture_is_asked_about_and_placed(page: Page, run: RunDirectory) -> None:
+def test_a_image_is_asked_about_and_placed(page: Page, run: RunDirectory) -> None:
     page.goto(f"/?tab=neighbours&run={run.id}")
-    file = {"name": "mine.png", "mimeType": "image/png", "buffer": picture()}
+    file = {"name": "mine.png", "mimeType": "image/png", "buffer": image()}
     page.locator("#neighbours-upload input[type=file]").set_input_files(file)
     cards = page.locator("#neighbours-gallery .card")
     expect(cards).to_have_count(20, timeout=60_000)
@@ -81,7 +81,7 @@ def test_a_picture_is_asked_about_and_placed(page: Page, run: RunDirectory) -> N
     expect(page.locator("#map-plot .map-note")).to_contain_text("PCA, 80 of 80 train images")
     expect(page.locator("#map-gallery")).to_contain_text("It is a point of this map")
     page.locator("#map-upload input[type=file]").set_input_files(file)
-    expect(page.locator("#map-gallery")).to_contain_text("Your picture")
+    expect(page.locator("#map-gallery")).to_contain_text("Your image")
     placed = "document.querySelector('#map-plot .js-plotly-plot')?.data[2].x.length"
     page.wait_for_function(f"{placed} === 1")
 

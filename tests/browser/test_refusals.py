@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 from simsiam_core.runs import RunDirectory
 
 from .test_dashboard import field, fill
-from .test_map import picture, run  # noqa: F401  # a fixture
+from .test_map import image, run  # noqa: F401  # a fixture
 
 NOTHING_THERE = {"name": "letter.zip", "mimeType": "application/zip", "buffer": b"no zip"}
 
@@ -18,23 +18,23 @@ def give(page: Page, box: str, name: str, content: bytes) -> None:
 
 
 def test_refused_uploads_one_after_another(page: Page, run: RunDirectory) -> None:  # noqa: F811
-    """The neighbours of the picture before stood under the error, and a zip's message was gone after half a second."""
+    """The neighbours of the image before stood under the error, and a zip's message was gone after half a second."""
     page.goto(f"/?tab=neighbours&run={run.id}")
     cards, message = page.locator("#neighbours-gallery .card"), page.locator("#neighbours-message .problem")
     grid = page.locator("#neighbours-grid .card")
     expect(grid).to_have_count(20)
-    for name, content in (("letter.png", b"no picture"), ("large.png", bytes(21 * 2**20))):
-        give(page, "#neighbours-upload", "mine.png", picture())
+    for name, content in (("letter.png", b"no image"), ("large.png", bytes(21 * 2**20))):
+        give(page, "#neighbours-upload", "mine.png", image())
         expect(cards).to_have_count(20)
         give(page, "#neighbours-upload", name, content)
         expect(cards).to_have_count(0)
         expect(page.locator("#neighbours-vote .vote-row")).to_have_count(0)
         expect(page.locator("#neighbours-query img")).to_be_hidden()
         told = message if name == "letter.png" else page.locator("#neighbours-upload .has-problem")
-        expect(told).to_contain_text("not a picture" if name == "letter.png" else "the limit is 20 MB")
+        expect(told).to_contain_text("not an image" if name == "letter.png" else "the limit is 20 MB")
     grid.first.click()
     expect(cards).to_have_count(20)
-    page.get_by_text("Look among pictures of your own").click()
+    page.get_by_text("Look among images of your own").click()
     page.locator("#neighbours-zip input[type=file]").set_input_files(NOTHING_THERE)
     refused = page.locator("#neighbours-zip-message .problem")
     expect(refused).to_contain_text("The zip is refused")

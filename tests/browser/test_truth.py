@@ -105,10 +105,10 @@ def test_a_collapse_is_told_in_words_on_every_tab(page: Page, followed: RunDirec
     expect(page.locator("#monitor-collapse")).to_have_count(0)
 
 
-def test_a_run_whose_pictures_are_gone_says_so_where_it_is_asked(
+def test_a_run_whose_images_are_gone_says_so_where_it_is_asked(
     page: Page, server: Server, tmp_path: Path
 ) -> None:
-    folder = tmp_path / "pictures"
+    folder = tmp_path / "images"
     gone = tiny(name="gone", data={"source": "folder", "path": str(folder)})
     run = server.store.create(gone, Status(state="stopped"))
     page.goto(f"/?tab=monitor&run={run.id}")
@@ -155,7 +155,7 @@ def test_a_corrupt_checkpoint_is_told_and_the_server_lives(
 
 
 @pytest.mark.parametrize("way", ["drop", "paste"])
-def test_a_picture_is_dropped_or_pasted(page: Page, trained: RunDirectory, tmp_path: Path, way: str) -> None:
+def test_a_image_is_dropped_or_pasted(page: Page, trained: RunDirectory, tmp_path: Path, way: str) -> None:
     page.goto(f"/?run={trained.id}")
     open_tab(page, "Neighbours")
     expect(page.locator("#neighbours-grid .card")).to_have_count(20, timeout=60_000)
@@ -164,7 +164,7 @@ def test_a_picture_is_dropped_or_pasted(page: Page, trained: RunDirectory, tmp_p
             const bytes = Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0));
             const data = new DataTransfer();
             data.items.add(new File([bytes], "stripes.png", { type: "image/png" }));
-            const zone = document.querySelector("#neighbours-upload .picture");
+            const zone = document.querySelector("#neighbours-upload .image-upload");
             const event = way === "drop"
                 ? new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true })
                 : new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true });

@@ -94,7 +94,7 @@ def test_stopping_a_finished_run_is_bad_input(
     assert "it is finished" in capsys.readouterr().err
 
 
-def test_neighbours_of_a_picture_and_of_an_image_of_the_data(
+def test_neighbours_of_a_image_and_of_an_image_of_the_data(
     runs_dir: Path, run_id: str, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
     Image.effect_noise((60, 40), 40).save(tmp_path / "a.png")
@@ -119,7 +119,7 @@ def test_neighbours_of_a_picture_and_of_an_image_of_the_data(
         (["train", "--config", "/no/such.yaml"], "Cannot read"),
         (["runs", "show", "nope"], "no run 'nope'"),
         (["neighbours", "RUN", "--image", "/no/such.png"], "Cannot read /no/such.png"),
-        (["neighbours", "RUN", "--image", "NOT A PICTURE"], "picture"),
+        (["neighbours", "RUN", "--image", "NOT A IMAGE"], "image"),
         (["neighbours", "RUN", "--id", "nope"], "'nope'"),
         (["neighbours", "RUN", "--id", "x", "--checkpoint", "epoch=9"], "there are: epoch=0000"),
     ],
@@ -132,8 +132,8 @@ def test_bad_input_is_one_sentence_and_exit_code_2(
     tmp_path: Path,
     capsys: pytest.CaptureFixture,
 ) -> None:
-    (tmp_path / "text.png").write_text("not a picture")
-    places = {"RUN": run_id, "NOT A PICTURE": str(tmp_path / "text.png")}
+    (tmp_path / "text.png").write_text("not an image")
+    places = {"RUN": run_id, "NOT A IMAGE": str(tmp_path / "text.png")}
     before = sorted(runs_dir.iterdir())
     assert main([*(places.get(a, a) for a in arguments), "--save-dir", str(runs_dir)]) == 2
     captured = capsys.readouterr()

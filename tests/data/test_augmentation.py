@@ -34,14 +34,14 @@ def augmentation(**settings: Any) -> Augmentation:
     return Augmentation(AugmentationConfig(**settings), SIZE, MEAN, STD)
 
 
-def pictures(count: int, size: int = SIZE) -> Tensor:
+def random_images(count: int, size: int = SIZE) -> Tensor:
     images = torch.randint(0, 256, (count, 3, size, size), generator=torch.Generator().manual_seed(7))
     images[0] = images[0, :1]  # one without colour: its hue is undefined
     return images.to(torch.uint8)
 
 
 def nothing(count: int) -> Parameters:
-    """Parameters that leave every picture as it is."""
+    """Parameters that leave every image as it is."""
     zero, whole, off = (
         torch.zeros(count),
         torch.full((count,), float(SIZE)),
@@ -60,14 +60,14 @@ def seed(value: int) -> torch.Generator:
 
 
 def test_nothing_to_do_changes_nothing() -> None:
-    images = pictures(6)
-    ours = augmentation(blur_probability=0.5).pictures(images, nothing(6))
+    images = random_images(6)
+    ours = augmentation(blur_probability=0.5).viewable(images, nothing(6))
     assert worst(ours, list(images / 255)) < 1e-5
 
 
 def test_crop_equals_resized_crop_with_antialiasing() -> None:
     count = 200
-    images, drawn = pictures(count), augmentation().draw(count, seed(0))
+    images, drawn = random_images(count), augmentation().draw(count, seed(0))
     parameters = dataclasses.replace(
         nothing(count), top=drawn.top, left=drawn.left, height=drawn.height, width=drawn.width
     )
@@ -76,11 +76,11 @@ def test_crop_equals_resized_crop_with_antialiasing() -> None:
         TF.resized_crop(i / 255, *box, [SIZE, SIZE], antialias=True)
         for i, box in zip(images, boxes, strict=True)
     ]
-    assert worst(augmentation().pictures(images, parameters), theirs) < TOLERANCE
+    assert worst(augmentation().viewable(images, parameters), theirs) < TOLERANCE
 
 
 def test_smallest_crop_and_flip() -> None:
-    images = pictures(4)
+    images = random_images(4)
     one = torch.ones(4)
     parameters = dataclasses.replace(
         nothing(4),
@@ -92,48 +92,48 @@ def test_smallest_crop_and_flip() -> None:
     )
     theirs = [TF.resized_crop(image / 255, 31, 5, 1, 3, [SIZE, SIZE], antialias=True) for image in images]
     theirs = [TF.hflip(image) if index % 2 == 0 else image for index, image in enumerate(theirs)]
-    assert worst(augmentation().pictures(images, parameters), theirs) < TOLERANCE
+    assert worst(augmentation().viewable(images, parameters), theirs) < TOLERANCE
 
 
 @pytest.mark.parametrize(
     ("kind", "adjust"), [(0, TF.adjust_brightness), (1, TF.adjust_contrast), (2, TF.adjust_saturation)]
 )
 def test_blends_equal_torchvision(kind: int, adjust: Any) -> None:
-    images, factors = pictures(40), torch.linspace(0, 2, 40)
+    images, factors = random_images(40), torch.linspace(0, 2, 40)
     table = torch.ones(40, 3)
     table[:, kind] = factors
-    ours = augmentation().pictures(images, dataclasses.replace(nothing(40), factors=table))
+    ours = augmentation().viewable(images, dataclasses.replace(nothing(40), factors=table))
     theirs = [adjust(image / 255, float(f)) for image, f in zip(images, factors, strict=True)]
     assert worst(ours, theirs) < TOLERANCE
 
 
 def test_hue_equals_torchvision() -> None:
-    images, shifts = pictures(41), torch.linspace(-0.5, 0.5, 41)
-    ours = augmentation().pictures(images, dataclasses.replace(nothing(41), hue=shifts))
+    images, shifts = random_images(41), torch.linspace(-0.5, 0.5, 41)
+    ours = augmentation().viewable(images, dataclasses.replace(nothing(41), hue=shifts))
     theirs = [TF.adjust_hue(image / 255, float(s)) for image, s in zip(images, shifts, strict=True)]
     assert worst(ours, theirs) < TOLERANCE
 
 
 def test_grey_equals_torchvision() -> None:
-    images = pictures(6)
+    images = random_images(6)
     chosen = torch.tensor([True, False] * 3)
-    ours = augmentation().pictures(images, dataclasses.replace(nothing(6), grey=chosen))
+    ours = augmentation().viewable(images, dataclasses.replace(nothing(6), grey=chosen))
     theirs = [TF.rgb_to_grayscale(i / 255, 3) if c else i / 255 for i, c in zip(images, chosen, strict=True)]
     assert worst(ours, theirs) < TOLERANCE
 
 
 def test_blur_equals_torchvision() -> None:
-    images, sigmas = pictures(20), torch.linspace(0.1, 2, 20)
+    images, sigmas = random_images(20), torch.linspace(0.1, 2, 20)
     parameters = dataclasses.replace(nothing(20), sigma=sigmas)
-    ours = augmentation(blur_probability=1, blur_sigma_max=2).pictures(images, parameters)
+    ours = augmentation(blur_probability=1, blur_sigma_max=2).viewable(images, parameters)
     theirs = [
         TF.gaussian_blur(i / 255, [13, 13], [float(s)] * 2) for i, s in zip(images, sigmas, strict=True)
     ]
     assert worst(ours, theirs) < TOLERANCE
 
 
-def test_blur_wider_than_the_picture_still_works() -> None:
-    views = augmentation(blur_probability=1, blur_sigma_max=10).views(pictures(3), seed(0))
+def test_blur_wider_than_the_image_still_works() -> None:
+    views = augmentation(blur_probability=1, blur_sigma_max=10).views(random_images(3), seed(0))
     assert all(torch.isfinite(view).all() for view in views)
 
 
@@ -153,7 +153,7 @@ def one_by_one(image: Tensor, p: Parameters, i: int) -> Tensor:
 
 def test_whole_chain_in_random_order_equals_torchvision() -> None:
     count, ours = 300, augmentation(blur_probability=0.5)
-    images, parameters = pictures(count), ours.draw(count, seed(3))
+    images, parameters = random_images(count), ours.draw(count, seed(3))
     orders = torch.cat((parameters.blends, parameters.hue_after[:, None]), 1)
     assert len(orders.unique(dim=0)) == 24
     theirs = [one_by_one(image, parameters, i) for i, image in enumerate(images)]
@@ -161,7 +161,7 @@ def test_whole_chain_in_random_order_equals_torchvision() -> None:
 
 
 def test_views_are_reproducible_and_differ() -> None:
-    images, ours = pictures(16), augmentation()
+    images, ours = random_images(16), augmentation()
     generator = seed(4)
     first = ours.views(images, generator)
     again = ours.views(images, seed(4))
@@ -172,7 +172,7 @@ def test_views_are_reproducible_and_differ() -> None:
     assert len(ours.views(images, generator, count=4)) == 4
 
 
-def test_each_view_belongs_to_its_own_picture() -> None:
+def test_each_view_belongs_to_its_own_image() -> None:
     images = (torch.arange(8) * 30).to(torch.uint8).view(8, 1, 1, 1).expand(8, 3, SIZE, SIZE)
     for view in augmentation(jitter_probability=0).views(images, seed(0), count=3):
         shown = view * torch.tensor(STD).view(3, 1, 1) + torch.tensor(MEAN).view(3, 1, 1)
@@ -180,11 +180,11 @@ def test_each_view_belongs_to_its_own_picture() -> None:
 
 
 def test_normalise_equals_torchvision() -> None:
-    images = pictures(5)
+    images = random_images(5)
     theirs = torch.stack([TF.normalize(image / 255, MEAN, STD) for image in images])
     assert torch.allclose(normalise(images, MEAN, STD), theirs, atol=1e-5)
 
 
 def test_another_size_is_refused() -> None:
     with pytest.raises(ValueError, match=r"must be \(4, 3, 32, 32\)"):
-        augmentation().views(pictures(2, size=16), seed(0))
+        augmentation().views(random_images(2, size=16), seed(0))

@@ -1,4 +1,4 @@
-"""A folder of pictures: layouts, what is skipped, and the cache."""
+"""A folder of images: layouts, what is skipped, and the cache."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from PIL import Image
 
 from simsiam_core.config import ConfigError, DataConfig
 from simsiam_core.data import cache as cache_module
-from simsiam_core.data import count_train, load, read_picture
+from simsiam_core.data import count_train, load, read_image
 from simsiam_core.data.cache import Contents, stored
 
 
@@ -25,7 +25,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def fill(root: Path, names: Iterable[str]) -> Path:
-    """Pictures of one grey each, 10, 11, 12… in the order given, losslessly kept."""
+    """Images of one grey each, 10, 11, 12… in the order given, losslessly kept."""
     for grey, name in enumerate(names, start=10):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         Image.new("RGB", (9, 7), (grey,) * 3).save(root / name)
@@ -45,7 +45,7 @@ def test_train_and_test_folders(tmp_path: Path, test_name: str) -> None:
     assert dataset.train.labels is not None and dataset.train.labels.tolist() == [0, 1]
     assert dataset.test and dataset.test.labels is not None and dataset.test.labels.tolist() == [0, 2]
     assert dataset.test.ids == (f"{test_name}/cat/c.png", f"{test_name}/emu/deep/d.png")
-    assert dataset.train.picture("train/dog/b.png").unique().tolist() == [10]
+    assert dataset.train.image("train/dog/b.png").unique().tolist() == [10]
     assert dataset.skipped == ()
 
 
@@ -64,7 +64,7 @@ def test_classes_without_a_test_split_give_up_a_tenth(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "names", [["b.png", "a.png"], ["train/b.png", "train/a.png"], ["mine/b.png", "mine/a.png"]]
 )
-def test_pictures_without_classes_have_no_labels(tmp_path: Path, names: list[str]) -> None:
+def test_images_without_classes_have_no_labels(tmp_path: Path, names: list[str]) -> None:
     dataset = load(config(fill(tmp_path / "p", names)))
     assert dataset.train.labels is None and dataset.train.classes == () and dataset.test is None
     assert dataset.train.ids == tuple(sorted(names))
@@ -81,22 +81,22 @@ def test_limits(tmp_path: Path) -> None:
     assert len(flat.train) == 5
 
 
-def test_unreadable_and_misplaced_pictures_are_named(tmp_path: Path) -> None:
+def test_unreadable_and_misplaced_images_are_named(tmp_path: Path) -> None:
     root = fill(tmp_path / "p", ["train/a/1.png", "train/b/2.png", "test/a/3.png", "train/loose.png"])
-    (root / "train/a/0.jpg").write_text("no picture")
+    (root / "train/a/0.jpg").write_text("no image")
     (root / "train/b/cut.png").write_bytes((root / "train/b/2.png").read_bytes()[:50])
-    (root / "train/a/notes.txt").write_text("not expected to be a picture")
+    (root / "train/a/notes.txt").write_text("not expected to be an image")
     (root / "train/a/.hidden.png").write_text("nor is this")
     for _ in range(2):  # decoded, then from the cache
         dataset = load(config(root))
         assert dataset.train.ids == ("train/a/1.png", "train/b/2.png")
-        assert dataset.train.picture("train/b/2.png").unique().tolist() == [11]
+        assert dataset.train.image("train/b/2.png").unique().tolist() == [11]
         assert {one.path: one.reason.split(" (")[0] for one in dataset.skipped} == {
             "train/a/.hidden.png": "a hidden file",
             "train/a/notes.txt": "not an image",
             "train/loose.png": "beside the class folders, so without a class",
-            "train/a/0.jpg": "this is not a picture in a known format",
-            "train/b/cut.png": "the picture is damaged or incomplete",
+            "train/a/0.jpg": "this is not an image in a known format",
+            "train/b/cut.png": "the image is damaged or incomplete",
         }
 
 
@@ -120,7 +120,7 @@ def test_none_readable(tmp_path: Path, cache: Path) -> None:
     (tmp_path / "p").mkdir()
     (tmp_path / "p/x.jpg").write_text("?")
     with pytest.raises(
-        ConfigError, match=r"None of the 1 training pictures in .* The first is x\.jpg: "
+        ConfigError, match=r"None of the 1 training images in .* The first is x\.jpg: "
     ) as caught:
         load(config(tmp_path / "p"))
     assert caught.value.problems[0].path == "data.path"
@@ -129,7 +129,7 @@ def test_none_readable(tmp_path: Path, cache: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "sentence"),
-    [("missing", "There is no folder"), ("file", "is a file"), ("empty", "holds no pictures")],
+    [("missing", "There is no folder"), ("file", "is a file"), ("empty", "holds no images")],
 )
 def test_a_folder_that_is_none(tmp_path: Path, name: str, sentence: str) -> None:
     (tmp_path / "file").write_text("")
@@ -145,9 +145,9 @@ def test_decoded_once_until_a_file_changes(tmp_path: Path, monkeypatch: pytest.M
 
     def counted(path: Path, size: int) -> torch.Tensor:
         decoded.append(path.name)
-        return read_picture(path, size)
+        return read_image(path, size)
 
-    monkeypatch.setattr("simsiam_core.data.folder.read_picture", counted)
+    monkeypatch.setattr("simsiam_core.data.folder.read_image", counted)
     first = load(config(root))
     assert sorted(decoded) == [f"{i}.png" for i in range(5)]
     again = load(config(root))
@@ -165,13 +165,13 @@ def test_a_damaged_cache_is_made_again(tmp_path: Path, cache: Path) -> None:
     load(config(root))
     (pixels,) = cache.rglob("images.uint8")
     pixels.write_bytes(b"short")
-    assert load(config(root)).train.picture("b.png").unique().tolist() == [11]
+    assert load(config(root)).train.image("b.png").unique().tolist() == [11]
 
 
-def test_writing_to_the_pictures_leaves_the_cache_alone(tmp_path: Path) -> None:
+def test_writing_to_the_images_leaves_the_cache_alone(tmp_path: Path) -> None:
     root = fill(tmp_path / "p", ["a.png", "b.png"])
     load(config(root)).train.images.fill_(0)
-    assert load(config(root)).train.picture("a.png").unique().tolist() == [10]
+    assert load(config(root)).train.image("a.png").unique().tolist() == [10]
 
 
 def test_two_may_decode_at_once(cache: Path) -> None:
@@ -187,7 +187,7 @@ def test_two_may_decode_at_once(cache: Path) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert [splits.train.picture("b").flatten().tolist() for splits in results] == [list(range(12))] * 2
+    assert [splits.train.image("b").flatten().tolist() for splits in results] == [list(range(12))] * 2
     assert [path.name for path in (cache / "decoded").iterdir()] == ["name"]
 
 
@@ -206,4 +206,4 @@ def test_what_a_killed_process_left_is_cleared_after_a_day(
 def test_decoding_reports_progress(tmp_path: Path) -> None:
     seen: list[tuple[float, str]] = []
     load(config(fill(tmp_path / "p", ["a.png"])), lambda fraction, text: seen.append((fraction, text)))
-    assert seen[0] == (0.0, "Decoding pictures: 0 of 1") and seen[-1][0] == 1
+    assert seen[0] == (0.0, "Decoding images: 0 of 1") and seen[-1][0] == 1

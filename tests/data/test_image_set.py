@@ -19,12 +19,12 @@ def test_select_keeps_everything_together() -> None:
     chosen = image_set().select([4, 1])
     assert chosen.ids == ("train/4", "train/1") and len(chosen) == 2
     assert chosen.labels is not None and chosen.labels.tolist() == [0, 1]
-    assert chosen.picture("train/1").unique().tolist() == [1] and chosen.index_of("train/1") == 1
+    assert chosen.image("train/1").unique().tolist() == [1] and chosen.index_of("train/1") == 1
     assert image_set().select(torch.tensor([], dtype=torch.int64)).ids == ()
 
 
 def test_an_unknown_id_is_named() -> None:
-    with pytest.raises(KeyError, match="no picture 'x' among these 6"):
+    with pytest.raises(KeyError, match="no image 'x' among these 6"):
         image_set().index_of("x")
 
 

@@ -53,7 +53,7 @@ def test_a_cache_that_is_too_large_loses_what_was_used_longest_ago(kept: Path) -
     assert JUST_USED > 0.5 * 3600
 
 
-def test_reading_pictures_keeps_them(kept: Path) -> None:
+def test_reading_images_keeps_them(kept: Path) -> None:
     def write(pixels: object) -> Contents:
         pixels.write(bytes(2 * 3 * 4 * 4))
         return Contents(["a", "b"], None, [], 2, [])

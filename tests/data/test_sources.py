@@ -81,7 +81,7 @@ def test_a_limit_beyond_what_there_is_takes_all() -> None:
     assert len(load(DataConfig(train_limit=9999)).train) == 4000 == count_train(DataConfig(train_limit=9999))
 
 
-def test_statistics_are_those_of_the_training_pictures() -> None:
+def test_statistics_are_those_of_the_training_images() -> None:
     dataset = load(DataConfig(train_limit=500))
     pixels = dataset.train.images.double().transpose(0, 1).flatten(1) / 255
     assert dataset.mean == pytest.approx(pixels.mean(1).tolist(), abs=1e-5)
@@ -118,7 +118,7 @@ def test_no_network_says_what_to_do_instead(
 
 
 def published_archive() -> bytes:
-    """A CIFAR-10 archive with four pictures a file, laid out as the published one."""
+    """A CIFAR-10 archive with four images a file, laid out as the published one."""
     files: dict[str, Any] = {"batches.meta": {"label_names": [f"class{i}" for i in range(10)]}}
     for i, name in enumerate([*(f"data_batch_{i}" for i in range(1, 6)), "test_batch"]):
         files[name] = {"data": np.full((4, 3072), 40 * i, dtype=np.uint8), "labels": [i, i, 9, 9]}
@@ -210,12 +210,12 @@ def test_cifar100_has_its_fine_labels(cache: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_stl10_is_upright_labelled_and_resized(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its files hold columns before rows: a picture that is dark on the left must stay so."""
-    picture = np.zeros((3, 96, 96), dtype=np.uint8)  # as stored: [channel, column, row]
-    picture[:, 48:, :] = 200
+    """Its files hold columns before rows: an image that is dark on the left must stay so."""
+    image = np.zeros((3, 96, 96), dtype=np.uint8)  # as stored: [channel, column, row]
+    image[:, 48:, :] = 200
     files = {"class_names.txt": b"airplane\nbird\n", "fold_indices.txt": b"0\n", "unlabeled_X.bin": b""}
     for part, labels in (("train", [1, 2]), ("test", [2, 1])):
-        files[f"{part}_X.bin"] = picture.tobytes() * 2
+        files[f"{part}_X.bin"] = image.tobytes() * 2
         files[f"{part}_y.bin"] = bytes(labels)
     offer(STL10, packed({f"stl10_binary/{k}": v for k, v in files.items()}), cache, monkeypatch)
     dataset = load(DataConfig(source="stl10"))

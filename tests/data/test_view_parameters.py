@@ -19,7 +19,7 @@ def drawn(count: int, seed: int, **settings: Any) -> Parameters:
 
 
 def test_crops_are_distributed_as_torchvisions() -> None:
-    """Mean and spread of height, width, top and left, and how often the whole picture is taken."""
+    """Mean and spread of height, width, top and left, and how often the whole image is taken."""
     for scale in ((0.2, 1.0), (0.95, 1.0)):  # of the second, many tries do not fit
         torch.manual_seed(0)
         blank = torch.zeros(3, SIZE, SIZE)
@@ -37,7 +37,7 @@ def test_crops_are_distributed_as_torchvisions() -> None:
         assert abs(whole[0] - whole[1]) < 0.03
 
 
-def test_crops_lie_within_the_picture_in_whole_pixels() -> None:
+def test_crops_lie_within_the_image_in_whole_pixels() -> None:
     p = drawn(50_000, 2)
     for start, length in ((p.top, p.height), (p.left, p.width)):
         assert (start >= 0).all() and (length >= 1).all() and (start + length <= SIZE).all()

@@ -42,9 +42,7 @@ def test_knn_agrees_with_what_training_measured(trained: RunDirectory, results: 
     assert results[0]["stamp"]["k"] == 5 and results[0]["stamp"]["layer"] == "backbone"
 
 
-def test_a_cell_of_the_confusion_matrix_holds_its_pictures(
-    trained: RunDirectory, results: list[dict]
-) -> None:
+def test_a_cell_of_the_confusion_matrix_holds_its_images(trained: RunDirectory, results: list[dict]) -> None:
     details = results[0]["details"]
     for true in range(10):
         counts = [confused(trained.path, details["predicted"], true, j, 99)[0] for j in range(10)]

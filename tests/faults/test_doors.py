@@ -20,7 +20,7 @@ import dashboard
 from simsiam_core.bench.client import CallError, PageClient
 from simsiam_core.cli import main
 from simsiam_core.config import ConfigError
-from simsiam_core.data import PictureError, read_picture
+from simsiam_core.data import ImageError, read_image
 from simsiam_core.features.worker import InspectionWorker
 from simsiam_core.jobs import Scheduler
 from simsiam_core.runs import RunDirectory, RunStore
@@ -66,13 +66,13 @@ def served(folder: Path, trainers: Trainers) -> Iterator[tuple[str, RunDirectory
 # --- uploads ------------------------------------------------------------------------------------------
 
 
-def pictures() -> list[bytes]:
+def images() -> list[bytes]:
     """Good ones of every odd kind, to be mutated."""
     dice = np.random.default_rng(0)
     noise = Image.fromarray(dice.integers(0, 256, (40, 50, 3), np.uint8))
     grey16 = Image.fromarray(dice.integers(0, 2**16, (30, 30), np.uint16))
     found = []
-    for picture, kind, options in [
+    for image, kind, options in [
         (noise, "png", {}),
         (noise, "jpeg", {}),
         (noise, "webp", {}),
@@ -89,7 +89,7 @@ def pictures() -> list[bytes]:
         (grey16, "tiff", {}),
     ]:
         buffer = io.BytesIO()
-        picture.save(buffer, kind, **options)
+        image.save(buffer, kind, **options)
         found.append(buffer.getvalue())
     for turned in range(1, 9):
         buffer, exif = io.BytesIO(), Image.Exif()
@@ -120,13 +120,13 @@ def mutated(dice: random.Random, good: list[bytes]) -> bytes:
     return bytes(data)
 
 
-def test_a_thousand_mutated_pictures_are_read_or_refused_with_a_sentence() -> None:
-    dice, good, read = random.Random(0), pictures(), 0
+def test_a_thousand_mutated_images_are_read_or_refused_with_a_sentence() -> None:
+    dice, good, read = random.Random(0), images(), 0
     sentences = set()
     for _ in range(MUTATIONS):
         try:
-            shape = read_picture(mutated(dice, good), 16).shape
-        except PictureError as error:
+            shape = read_image(mutated(dice, good), 16).shape
+        except ImageError as error:
             sentences.add(str(error))
         else:
             read += shape == (3, 16, 16)
@@ -140,7 +140,7 @@ def test_mutated_uploads_through_server_and_worker(served: tuple[str, RunDirecto
     box = page.component("neighbours-upload")
     (register,) = page.functions(box, "upload")
     ask = next(d for d in page.config["dependencies"] if d["trigger_after"] == register["id"])
-    dice, good, answers = random.Random(1), pictures(), []
+    dice, good, answers = random.Random(1), images(), []
     for number in range(WHOLE_WAY):
         content = mutated(dice, good) or b"x"
         name = dice.choice(("a.png", "../../a.png", "a.exe", "a" * 300 + ".jpg", "x.ckpt", "ü\u202e.gif"))

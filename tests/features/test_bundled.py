@@ -62,7 +62,7 @@ def test_it_cannot_be_trained_on(bundle: Path, tmp_path: Path) -> None:
 
 
 def test_the_one_that_is_shipped_answers_on_textures(store: RunStore) -> None:
-    """Below 4 MB; and a picture of the data set finds itself."""
+    """Below 4 MB; and an image of the data set finds itself."""
     assert sum(path.stat().st_size for path in BUNDLE_DIR.iterdir()) < 4e6
     run = install(store)
     assert run is not None
@@ -74,8 +74,8 @@ def test_the_one_that_is_shipped_answers_on_textures(store: RunStore) -> None:
     assert f"{accuracies[-1]:.1%}".replace("%", " %") in run.notes().text  # the card tells what was measured
     few = tiny().data.model_copy(update={"image_size": 32})
     run.write_config(run.config().model_copy(update={"data": few}))
-    picture = Image.new("RGB", (64, 48), (90, 120, 60))
+    image = Image.new("RGB", (64, 48), (90, 120, 60))
     buffer = io.BytesIO()
-    picture.save(buffer, "PNG")
+    image.save(buffer, "PNG")
     answer = neighbours(run.path, "last", "train", buffer.getvalue(), k=5, temperature=0.1)
     assert len(answer.neighbours) == 5

@@ -39,11 +39,11 @@ def test_movers_are_ranked_by_the_neighbours_they_keep(run: RunDirectory, datase
     assert {mover.kept for mover in same} == {1.0}
 
 
-def test_runs_on_other_pictures_cannot_be_compared(run: RunDirectory, store: RunStore) -> None:
+def test_runs_on_other_images_cannot_be_compared(run: RunDirectory, store: RunStore) -> None:
     config = tiny(data={"train_limit": 40})
     other, dataset = store.create(config), load(config.data)
     write_checkpoint(other, "last", config, dataset.mean, dataset.std, 0)
-    with pytest.raises(ConfigError, match="do not have the same pictures"):
+    with pytest.raises(ConfigError, match="do not have the same images"):
         movers((run.path, "last"), (other.path, "last"), "train", 60)
 
 
@@ -59,5 +59,5 @@ def test_a_region_asks_with_a_part_and_hiding_leaves_other_classes(
     assert whole.query_label not in {n.label for n in hidden.neighbours}
     assert hidden.votes == whole.votes, "all of them have voted"
     for region in ((0.8, 0.0, 0.5), (-0.2, 0.0, 0.5), (0.0, 0.0, 0.01), (0.0, float("nan"), 0.5)):
-        with pytest.raises(ConfigError, match="must lie within the picture"):
+        with pytest.raises(ConfigError, match="must lie within the image"):
             inspection.neighbours(run.path, "last", "train", query, 5, 0.1, region=region)

@@ -22,7 +22,7 @@ EVERYTHING = Thresholds(duplicate=0, outlier=0, label=0, k=4)
 
 @pytest.fixture
 def planted(store: RunStore, tmp_path: Path) -> RunDirectory:
-    """Two kinds of pictures, red and blue noise; a copy in each split, a red one filed as blue, and a white one."""
+    """Two kinds of images, red and blue noise; a copy in each split, a red one filed as blue, and a white one."""
     generator = torch.Generator().manual_seed(0)
 
     def noise(channel: int) -> Image.Image:
@@ -30,7 +30,7 @@ def planted(store: RunStore, tmp_path: Path) -> RunDirectory:
         pixels[:, :, channel] += 180
         return Image.fromarray(pixels.numpy())
 
-    root = tmp_path / "pictures"
+    root = tmp_path / "images"
     for name, channel in (("red", 0), ("blue", 2)):
         for part, count in (("train", 12), ("test", 4)):
             (root / part / name).mkdir(parents=True)
@@ -51,21 +51,21 @@ def planted(store: RunStore, tmp_path: Path) -> RunDirectory:
 
 def test_what_was_planted_is_found_first(planted: RunDirectory) -> None:
     found = diagnose(planted.path, "last", thresholds=EVERYTHING)
-    pairs = [{f.picture.id, f.evidence[0].id} for f in found.duplicates]
+    pairs = [{f.image.id, f.evidence[0].id} for f in found.duplicates]
     assert {"train/red/03.png", "test/red/copy.png"} in pairs[:2], "across the splits"
     assert {"train/red/03.png", "train/red/touched.png"} in pairs[:3], "within the split"
     assert len(pairs) == len({frozenset(pair) for pair in pairs}), "each pair once"
     bank = load_bank(planted, planted.checkpoint("last"), "train")
     fourth = (bank.features @ bank.features.T).topk(5, dim=1).values[:, 4]
-    assert found.outliers[0].picture.id == bank.ids[int(fourth.argmin())]
+    assert found.outliers[0].image.id == bank.ids[int(fourth.argmin())]
     assert found.outliers[0].score == pytest.approx(1 - float(fourth.min()), abs=1e-5)
-    assert found.labels and all(f.suggested != f.picture.label for f in found.labels)
+    assert found.labels and all(f.suggested != f.image.label for f in found.labels)
     assert found.checked == 27
     scores = [f.score for f in found.duplicates]
     assert scores == sorted(scores, reverse=True)
 
 
-def test_pixels_agree_with_a_mirrored_copy_and_not_with_another_picture() -> None:
+def test_pixels_agree_with_a_mirrored_copy_and_not_with_another_image() -> None:
     some = torch.randint(
         0, 256, (2, 3, 16, 16), generator=torch.Generator().manual_seed(0), dtype=torch.uint8
     )
@@ -98,9 +98,9 @@ def test_thresholds_cut_and_the_limit_does_not_change_the_count(planted: RunDire
         strict.found["duplicates"] < diagnose(planted.path, "last", thresholds=EVERYTHING).found["duplicates"]
     )
     assert strict.found["outliers"] == 0
-    few = diagnose(planted.path, "last", thresholds=EVERYTHING, limit=2, with_pictures=1)
+    few = diagnose(planted.path, "last", thresholds=EVERYTHING, limit=2, with_images=1)
     assert len(few.outliers) == 2 and few.found["outliers"] == 27
-    assert few.outliers[0].picture.pixels.size and not few.outliers[1].picture.pixels.size
+    assert few.outliers[0].image.pixels.size and not few.outliers[1].image.pixels.size
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from features.conftest import TINY
 from PIL import Image
 
 from simsiam_core.config import ConfigError
-from simsiam_core.data import Dataset, PictureError
+from simsiam_core.data import Dataset, ImageError
 from simsiam_core.features import loaded
 from simsiam_core.features.inspection import browse, neighbours, prepare
 from simsiam_core.features.views import preview
@@ -52,7 +52,7 @@ def test_votes_are_the_weighted_shares_of_the_neighbours_shown(run: RunDirectory
     assert [v.share for v in answer.votes] == sorted((v.share for v in answer.votes), reverse=True)
 
 
-def test_a_picture_is_not_its_own_neighbour_but_is_found_from_the_other_split(
+def test_a_image_is_not_its_own_neighbour_but_is_found_from_the_other_split(
     run: RunDirectory, dataset: Dataset
 ) -> None:
     own = dataset.train.ids[3]
@@ -76,8 +76,8 @@ def test_two_checkpoints_answer_differently(run: RunDirectory, dataset: Dataset)
     [
         ({"checkpoint": "epoch=0099"}, RunError, "no checkpoint 'epoch=0099'"),
         ({"split": "all"}, ConfigError, "no split 'all'"),
-        ({"query": "train/none"}, ConfigError, "no picture 'train/none'"),
-        ({"query": b"GIF89a nonsense"}, PictureError, "picture"),
+        ({"query": "train/none"}, ConfigError, "no image 'train/none'"),
+        ({"query": b"GIF89a nonsense"}, ImageError, "image"),
         ({"k": 0}, ConfigError, "k is 0; .* \\(knn.k\\)"),
         ({"temperature": 0.0}, ConfigError, "knn.temperature"),
         ({"temperature": float("nan")}, ConfigError, "knn.temperature"),
@@ -109,7 +109,7 @@ def test_a_second_question_loads_nothing(
 
 def test_recent_values_are_bounded_and_the_oldest_goes() -> None:
     made: list[str] = []
-    recent = loaded.Recent[str](2)
+    recent = loaded.LRUCache[str](2)
     for key in ("a", "b", "a", "c", "a", "b"):
         recent.get(key, lambda key=key: made.append(key) or key)
     assert made == ["a", "b", "c", "b"]
@@ -117,32 +117,32 @@ def test_recent_values_are_bounded_and_the_oldest_goes() -> None:
 
 def test_browsing_pages_shuffles_and_filters(run: RunDirectory, dataset: Dataset) -> None:
     page = browse(run.path, "train", count=4, offset=2)
-    assert [p.id for p in page.pictures] == list(dataset.train.ids[2:6])
-    assert page.pictures[0].pixels.shape == (16, 16, 3)
+    assert [p.id for p in page.images] == list(dataset.train.ids[2:6])
+    assert page.images[0].pixels.shape == (16, 16, 3)
     assert (page.total, page.classes) == (80, dataset.train.classes)
-    shuffled = [p.id for p in browse(run.path, "train", count=80, seed=1).pictures]
+    shuffled = [p.id for p in browse(run.path, "train", count=80, seed=1).images]
     assert shuffled != list(dataset.train.ids)
     assert sorted(shuffled) == sorted(dataset.train.ids)
-    assert [p.id for p in browse(run.path, "train", count=5, offset=50, seed=1).pictures] == shuffled[50:55]
+    assert [p.id for p in browse(run.path, "train", count=5, offset=50, seed=1).images] == shuffled[50:55]
     label = dataset.train.classes[1]
     filtered = browse(run.path, "train", count=80, label=label)
-    assert {p.label for p in filtered.pictures} == {label}
-    assert filtered.total == len(filtered.pictures) == int((dataset.train.labels == 1).sum())
-    assert browse(run.path, "test", count=5, offset=1000).pictures == ()
+    assert {p.label for p in filtered.images} == {label}
+    assert filtered.total == len(filtered.images) == int((dataset.train.labels == 1).sum())
+    assert browse(run.path, "test", count=5, offset=1000).images == ()
     with pytest.raises(ConfigError, match="There is no class 'unicorn'"):
         browse(run.path, "train", count=1, label="unicorn")
 
 
 def test_preview_shows_views_that_follow_the_settings(dataset: Dataset) -> None:
-    pictures = preview(TINY.model_dump(), count=3, seed=4)
-    assert len(pictures) == 3
-    for one in pictures:
-        original = dataset.train.picture(one.id).permute(1, 2, 0).numpy()
+    images = preview(TINY.model_dump(), count=3, seed=4)
+    assert len(images) == 3
+    for one in images:
+        original = dataset.train.image(one.id).permute(1, 2, 0).numpy()
         assert np.array_equal(one.original, original)
         assert all(view.shape == (16, 16, 3) and view.dtype == np.uint8 for view in one.views)
         assert not np.array_equal(*one.views)
     again = preview(TINY.model_dump(), count=3, seed=4)
-    assert all(np.array_equal(a.views[0], b.views[0]) for a, b in zip(pictures, again, strict=True))
+    assert all(np.array_equal(a.views[0], b.views[0]) for a, b in zip(images, again, strict=True))
     nothing = {"crop_scale_min": 1, "flip_probability": 0, "jitter_probability": 0, "grey_probability": 0}
     (plain,) = preview(TINY.model_dump() | {"augmentation": nothing}, count=1)
     assert torch.equal(torch.from_numpy(plain.views[0]), torch.from_numpy(plain.original))

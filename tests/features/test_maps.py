@@ -39,11 +39,13 @@ def quick_umap(monkeypatch: pytest.MonkeyPatch) -> list[dict]:
 
 def test_principal_axes_are_those_of_the_singular_value_decomposition() -> None:
     x = torch.randn(50, 6, generator=torch.Generator().manual_seed(0)) * torch.tensor([5.0, 3, 1, 1, 1, 1])
-    placed = projection.Axes(x, 2).place(x)
+    placed = projection.PrincipalAxes(x, 2).place(x)
     u, s, _ = torch.linalg.svd(x - x.mean(0), full_matrices=False)
     expected = (u * s)[:, :2].numpy()
     assert np.allclose(np.abs(placed), np.abs(expected), atol=1e-3)
-    assert projection.Axes(x[:, :2], 3).place(x[:, :2]).shape == (50, 3), "fewer features than dimensions"
+    assert projection.PrincipalAxes(x[:, :2], 3).place(x[:, :2]).shape == (50, 3), (
+        "fewer features than dimensions"
+    )
 
 
 def test_procrustes_undoes_a_turn_a_shift_and_a_scale() -> None:
@@ -54,9 +56,9 @@ def test_procrustes_undoes_a_turn_a_shift_and_a_scale() -> None:
 
 def test_a_point_among_its_neighbours_is_nearest_to_the_nearest() -> None:
     corners = np.array([[0, 0], [1, 0]], np.float32)
-    middle = projection.among_neighbours(corners, np.array([0.5, 0.5]), 0.1)
+    middle = projection.place_among_neighbours(corners, np.array([0.5, 0.5]), 0.1)
     assert np.allclose(middle, [0.5, 0])
-    assert projection.among_neighbours(corners, np.array([0.9, 0.5]), 0.1)[0] < 0.05
+    assert projection.place_among_neighbours(corners, np.array([0.9, 0.5]), 0.1)[0] < 0.05
 
 
 def test_a_map_is_drawn_once_and_then_read(run: RunDirectory, dataset: Dataset) -> None:
@@ -67,7 +69,7 @@ def test_a_map_is_drawn_once_and_then_read(run: RunDirectory, dataset: Dataset) 
     assert (len(first.ids), first.total, first.coordinates.shape) == (60, 80, (60, 2))
     assert first.coordinates.dtype == np.float32
     labels = [first.classes[i] for i in first.labels]
-    assert labels == [picture_id.split("/")[1] for picture_id in first.ids]
+    assert labels == [image_id.split("/")[1] for image_id in first.ids]
     assert set(np.bincount(first.labels)) == {6}, "stratified"
     other = draw_map(run.path, "epoch=0001", PCA)
     assert other.ids == first.ids and not np.array_equal(other.coordinates, first.coordinates)
@@ -117,7 +119,7 @@ def test_a_query_drowned_in_duplicates_still_loses_one_neighbour() -> None:
     assert not (rows == torch.arange(6)[:, None]).any()
 
 
-def test_a_picture_is_placed_and_its_neighbours_are_true(run: RunDirectory, dataset: Dataset) -> None:
+def test_a_image_is_placed_and_its_neighbours_are_true(run: RunDirectory, dataset: Dataset) -> None:
     drawn = draw_map(run.path, "last", PCA)
     own = drawn.ids[7]
     placed = place(run.path, "last", PCA, own)
@@ -128,10 +130,10 @@ def test_a_picture_is_placed_and_its_neighbours_are_true(run: RunDirectory, data
     elsewhere = place(run.path, "last", PCA, dataset.test.ids[0])
     assert "axes" in elsewhere.how
     part = place(run.path, "last", PCA, own, region=(0.0, 0.0, 0.5))
-    assert not np.array_equal(part.coordinates, placed.coordinates), "a part is another picture"
+    assert not np.array_equal(part.coordinates, placed.coordinates), "a part is another image"
 
 
-def test_on_umap_a_new_picture_lies_among_its_neighbours(
+def test_on_umap_a_new_image_lies_among_its_neighbours(
     run: RunDirectory, dataset: Dataset, quick_umap: list[dict]
 ) -> None:
     drawn = draw_map(run.path, "last", UMAP)

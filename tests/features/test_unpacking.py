@@ -30,25 +30,23 @@ def archive(path: Path, **files: bytes) -> Path:
 
 
 def test_a_zip_becomes_a_bank_that_is_searched(run: RunDirectory, dataset: Dataset, tmp_path: Path) -> None:
-    files = {"mine/red.png": png("red"), "mine/blue.png": png("blue"), "notes.txt": b"no picture"}
+    files = {"mine/red.png": png("red"), "mine/blue.png": png("blue"), "notes.txt": b"no image"}
     unpacked = unpack(archive(tmp_path / "a.zip", **files))
     folder = unpacked.folder
     assert sorted(p.name for p in Path(folder).rglob("*") if p.suffix == ".png") == ["blue.png", "red.png"]
-    assert (
-        str(unpacked) == "2 pictures unpacked; 1 file left out: notes.txt (it is no picture of a known kind)."
-    )
+    assert str(unpacked) == "2 images unpacked; 1 file left out: notes.txt (it is no image of a known kind)."
     assert unpack(tmp_path / "a.zip") == unpacked, "found again"
-    split = loaded.own_split(folder)
-    assert not inspection.ready(run.path, "last", split)
+    split = loaded.folder_split(folder)
+    assert not inspection.is_encoded(run.path, "last", split)
     assert inspection.prepare(run.path, "last", split) == 2
-    assert inspection.ready(run.path, "last", split)
+    assert inspection.is_encoded(run.path, "last", split)
     answer = inspection.neighbours(run.path, "last", split, png("red"), 2, 0.1)
     assert answer.neighbours[0].id == "mine/red.png"
     assert answer.neighbours[0].similarity == pytest.approx(1, abs=1e-4)
     assert answer.votes == ()
     by_id = inspection.neighbours(run.path, "last", split, "mine/red.png", 2, 0.1)
     assert [n.id for n in by_id.neighbours] == ["mine/blue.png"]
-    (shown,) = inspection.pictures(run.path, split, ("mine/blue.png", "unknown"))
+    (shown,) = inspection.image_records(run.path, split, ("mine/blue.png", "unknown"))
     assert shown.id == "mine/blue.png"
 
 
@@ -65,7 +63,7 @@ def link(path: Path) -> None:
         (lambda p: archive(p, **{"../out.png": png("red")}), "points outside"),
         (lambda p: archive(p, **{"/out.png": png("red")}), "points outside"),
         (link, "links are not followed"),
-        (lambda p: archive(p, **{"readme.txt": b"x"}), "no pictures"),
+        (lambda p: archive(p, **{"readme.txt": b"x"}), "no images"),
         (lambda p: p.write_bytes(b"PK nonsense"), "damaged or incomplete, or no zip"),
         (lambda p: archive(p, **{"a.png": bytes(3000)}), "larger than"),
         (lambda p: archive(p, **{f"{i}.png": bytes(1500) for i in range(4)}), "more than"),

@@ -145,8 +145,8 @@ def test_answers_travel(worker: InspectionWorker, run: RunDirectory, dataset: Da
     answer = worker.submit(neighbours, run.path, "last", "train", dataset.train.ids[0], 3, 0.1).result(60)
     assert answer.query.shape == (16, 16, 3)
     assert len(answer.neighbours) == 3
-    with pytest.raises(WorkError, match="picture"):
-        worker.submit(neighbours, run.path, "last", "train", b"no picture", 3, 0.1).result(60)
+    with pytest.raises(WorkError, match="image"):
+        worker.submit(neighbours, run.path, "last", "train", b"no image", 3, 0.1).result(60)
 
 
 def test_closing_ends_the_process_and_what_waits(tmp_path: Path) -> None:

@@ -211,10 +211,10 @@ def test_the_time_between_two_stretches_of_work_is_no_work(store: RunStore, thre
     run = three[0]
     run.update_status(state="paused", started=100.0, ended=130.0)
     resume(run)
-    assert (run.status().spent, run.status().worked) == (30, 30)
+    assert (run.status().spent, run.status().working_seconds) == (30, 30)
     run.update_status(state="running", started=1000.0)
     run.update_status(state="stopped", ended=1005.0)
-    assert run.status().worked == 35
+    assert run.status().working_seconds == 35
 
 
 def test_a_run_is_extended_under_a_stated_schedule(store: RunStore, three: list) -> None:

@@ -114,12 +114,12 @@ def test_ninety_thousand_images_of_224_px_stay_within_two_gigabytes() -> None:
 @pytest.fixture
 def folder(tmp_path: Path) -> DataConfig:
     for name in ("a", "b"):
-        (tmp_path / "pictures" / name).mkdir(parents=True)
+        (tmp_path / "images" / name).mkdir(parents=True)
         for i in range(8):
             Image.effect_noise((20, 20), 10 + 9 * i).convert("RGB").save(
-                tmp_path / "pictures" / name / f"{i}.png"
+                tmp_path / "images" / name / f"{i}.png"
             )
-    return DataConfig(source="folder", path=str(tmp_path / "pictures"), image_size=16)
+    return DataConfig(source="folder", path=str(tmp_path / "images"), image_size=16)
 
 
 def test_channel_statistics_are_read_once(folder: DataConfig, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -235,7 +235,7 @@ def test_queries_are_encoded_where_the_bank_was_made(tmp_path, monkeypatch: pyte
     monkeypatch.setattr(banks, "best_device", lambda: "cuda")
     monkeypatch.setattr(banks, "encode", on_a_made_up_gpu)
     monkeypatch.setattr(encoding, "encode", on_a_made_up_gpu)
-    monkeypatch.setattr(loaded, "_banks", loaded.Recent(8))
+    monkeypatch.setattr(loaded, "_banks", loaded.LRUCache(8))
     monkeypatch.setattr(loaded, "dataset", lambda *_: dataset)
     bank = load_bank(run, run.checkpoint("last"), "train", dataset=dataset)
     assert bank.device == "cuda"

@@ -17,7 +17,7 @@ from simsiam_core.cli import main
 from simsiam_core.cli.train import announce
 from simsiam_core.jobs import pause, resume, stop
 from simsiam_core.jobs.stop_request import StopRequest
-from simsiam_core.runs import MetricsWriter, RunDirectory, RunError, RunStore, Status, processes, witnesses
+from simsiam_core.runs import MetricsWriter, RunDirectory, RunError, RunStore, Status, liveness, processes
 from simsiam_core.runs.processes import process_alive, process_identity
 from simsiam_core.runs.status import Status as Recorded
 from simsiam_core.training.status import StatusWriter
@@ -30,7 +30,7 @@ def working(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunDir
     """A run that this very process works on, as a trainer announces it and holds its lock."""
     monkeypatch.setattr(StopRequest, "listen", lambda _: None)
     run = store.create(tiny())
-    with run.claim():
+    with run.lock():
         announce(run)
         yield run
 
@@ -104,14 +104,14 @@ def test_a_laptop_that_changes_its_name_keeps_its_runs(
     """With another host name, a run of this machine counted as one of another."""
     monkeypatch.setattr(socket, "gethostname", lambda: "another-network")
     assert working.status().state == "running"
-    assert witnesses.is_here(working.status())
+    assert liveness.is_here(working.status())
 
 
 @pytest.mark.parametrize("name", ["", "elsewhere"])
 def test_a_run_of_another_machine_or_container_is_never_signalled(store: RunStore, name: str) -> None:
     """Two containers of one host name: a pid of one is another process in the other."""
     run, (pid, started) = store.create(tiny()), process_identity(os.getpid())
-    with run.claim():
+    with run.lock():
         host = name or socket.gethostname()
         run.update_status(state="running", pid=pid, pid_started=started, boot="another boot", host=host)
         assert run.status().state == "running"
@@ -134,7 +134,7 @@ def test_another_machine_is_alive_while_its_heartbeat_changes(
         assert run.status().state == "crashed", "nothing tells that it beats"
         run.write_status(status.model_copy(update={"heartbeat": beat + 1}))
         assert run.status().state == "running"
-        steady += witnesses.STALE_HEARTBEAT_SECONDS + 1
+        steady += liveness.STALE_HEARTBEAT_SECONDS + 1
         assert run.status().state == "crashed", "it beats no more"
 
 
@@ -143,7 +143,7 @@ def test_a_reused_pid_is_another_process() -> None:
     pid, started = process_identity(os.getpid())
     assert process_alive(pid, started)
     assert not process_alive(pid, started + 0.01)
-    assert not processes.by_epoch(started)
+    assert not processes.uses_wall_clock(started)
 
 
 # --- times --------------------------------------------------------------------------------------------
@@ -165,7 +165,7 @@ def test_durations_and_curves_do_not_depend_on_the_clock(
     writer.close()
     assert times == sorted(times)
     done = working.status()
-    assert done.worked == pytest.approx(100, abs=5)
+    assert done.working_seconds == pytest.approx(100, abs=5)
     recent = working.recent("train/loss", since=done.started or 0.0)
     assert (recent.first or (0, 0))[0] == 1
     assert "15 min" in detail(working, done, recent)  # 90 steps of 10 s
@@ -207,7 +207,7 @@ def test_what_is_written_is_as_private_as_the_umask_says(tmp_path: Path) -> None
             store = RunStore(tmp_path / f"{umask:o}")
             run = store.create(tiny(), Status(state="finished"))
             MetricsWriter(run.metrics_path).close()
-            run.claim().release()
+            run.lock().release()
         finally:
             os.umask(before)
         modes[umask] = {p.stat().st_mode & 0o777 & ~0o100 for p in [run.path, *run.path.rglob("*")]}

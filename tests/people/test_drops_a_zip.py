@@ -1,4 +1,4 @@
-"""Somebody drops a zip of pictures, made by any program on any machine, whole or broken."""
+"""Somebody drops a zip of images, made by any program on any machine, whole or broken."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def zipped(path: Path, *entries: tuple[str, bytes], method: int = zipfile.ZIP_ST
     return path
 
 
-def pictures(folder: str) -> list[str]:
+def images(folder: str) -> list[str]:
     root = Path(folder)
     return sorted(p.relative_to(root).as_posix() for p in root.rglob("*.png"))
 
@@ -42,7 +42,7 @@ def pictures(folder: str) -> list[str]:
 def test_made_on_windows(tmp_path: Path) -> None:
     """Backslashes between folders: all of it was refused as pointing outside."""
     found = unpack(zipped(tmp_path / "a.zip", ("mine\\cat\\1.png", png()), ("mine\\dog\\2.png", png())))
-    assert pictures(found.folder) == ["mine/cat/1.png", "mine/dog/2.png"]
+    assert images(found.folder) == ["mine/cat/1.png", "mine/dog/2.png"]
     assert found.skipped == ()
 
 
@@ -58,7 +58,7 @@ def test_names_that_only_some_systems_know(tmp_path: Path) -> None:
     long, deep = "x" * 300 + ".png", "d/" * 1500 + "deep.png"
     entries = ["at 12:30.png", "Cat.png", "cat.png", long, deep, "both.png", "both.png/in.png", "ok/é🐈.png"]
     found = unpack(zipped(tmp_path / "a.zip", *((name, png()) for name in entries)))
-    assert pictures(found.folder) == [
+    assert images(found.folder) == [
         "Cat.png",
         "at 12:30.png",
         "both.png",
@@ -72,7 +72,7 @@ def test_names_that_only_some_systems_know(tmp_path: Path) -> None:
         "it lies more than 32 folders deep",
         "its name is too long to be stored here",
     ]
-    assert str(found).startswith("5 pictures unpacked; 3 files left out: d/d/d/")
+    assert str(found).startswith("5 images unpacked; 3 files left out: d/d/d/")
 
 
 def test_a_name_given_twice_means_the_last(tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ def test_names_in_utf8_that_do_not_say_so(tmp_path: Path) -> None:
     path = zipped(tmp_path / "a.zip", ("Kater-_-.png", png()), ("aa-_-.png", png()))
     raw = path.read_bytes().replace(b"Kater-_-", "Kätér_".encode()).replace(b"aa-_-", b"a\x81-_-")
     path.write_bytes(raw)  # the second is CP437: no UTF-8
-    assert pictures(unpack(path).folder) == ["Kätér_.png", "aü-_-.png"]
+    assert images(unpack(path).folder) == ["Kätér_.png", "aü-_-.png"]
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_a_damaged_file_inside(tmp_path: Path, method: int) -> None:
     raw[at + 9 : at + 60] = b"\xff" * 51
     path.write_bytes(raw)
     found = unpack(path)
-    assert pictures(found.folder) == ["good.png"]
+    assert images(found.folder) == ["good.png"]
     assert found.skipped == ("bad.png: it is damaged",)
 
 
@@ -137,7 +137,7 @@ def _unknown_method(path: Path) -> None:
         (lambda p: p.write_bytes(b""), "damaged or incomplete, or no zip"),
         (lambda p: p.write_bytes(png()), "damaged or incomplete, or no zip"),
         (lambda p: p.write_bytes(zipped(p, ("a.png", png())).read_bytes()[:-30]), "damaged or incomplete"),
-        (lambda p: zipped(p, ("a/", b""), ("b/", b"")), "holds no pictures"),
+        (lambda p: zipped(p, ("a/", b""), ("b/", b"")), "holds no images"),
         (lambda p: zipped(p, ("in.zip", b"PK")), "in.zip .it is a zip inside the zip; unpack it first"),
         (lambda p: zipped(p, ("__MACOSX/._a.png", b"x"), (".b.png", b"x")), "2 files left out"),
         (_locked, "a.png .it asks for a password"),
@@ -157,7 +157,7 @@ def test_garbage_after_the_end_does_no_harm(tmp_path: Path) -> None:
     """A download with something appended."""
     path = zipped(tmp_path / "a.zip", ("a.png", png()))
     path.write_bytes(path.read_bytes() + b"\n<html>")
-    assert pictures(unpack(path).folder) == ["a.png"]
+    assert images(unpack(path).folder) == ["a.png"]
 
 
 def test_a_full_disk_is_told_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -172,9 +172,9 @@ def test_a_full_disk_is_told_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert str(tmp_path) not in str(caught.value)
 
 
-def test_pictures_that_cannot_be_read_name_no_folder_of_the_server(tmp_path: Path) -> None:
-    """The zip is sound and its pictures are not: the sentence named the place where it was unpacked."""
-    found = unpack(zipped(tmp_path / "a.zip", ("a.png", b"no picture"), ("b.png", b"")))
+def test_images_that_cannot_be_read_name_no_folder_of_the_server(tmp_path: Path) -> None:
+    """The zip is sound and its images are not: the sentence named the place where it was unpacked."""
+    found = unpack(zipped(tmp_path / "a.zip", ("a.png", b"no image"), ("b.png", b"")))
     with pytest.raises(ConfigError, match="the zip") as caught:
-        loaded.own_pictures(found.folder, 16)
+        loaded.folder_dataset(found.folder, 16)
     assert str(tmp_path) not in str(caught.value)

@@ -10,7 +10,7 @@ from torch import nn
 
 from simsiam_core.config import ModelConfig
 from simsiam_core.model import build_backbone
-from simsiam_core.model.narrow import StridedPointwise, avoid_overruns, overruns
+from simsiam_core.model.onednn_workaround import StridedPointwise, is_affected, replace_affected_convolutions
 
 
 @pytest.mark.parametrize("channels", [2, 4, 7, 8, 12, 15])
@@ -23,7 +23,7 @@ def test_every_narrow_strided_convolution_has_the_right_gradients(channels: int)
     for batch, (rows, columns) in itertools.product((2, 3, 33), ((2, 2), (1, 2))):
         network = nn.Sequential(nn.Conv2d(channels, 2 * channels, 1, (rows, columns), bias=False))
         network.to(memory_format=torch.channels_last)
-        avoid_overruns(network)
+        replace_affected_convolutions(network)
         weight = network[0].weight
         images = torch.randn(batch, channels, 16, 16).contiguous(memory_format=torch.channels_last)
         outputs = network(images.requires_grad_())
@@ -54,8 +54,8 @@ def test_every_narrow_strided_convolution_has_the_right_gradients(channels: int)
 def test_only_what_is_computed_wrongly_is_computed_otherwise(layer: nn.Conv2d, unsafe: bool) -> None:
     """Kind: a remedy that slows down what was never ill."""
     network = nn.Sequential(layer)
-    avoid_overruns(network)
-    assert (overruns(layer), isinstance(network[0], StridedPointwise)) == (unsafe, unsafe)
+    replace_affected_convolutions(network)
+    assert (is_affected(layer), isinstance(network[0], StridedPointwise)) == (unsafe, unsafe)
 
 
 @pytest.mark.parametrize("width", [8, 12, 15, 16])

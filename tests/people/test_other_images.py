@@ -45,7 +45,7 @@ def draw(path: Path, seed: int) -> None:
     Image.fromarray(pixels).save(path)
 
 
-def pictures(folder: Path) -> Path:
+def images(folder: Path) -> Path:
     """Three steps an epoch: 16 images to train on in two classes, and 4 to test with."""
     for number in range(20):
         part, kind = "test" if number >= 16 else "train", ("cat", "dog")[number % 2]
@@ -66,7 +66,7 @@ def paused(tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
     folder = tmp_path_factory.mktemp("paused")
     data = {
         "source": "folder",
-        "path": str(pictures(folder / "pics")),
+        "path": str(images(folder / "pics")),
         "train_limit": None,
         "test_limit": None,
     }

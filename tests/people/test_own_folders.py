@@ -21,7 +21,7 @@ from simsiam_core.data import formats, load
 from simsiam_core.data.folder import describe_folder, list_folder
 from simsiam_core.data.layout import Layout, understand
 from simsiam_core.data.scan import ScanTimeoutError
-from simsiam_core.features.folder_look import PICTURES, look
+from simsiam_core.features.folder_preview import IMAGES, look
 from simsiam_core.ui.folder_view import as_html
 
 
@@ -256,8 +256,8 @@ def test_photos_of_a_telephone_are_read_or_come_with_advice(
 def test_heic_is_decoded_where_the_package_is(tmp_path: Path) -> None:
     """Kind: HEIC photos were dropped unnamed."""
     pillow_heif = pytest.importorskip("pillow_heif", reason="pillow-heif is optional")
-    picture = Image.open(image(tmp_path / "p/a.png"))
-    pillow_heif.from_pillow(picture).save(tmp_path / "p/b.heic")
+    opened = Image.open(image(tmp_path / "p/a.png"))
+    pillow_heif.from_pillow(opened).save(tmp_path / "p/b.heic")
     dataset = load(DataConfig(source="folder", path=str(tmp_path / "p"), image_size=8))
     assert dataset.train.ids == ("a.png", "b.heic") and not dataset.skipped
     apart = dataset.train.images[0].int() - dataset.train.images[1].int()
@@ -268,7 +268,7 @@ def test_the_page_shows_classes_counts_and_a_few_images(messy: Path) -> None:
     """Kind: the page said nothing of a folder until training began."""
     image(messy / "<b>x/0.png")
     found = look(str(messy))
-    assert {c.name: len(c.pictures) for c in found.classes} == {"<b>x": 1, "cat": PICTURES, "dog": 4}
+    assert {c.name: len(c.images) for c in found.classes} == {"<b>x": 1, "cat": IMAGES, "dog": 4}
     shown = as_html(found)
     assert "&lt;b&gt;x" in shown and "<b>x" not in shown
     assert shown.count("<img") == 9 and "cat/pipe.jpg" in shown
@@ -283,7 +283,7 @@ def test_a_whole_disk_is_not_looked_through_for_the_page(
     """Kind: a path typed letter by letter passes `/`, and the server listed the disk."""
     with pytest.raises(ScanTimeoutError):
         list_folder(str(messy), seconds=-1)
-    monkeypatch.setattr("simsiam_core.features.folder_look.LISTING_SECONDS", -1)
+    monkeypatch.setattr("simsiam_core.features.folder_preview.LISTING_SECONDS", -1)
     assert "so many files" in look(str(messy)).summary
 
 

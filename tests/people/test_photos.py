@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from simsiam_core.data import PictureError, read_picture
+from simsiam_core.data import ImageError, read_image
 
-TURNED = {  # how a camera lays down a picture for each orientation
+TURNED = {  # how a camera lays down an image for each orientation
     1: None,
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -39,7 +39,7 @@ def laid_down(orientation: int) -> Image.Image:
 
 
 def is_upright(data: bytes) -> bool:
-    seen = read_picture(data, 48).int()
+    seen = read_image(data, 48).int()
     left, right, top = seen[:, 30, 4].tolist(), seen[:, 30, 44].tolist(), seen[:, 4, 24].tolist()
     return left[0] > 200 and right[2] > 200 and top[1] > 200
 
@@ -144,7 +144,7 @@ GREY = np.linspace(0, 255, 64).reshape(8, 8)
 def seen(values: np.ndarray, missing: str | None = None) -> np.ndarray:
     buffer, tags = BytesIO(), {42113: missing} if missing else {}
     Image.fromarray(values).save(buffer, "TIFF", tiffinfo=tags)
-    return read_picture(buffer.getvalue(), 8)[0].numpy().astype(int)
+    return read_image(buffer.getvalue(), 8)[0].numpy().astype(int)
 
 
 def changed(values: np.ndarray, at: tuple[int, int], value: float) -> np.ndarray:
@@ -188,7 +188,7 @@ def test_a_few_strays_do_not_decide_over_black_and_white() -> None:
     large = np.linspace(100, 200, 40_000, dtype=np.float32).reshape(200, 200)
     buffer = BytesIO()
     Image.fromarray(changed(large, (100, 100), 1e6)).save(buffer, "TIFF")
-    shown = read_picture(buffer.getvalue(), 200)[0]
+    shown = read_image(buffer.getvalue(), 200)[0]
     assert float(shown.float().std()) == pytest.approx(74, abs=2)
 
 
@@ -215,7 +215,7 @@ def test_a_no_data_tag_that_says_nothing_is_passed_over(text: str) -> None:
 
 
 @pytest.mark.parametrize(("value", "missing"), [(np.nan, None), (np.inf, None), (5, "5"), (-np.inf, "nan")])
-def test_a_picture_without_values_is_refused(value: float, missing: str | None) -> None:
+def test_a_image_without_values_is_refused(value: float, missing: str | None) -> None:
     """Nothing but NaN."""
-    with pytest.raises(PictureError, match="no values"):
+    with pytest.raises(ImageError, match="no values"):
         seen(np.full((8, 8), value, np.float32), missing)

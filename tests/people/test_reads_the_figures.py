@@ -94,10 +94,10 @@ def test_neighbours_on_the_terminal_keep_their_order(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SIMSIAM_CACHE", str(tmp_path / "cache"))
     run = run_named(unpack_previous(tmp_path), "folder")
-    picture = load(run.config().data).train.ids[0]
+    image = load(run.config().data).train.ids[0]
     answers = []
     for k in ("3", "12"):
-        assert main(["neighbours", str(run.path), "--id", picture, "-k", k, "--json"]) == 0
+        assert main(["neighbours", str(run.path), "--id", image, "-k", k, "--json"]) == 0
         answers.append(json.loads(capsys.readouterr().out)["neighbours"])
     assert answers[0] == answers[1][:3]
     assert all(-1 <= n["similarity"] <= 1 for n in answers[1])

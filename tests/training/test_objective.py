@@ -13,7 +13,7 @@ GREY = (0.5,) * 3, (0.25,) * 3
 ROTATION = {"rotation_weight": 0.4, "rotation_crop": 8}
 
 
-def pictures() -> torch.Tensor:
+def images() -> torch.Tensor:
     return torch.randint(
         0, 256, (20, 3, 16, 16), dtype=torch.uint8, generator=torch.Generator().manual_seed(1)
     )
@@ -21,7 +21,7 @@ def pictures() -> torch.Tensor:
 
 def test_views_are_as_many_as_asked_and_the_first_two_do_not_change() -> None:
     two, four = (
-        Objective(tiny(objective={"views": n}), *GREY).views(pictures(), torch.Generator().manual_seed(2))
+        Objective(tiny(objective={"views": n}), *GREY).views(images(), torch.Generator().manual_seed(2))
         for n in (2, 4)
     )
     assert [len(two.views), len(four.views)] == [2, 4]
@@ -44,7 +44,7 @@ def test_rotation_adds_its_weighted_loss_and_leaves_the_rest_as_it_was() -> None
     objective = Objective(tiny(objective=ROTATION), *GREY)
     turning = objective.network()
     assert all(torch.equal(value, turning.state_dict()[name]) for name, value in network.state_dict().items())
-    views = objective.views(pictures(), torch.Generator().manual_seed(2))
+    views = objective.views(images(), torch.Generator().manual_seed(2))
     assert views.crops is not None
     assert views.crops.shape == (20, 3, 8, 8)
     losses = objective.losses(turning, views)
@@ -56,12 +56,12 @@ def test_rotation_adds_its_weighted_loss_and_leaves_the_rest_as_it_was() -> None
 
 
 def test_rotations_are_learnt() -> None:
-    """Twelve steps are enough to beat one in four on pictures whose upper half is bright."""
+    """Twelve steps are enough to beat one in four on images whose upper half is bright."""
     config = tiny(objective=ROTATION, augmentation={"crop_scale_min": 1.0, "jitter_probability": 0})
     objective = Objective(config, *GREY)
     torch.manual_seed(0)
     network = objective.network()
-    sky = pictures() // 4
+    sky = images() // 4
     sky[:, :, :8] += 180
     sgd = torch.optim.SGD(network.parameters(), lr=0.05, momentum=0.9)
     generator = torch.Generator().manual_seed(0)

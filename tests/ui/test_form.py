@@ -74,7 +74,7 @@ def test_only_what_changed_is_marked(form: Form) -> None:
 def test_the_folder_is_asked_for_where_it_matters(form: Form) -> None:
     place = [spec.path for spec in form.specs].index("data.path")
     assert form.fill({})[place]["visible"] is False
-    assert form.fill({"data": {"source": "folder", "path": "pictures"}})[place]["visible"] is True
+    assert form.fill({"data": {"source": "folder", "path": "images"}})[place]["visible"] is True
 
 
 def test_help_names_bounds_that_help_and_no_others(form: Form) -> None:

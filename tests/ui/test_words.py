@@ -44,7 +44,7 @@ def test_text_never_becomes_markup() -> None:
     assert words.problem("<b>") == '<p class="problem">&lt;b&gt;</p>'
 
 
-def test_a_card_holds_its_picture_unchanged() -> None:
+def test_a_card_holds_its_image_unchanged() -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8)
     value = card("train/dots/1", pixels, "dots", similarity=0.5, agrees=True)
     head, _, content = value["src"].partition(",")

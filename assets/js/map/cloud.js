@@ -94,7 +94,7 @@ function cloudIn(node, wanted) {
 
   node.on("plotly_relayouting", draw);
   node.on("plotly_afterplot", draw);
-  return { draw, at, inside, picture: () => canvas.toDataURL() };
+  return { draw, at, inside, image: () => canvas.toDataURL() };
 }
 
 // A disc as offsets of pixels with how much of each it covers; drawn at `reach` from the corner of its image.

@@ -1,15 +1,15 @@
-// The picture under the pointer. `source(id)` promises its address, or nothing; each picture is asked for once.
+// The image under the pointer. `source(id)` promises its address, or nothing; each image is asked for once.
 function hoverCard(stage, source) {
   const card = make("div", "map-hover", stage);
   const image = make("img", "", card);
   const text = make("span", "", card);
-  const pictures = new Map();
+  const images = new Map();
   let over = null;
 
   async function found(id) {
     await new Promise((resolve) => setTimeout(resolve, 40)); // a pointer that only passes asks for nothing
     if (id === over) return source(id);
-    pictures.delete(id);
+    images.delete(id);
     return null;
   }
 
@@ -21,16 +21,16 @@ function hoverCard(stage, source) {
     card.style.top = `${Math.min(event.clientY - box.top + 14, box.height - 130)}px`;
     image.removeAttribute("src");
     card.classList.add("is-shown");
-    if (!pictures.has(id)) pictures.set(id, found(id));
-    const address = await pictures.get(id);
+    if (!images.has(id)) images.set(id, found(id));
+    const address = await images.get(id);
     if (id === over && address) image.src = address;
   }
   const hide = () => card.classList.remove("is-shown");
-  const forget = () => pictures.clear(); // another run's pictures may bear the same ids
+  const forget = () => images.clear(); // another run's images may bear the same ids
   return { show, hide, forget };
 }
 
-// Cuts thumbnails out of the one picture with all of them that a page on its own carries.
+// Cuts thumbnails out of the one image with all of them that a page on its own carries.
 function atlasReader({ src, columns, size }) {
   const sheet = new Image();
   sheet.src = src;

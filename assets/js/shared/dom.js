@@ -9,8 +9,8 @@ function make(tag, className = "", parent = null, text = undefined) {
   return node;
 }
 
-// A picture of the data set, {id, src, label}.
-function makePicture({ id, src, label }, className, parent) {
+// An image of the data set, {id, src, label}.
+function makeImage({ id, src, label }, className, parent) {
   const image = make("img", className, parent);
   image.src = src;
   image.alt = label || id;

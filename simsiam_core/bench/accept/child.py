@@ -11,14 +11,14 @@ from pathlib import Path
 
 import torch
 
-from simsiam_core import collector
+from simsiam_core import garbage_collection
 from simsiam_core.bench.accept.rows import Place, Row
 
 
 def main() -> None:
-    """With the words: part, seconds, its folder, the file for its rows, and the folder of pictures or nothing."""
+    """With the words: part, seconds, its folder, the file for its rows, and the folder of images or nothing."""
     part, seconds, folder, rows, data = sys.argv[1:]
-    collector.relieve()
+    garbage_collection.reduce_gc_overhead()
     place = Place(torch.cuda.is_available(), Path(folder), float(seconds), Path(data) if data else None)
     with Path(rows).open("a", encoding="utf-8", buffering=1) as file:
         try:

@@ -54,13 +54,13 @@ def _views_apart(place: Place) -> float:
     generator = torch.Generator().manual_seed(0)
     images = torch.randint(0, 256, (count, 3, size, size), dtype=torch.uint8, generator=generator)
     drawn = augment.draw(count, generator)
-    ours = augment.pictures(images, drawn)
+    ours = augment.viewable(images, drawn)
     moved = Parameters(**{name: value.to(place.device) for name, value in vars(drawn).items()})
     if place.gpu:
-        theirs = augment.pictures(images.to(place.device), moved)
+        theirs = augment.viewable(images.to(place.device), moved)
     else:
         with patch.object(augmentation, "cpu_kernel", lambda: None):
-            theirs = augment.pictures(images, moved)
+            theirs = augment.viewable(images, moved)
     return float((ours - theirs.cpu()).abs().max())
 
 

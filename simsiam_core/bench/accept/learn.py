@@ -15,7 +15,7 @@ from simsiam_core.config import Config, ConfigError, merge, parse, preset
 from simsiam_core.training.worker import train
 
 ARCHIVE = "cifar-10-python.tar.gz"
-GAIN = 0.1  # of all pictures, beyond raw pixels
+GAIN = 0.1  # of all images, beyond raw pixels
 EPOCHS = 20
 LAST_SECONDS = 10.0  # for the kNN check and the checkpoint
 
@@ -45,7 +45,7 @@ def check(place: Place) -> Iterator[Row]:
     yield Row("loss falls", second < first, f"{first:.3f} to {second:.3f}", "second half below the first")
     if not place.gpu:
         return
-    pace = f"{run.status().worked / config.training.epochs:.1f} s an epoch"
+    pace = f"{run.status().working_seconds / config.training.epochs:.1f} s an epoch"
     note = f"raw pixels {raw:.1%}, untrained {accuracies[0]:.1%}, {pace}"
     yield at_least("kNN accuracy", accuracies[-1], max(raw + GAIN, accuracies[0]), note)
 
@@ -76,12 +76,12 @@ def _config(place: Place) -> Config:
 
 
 def _data(folder: Path | None) -> dict[str, Any]:
-    """CIFAR-10 where its archive is given, a folder of pictures where that is, else textures."""
+    """CIFAR-10 where its archive is given, a folder of images where that is, else textures."""
     if folder is None:
         return {"source": "textures"}
     if not folder.is_dir():
         raise ConfigError.at(
-            "data", f"{folder} is no folder; give one of pictures, or one that holds {ARCHIVE}."
+            "data", f"{folder} is no folder; give one of images, or one that holds {ARCHIVE}."
         )
     if (folder / ARCHIVE).exists():
         downloads = Path(os.environ["SIMSIAM_CACHE"]) / "downloads"

@@ -34,7 +34,7 @@ class Place:
     gpu: bool
     folder: Path  # for its files; deleted afterwards
     seconds: float = 600.0  # that it may take
-    data: Path | None = None  # pictures to learn from, where a person has given some
+    data: Path | None = None  # images to learn from, where a person has given some
     launch: Launch = launch  # starts the process of a queued run
     _began: float = field(default_factory=time.monotonic)
 

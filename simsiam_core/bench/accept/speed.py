@@ -10,7 +10,7 @@ import pytorch_lightning as pl
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from simsiam_core.bench import training, ways
+from simsiam_core.bench import baselines, training
 from simsiam_core.bench.accept.rows import NO_GPU, NO_TIME, Place, Row, at_least, skipped, within
 from simsiam_core.bench.accept.training import fit, quiet, small
 from simsiam_core.config import Config, merge, parse, preset
@@ -22,7 +22,7 @@ GOAL_FOR = ("H100", "H200", "B200")  # the cards that the seconds of an epoch ar
 
 
 def check(place: Place) -> Iterator[Row]:
-    """With `paper-cifar10` on random pictures; on a CPU with a tiny network, where only the script is tested."""
+    """With `paper-cifar10` on random images; on a CPU with a tiny network, where only the script is tested."""
     for choice in ("never", "always") if place.gpu else ("never",):
         name = "compiled" if choice == "always" else "eager"
         if place.gpu and place.left < NEEDED_SECONDS[choice]:
@@ -60,7 +60,7 @@ def _rows(place: Place, name: str, figures: dict[str, Any]) -> Iterator[Row]:
                 yield at_least(f"times {other}, {name}", ratio, limit, note)
             else:
                 yield Row(f"times {other}, {name}", ratio > 0, round(ratio, 3), note=note)
-    if place.gpu and name == "eager" and not ways.has_kornia():
+    if place.gpu and name == "eager" and not baselines.has_kornia():
         yield from skipped(["times kornia's augmentation"], "skipped: kornia is not installed")
 
 

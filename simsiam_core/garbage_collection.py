@@ -13,7 +13,7 @@ import gc
 NEW_OBJECTS = 50_000  # between two looks at the youngest
 
 
-def relieve() -> None:
+def reduce_gc_overhead() -> None:
     """Have it look less often, and not at all at the end. For the start of a process, before its imports."""
     gc.set_threshold(NEW_OBJECTS, 20, 10)
     atexit.register(gc.freeze)

@@ -31,10 +31,10 @@ from simsiam_core.training import compilation
 from simsiam_core.training.device import Precision, autocast
 from simsiam_core.training.pace import step_loop, synchronise
 
-Way = Callable[[int], float]  # steps to seconds
+Baseline = Callable[[int], float]  # steps to seconds
 
 
-def bare(config: Config, device: torch.device, precision: Precision) -> Way:
+def bare(config: Config, device: torch.device, precision: Precision) -> Baseline:
     """The same network, loss and optimiser on views made once: all a training loop can hope for.
 
     Compiled where training would be.
@@ -45,7 +45,7 @@ def bare(config: Config, device: torch.device, precision: Precision) -> Way:
     return _timed(step, device)
 
 
-def kornia(config: Config, device: torch.device, precision: Precision, images: Tensor) -> Way:
+def kornia(config: Config, device: torch.device, precision: Precision, images: Tensor) -> Baseline:
     """Kornia's augmentation on the device; network, precision and memory format as in ours."""
     import kornia.augmentation as K
 
@@ -79,8 +79,8 @@ def has_kornia() -> bool:
     return importlib.util.find_spec("kornia") is not None
 
 
-class LoaderWay:
-    """Published SimSiam code: torchvision's transforms picture by picture in `workers` processes, fp32.
+class LoaderBaseline:
+    """Published SimSiam code: torchvision's transforms image by image in `workers` processes, fp32.
 
     It lives in a process of its own, because what training here does to the process is no part of that way.
     Its loader's workers stand still while another way has its turn; else they would fill their queue at its
@@ -112,7 +112,7 @@ def _serve(connection: Connection, config: Config, device: torch.device, count: 
     size = config.data.image_size
     pixels = np.random.default_rng(0).integers(0, 256, (count, size, size, 3), dtype=np.uint8)
     loader: DataLoader[Any] = DataLoader(
-        _Pictures(pixels, config.augmentation, size),
+        _Images(pixels, config.augmentation, size),
         batch_size=config.training.batch_size,
         shuffle=True,
         num_workers=workers,
@@ -152,7 +152,7 @@ def _serve(connection: Connection, config: Config, device: torch.device, count: 
         seconds = run(steps) if steps else 0.0
 
 
-class _Pictures(TorchDataset[tuple[Tensor, Tensor]]):
+class _Images(TorchDataset[tuple[Tensor, Tensor]]):
     def __init__(self, pixels: np.ndarray, c: AugmentationConfig, size: int) -> None:
         self._pixels = pixels  # [N, S, S, 3], as torchvision's CIFAR10 keeps them
         jitter = transforms.ColorJitter(c.brightness, c.contrast, c.saturation, c.hue)
@@ -171,8 +171,8 @@ class _Pictures(TorchDataset[tuple[Tensor, Tensor]]):
         return len(self._pixels)
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
-        picture = Image.fromarray(self._pixels[index])
-        return self._transform(picture), self._transform(picture)
+        image = Image.fromarray(self._pixels[index])
+        return self._transform(image), self._transform(image)
 
 
 def matrix_rate(device: torch.device, precision: Precision) -> Callable[[], float]:
@@ -199,7 +199,7 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _timed(step: Callable[[], None], device: torch.device) -> Way:
+def _timed(step: Callable[[], None], device: torch.device) -> Baseline:
     def run(steps: int) -> float:
         step()  # untimed: brings caches and memory back from whatever ran before
         synchronise(device)

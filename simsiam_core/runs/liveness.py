@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from simsiam_core.runs.lock import RUN_LOCK, is_locked
-from simsiam_core.runs.processes import by_epoch, machine, process_alive
+from simsiam_core.runs.processes import machine_id, process_alive, uses_wall_clock
 
 if TYPE_CHECKING:
     from simsiam_core.runs.status import Status
@@ -20,8 +20,8 @@ STALE_HEARTBEAT_SECONDS = 120.0
 
 def is_here(status: Status) -> bool:
     """Whether the process that is said to work on a run can be asked and signalled from here."""
-    if status.boot and machine():
-        return status.boot == machine()
+    if status.boot and machine_id():
+        return status.boot == machine_id()
     return status.host == socket.gethostname()  # written by an earlier version, or where boots have no id
 
 
@@ -39,7 +39,7 @@ def folder_identity(folder: Path) -> str:
     return f"{stat.st_dev}:{stat.st_ino}"
 
 
-def working(status: Status, path: Path) -> bool:
+def has_live_process(status: Status, path: Path) -> bool:
     """Whether the process lives that is said to run it; `path` is where the status is read from.
 
     One on another machine lives as long as its heartbeat changes.
@@ -47,7 +47,7 @@ def working(status: Status, path: Path) -> bool:
     if is_here(status):
         if not process_alive(status.pid, status.pid_started):
             return False
-        if by_epoch(status.pid_started):  # the clock may have been set since; the lock knows better
+        if uses_wall_clock(status.pid_started):  # the clock may have been set since; the lock knows better
             return is_locked(path.with_name(RUN_LOCK))
         return not is_copy(status, path)
     if (

@@ -31,7 +31,7 @@ class StridedPointwise(nn.Conv2d):
         return super().forward(images)
 
 
-def overruns(convolution: nn.Conv2d) -> bool:
+def is_affected(convolution: nn.Conv2d) -> bool:
     """Whether it is of the shape whose weight gradient oneDNN computes out of bounds."""
     return (
         convolution.kernel_size == (1, 1)
@@ -41,8 +41,8 @@ def overruns(convolution: nn.Conv2d) -> bool:
     )
 
 
-def avoid_overruns(network: nn.Module) -> None:
+def replace_affected_convolutions(network: nn.Module) -> None:
     """Turn every such convolution of a network into a `StridedPointwise`, in place; names and weights stay."""
     for module in network.modules():
-        if type(module) is nn.Conv2d and overruns(module):
+        if type(module) is nn.Conv2d and is_affected(module):
             module.__class__ = StridedPointwise

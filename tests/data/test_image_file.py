@@ -1,4 +1,4 @@
-"""Pictures of every kind people have, and files that are none."""
+"""Images of every kind people have, and files that are none."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 import torch
 from PIL import Image
 
-from simsiam_core.data import PictureError, read_picture
+from simsiam_core.data import ImageError, read_image
 
 
 def encoded(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
@@ -30,7 +30,7 @@ def left_red_right_blue() -> Image.Image:
 
 def test_shape_type_and_exact_pixels_without_resizing() -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8)
-    ours = read_picture(encoded(Image.fromarray(pixels)), 16)
+    ours = read_image(encoded(Image.fromarray(pixels)), 16)
     assert ours.dtype == torch.uint8 and ours.is_contiguous()
     assert torch.equal(ours, torch.from_numpy(pixels).permute(2, 0, 1))
 
@@ -38,13 +38,13 @@ def test_shape_type_and_exact_pixels_without_resizing() -> None:
 def test_path_and_bytes_are_alike(tmp_path: Path) -> None:
     data = encoded(left_red_right_blue(), "JPEG")
     (tmp_path / "a.jpg").write_bytes(data)
-    assert torch.equal(read_picture(tmp_path / "a.jpg", 8), read_picture(data, 8))
+    assert torch.equal(read_image(tmp_path / "a.jpg", 8), read_image(data, 8))
 
 
-def test_the_centre_of_a_wide_picture() -> None:
+def test_the_centre_of_a_wide_image() -> None:
     image = Image.new("RGB", (300, 100), "white")
     image.paste("black", (100, 0, 200, 100))
-    ours = read_picture(encoded(image), 10)
+    ours = read_image(encoded(image), 10)
     assert (
         ours[:, :, 1:-1].max() == 0 and (ours[:, :, [0, -1]] < 64).all()
     )  # the edges blend with what is cut
@@ -53,7 +53,7 @@ def test_the_centre_of_a_wide_picture() -> None:
 def test_shrinking_averages() -> None:
     """A one-pixel chequerboard becomes even grey, not a pattern of its own."""
     board = (np.indices((128, 128)).sum(0) % 2 * 255).astype(np.uint8)
-    ours = read_picture(encoded(Image.fromarray(board)), 16).float()
+    ours = read_image(encoded(Image.fromarray(board)), 16).float()
     assert ours.std() < 4 and abs(float(ours.mean()) - 127.5) < 2
 
 
@@ -72,24 +72,24 @@ def test_exif_orientation(orientation: int) -> None:
     turned = upright.transpose(undo[orientation]) if orientation in undo else upright
     exif = Image.Exif()
     exif[0x0112] = orientation
-    ours = read_picture(encoded(turned, "JPEG", exif=exif, quality=95), 64).int()
+    ours = read_image(encoded(turned, "JPEG", exif=exif, quality=95), 64).int()
     assert (ours[0, :, 4] > 200).all() and (ours[2, :, 60] > 200).all()
 
 
 def test_transparency_lies_on_white() -> None:
-    assert read_picture(encoded(Image.new("RGBA", (8, 8), (0, 0, 0, 0))), 8).min() == 255
-    half = read_picture(encoded(Image.new("RGBA", (8, 8), (0, 0, 0, 128))), 8)
+    assert read_image(encoded(Image.new("RGBA", (8, 8), (0, 0, 0, 0))), 8).min() == 255
+    half = read_image(encoded(Image.new("RGBA", (8, 8), (0, 0, 0, 128))), 8)
     assert half.unique().tolist() == [127]
     palette = Image.new("P", (8, 8), 0)
     palette.putpalette([10, 20, 30] * 256)
-    assert read_picture(encoded(palette, transparency=0), 8).min() == 255
-    assert read_picture(encoded(palette), 8)[:, 0, 0].tolist() == [10, 20, 30]
+    assert read_image(encoded(palette, transparency=0), 8).min() == 255
+    assert read_image(encoded(palette), 8)[:, 0, 0].tolist() == [10, 20, 30]
 
 
 def test_sixteen_bits_keep_their_scale() -> None:
     ramp = np.linspace(0, 65535, 64, dtype=np.uint16).reshape(8, 8)
     for kind in ("PNG", "TIFF"):
-        ours = read_picture(encoded(Image.fromarray(ramp), kind), 8)
+        ours = read_image(encoded(Image.fromarray(ramp), kind), 8)
         assert torch.equal(ours[0], ours[2])
         assert np.abs(ours[0].numpy() - ramp / 257).max() <= 1
 
@@ -98,7 +98,7 @@ def test_sixteen_bits_keep_their_scale() -> None:
     "values", [np.array([[0, 0.5], [0.5, 1]], np.float32), np.array([[0, 5000], [5000, 10000]], np.int32)]
 )
 def test_values_without_a_scale_are_stretched(values: np.ndarray) -> None:
-    assert read_picture(encoded(Image.fromarray(values), "TIFF"), 2)[0].flatten().tolist() == [
+    assert read_image(encoded(Image.fromarray(values), "TIFF"), 2)[0].flatten().tolist() == [
         0,
         128,
         128,
@@ -109,25 +109,25 @@ def test_values_without_a_scale_are_stretched(values: np.ndarray) -> None:
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "CMYK", "P"])
 def test_other_modes(mode: str) -> None:
     kind = "TIFF" if mode == "CMYK" else "PNG"
-    assert read_picture(encoded(Image.new("RGB", (8, 8), "white").convert(mode), kind), 8).min() >= 250
+    assert read_image(encoded(Image.new("RGB", (8, 8), "white").convert(mode), kind), 8).min() >= 250
 
 
 def test_first_frame_of_an_animation() -> None:
     frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
     data = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
-    assert read_picture(data, 8)[:, 0, 0].tolist() == [255, 0, 0]
+    assert read_image(data, 8)[:, 0, 0].tolist() == [255, 0, 0]
 
 
-def test_one_pixel_and_thin_pictures() -> None:
-    assert read_picture(encoded(Image.new("RGB", (1, 1), "red")), 32)[0].min() == 255
-    assert read_picture(encoded(Image.new("RGB", (5000, 1), "red")), 32).shape == (3, 32, 32)
+def test_one_pixel_and_thin_images() -> None:
+    assert read_image(encoded(Image.new("RGB", (1, 1), "red")), 32)[0].min() == 255
+    assert read_image(encoded(Image.new("RGB", (5000, 1), "red")), 32).shape == (3, 32, 32)
 
 
 def test_a_large_jpeg_looks_as_if_fully_decoded() -> None:
     y, x = np.mgrid[0:1500, 0:2000]
     smooth = np.stack([x / 8, y / 6, (x + y) / 14], -1).clip(0, 255).astype(np.uint8)
     small, full = (
-        read_picture(encoded(Image.fromarray(smooth), kind, **options), 32).int()
+        read_image(encoded(Image.fromarray(smooth), kind, **options), 32).int()
         for kind, options in (("JPEG", {"quality": 95}), ("PNG", {}))
     )
     assert (small - full).abs().max() <= 4
@@ -152,29 +152,29 @@ def test_too_large_is_said_before_decoding(side: int, sentence: str, monkeypatch
         pytest.fail("decoded")
 
     monkeypatch.setattr(Image.Image, "load", never)
-    with pytest.raises(PictureError, match=sentence):
-        read_picture(header(side, side), 32)
+    with pytest.raises(ImageError, match=sentence):
+        read_image(header(side, side), 32)
 
 
 def test_too_many_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("simsiam_core.data.pictures.MAX_MEGABYTES", 0.0001)
-    with pytest.raises(PictureError, match="MB are accepted"):
-        read_picture(encoded(left_red_right_blue(), "BMP"), 32)
+    monkeypatch.setattr("simsiam_core.data.image_file.MAX_MEGABYTES", 0.0001)
+    with pytest.raises(ImageError, match="MB are accepted"):
+        read_image(encoded(left_red_right_blue(), "BMP"), 32)
 
 
 JPEG = encoded(left_red_right_blue(), "JPEG")
 
 
 @pytest.mark.parametrize("data", [b"", b"hello", b"%PDF-1.4", b"%!PS-Adobe-3.0 EPSF-3.0\n", b"<svg/>"])
-def test_not_a_picture(data: bytes) -> None:
-    with pytest.raises(PictureError, match="not a picture in a known format"):
-        read_picture(data, 32)
+def test_not_a_image(data: bytes) -> None:
+    with pytest.raises(ImageError, match="not an image in a known format"):
+        read_image(data, 32)
 
 
 @pytest.mark.parametrize("data", [JPEG[:400], encoded(left_red_right_blue())[:60]])
 def test_truncated(data: bytes) -> None:
-    with pytest.raises(PictureError, match="damaged or incomplete"):
-        read_picture(data, 32)
+    with pytest.raises(ImageError, match="damaged or incomplete"):
+        read_image(data, 32)
 
 
 def test_damage_anywhere_is_read_or_refused_in_words() -> None:
@@ -187,12 +187,12 @@ def test_damage_anywhere_is_read_or_refused_in_words() -> None:
         for position in random.integers(0, len(data), 6):
             damaged[position] = random.integers(0, 256)
         try:
-            assert read_picture(bytes(damaged), 8).shape == (3, 8, 8)
-        except PictureError:
+            assert read_image(bytes(damaged), 8).shape == (3, 8, 8)
+        except ImageError:
             refused += 1
     assert refused > 20
 
 
 def test_a_missing_file(tmp_path: Path) -> None:
-    with pytest.raises(PictureError, match="no longer there"):
-        read_picture(tmp_path / "gone.jpg", 32)
+    with pytest.raises(ImageError, match="no longer there"):
+        read_image(tmp_path / "gone.jpg", 32)

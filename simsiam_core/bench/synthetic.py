@@ -1,4 +1,4 @@
-"""Runs of networks that never trained, over pictures and features that are made up: for measuring without waiting."""
+"""Runs of networks that never trained, over images and features that are made up: for measuring without waiting."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ SPREAD = 1.5  # of a class around its centre, against the distance of centres: c
 SIDE = 8  # px
 
 
-def encoded(store: RunStore, pictures: Path, count: int) -> RunDirectory:
-    """A run over `count` tiny training pictures whose features, 512 numbers each, lie in ten groups."""
+def encoded(store: RunStore, images: Path, count: int) -> RunDirectory:
+    """A run over `count` tiny training images whose features, 512 numbers each, lie in ten groups."""
     generator = np.random.default_rng(0)
     for i in range(count + CLASSES):
-        folder = pictures / ("train" if i < count else "test") / f"class{i % CLASSES}"
+        folder = images / ("train" if i < count else "test") / f"class{i % CLASSES}"
         folder.mkdir(parents=True, exist_ok=True)
         pixels = generator.integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(folder / f"{i:06d}.png", compress_level=1)
@@ -37,7 +37,7 @@ def encoded(store: RunStore, pictures: Path, count: int) -> RunDirectory:
         store,
         parse(
             {
-                "data": {"source": "folder", "path": str(pictures), "image_size": SIDE},
+                "data": {"source": "folder", "path": str(images), "image_size": SIDE},
                 "model": {"backbone": "resnet18", "stem": "stride2"},
             }
         ),
@@ -56,7 +56,7 @@ def encoded(store: RunStore, pictures: Path, count: int) -> RunDirectory:
 
 @contextmanager
 def own_cache(folder: Path) -> Iterator[None]:
-    """Decoded pictures go into a folder that will be gone; what numba has compiled stays where it is."""
+    """Decoded images go into a folder that will be gone; what numba has compiled stays where it is."""
     before = os.environ.get("SIMSIAM_CACHE")
     os.environ.setdefault("NUMBA_CACHE_DIR", str(compiled_dir()))
     os.environ["SIMSIAM_CACHE"] = str(folder)

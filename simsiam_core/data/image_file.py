@@ -1,4 +1,4 @@
-"""Anybody's picture file, read defensively into the square the network sees."""
+"""Anybody's image file, read defensively into the square the network sees."""
 
 from __future__ import annotations
 
@@ -15,60 +15,58 @@ from simsiam_core.data.depth import NoValueError, eight_bits, no_data
 from simsiam_core.data.formats import FORMATS, SUFFIXES
 from simsiam_core.data.orientation import upright
 
-__all__ = ["FORMATS", "SUFFIXES", "PictureError", "read_picture"]
+__all__ = ["FORMATS", "SUFFIXES", "ImageError", "read_image"]
 
 MAX_MEGAPIXELS = 50
 MAX_MEGABYTES = 100
 Region = tuple[float, float, float]  # left, top and side of a square, as shares of the centre square's side
 
-# Pillow warns of large pictures on opening them; ours are refused with a sentence at a lower limit.
+# Pillow warns of large images on opening them; ours are refused with a sentence at a lower limit.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 # And of every malformed tag, which the one tag that counts here is read in spite of.
 warnings.filterwarnings("ignore", category=UserWarning, module="PIL.TiffImagePlugin")
 
 
-class PictureError(ValueError):
+class ImageError(ValueError):
     """A file that cannot be shown to the network; the message is one sentence for the person who gave it."""
 
 
-def read_picture(source: Path | bytes, size: int, region: Region | None = None) -> Tensor:
-    """A picture as uint8 [3, size, size]: upright, RGB, on white, shorter side resized, centre cut.
+def read_image(source: Path | bytes, size: int, region: Region | None = None) -> Tensor:
+    """An image as uint8 [3, size, size]: upright, RGB, on white, shorter side resized, centre cut.
 
-    `region` cuts a square out of that centre square, from the picture's own pixels and not the resized ones.
+    `region` cuts a square out of that centre square, from the image's own pixels and not the resized ones.
     Resizing is bilinear with antialiasing. Size limits are checked on the header, before anything is decoded.
-    Raises PictureError for what is not a picture, is damaged, or is too large.
+    Raises ImageError for what is not an image, is damaged, or is too large.
     """
     try:
         bytes_given = len(source) if isinstance(source, bytes) else source.stat().st_size
         if bytes_given > MAX_MEGABYTES * 1e6:
-            raise PictureError(
+            raise ImageError(
                 f"The file has {bytes_given / 1e6:.0f} MB; at most {MAX_MEGABYTES} MB are accepted."
             )
         with Image.open(BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS) as image:
             megapixels = image.width * image.height / 1e6
             if megapixels > MAX_MEGAPIXELS:
-                raise PictureError(_too_large(f"{megapixels:.0f}"))
+                raise ImageError(_too_large(f"{megapixels:.0f}"))
             return _square(image, size, region)
-    except PictureError:
+    except ImageError:
         raise
     except Image.DecompressionBombError:
-        raise PictureError(_too_large("far more than 100")) from None
+        raise ImageError(_too_large("far more than 100")) from None
     except UnidentifiedImageError:
-        raise PictureError(f"This is not a picture in a known format ({', '.join(FORMATS)}).") from None
+        raise ImageError(f"This is not an image in a known format ({', '.join(FORMATS)}).") from None
     except NoValueError:
-        raise PictureError("The picture has no values: every pixel is infinite, NaN or no data.") from None
+        raise ImageError("The image has no values: every pixel is infinite, NaN or no data.") from None
     except FileNotFoundError:
-        raise PictureError("The file is no longer there.") from None
+        raise ImageError("The file is no longer there.") from None
     except PermissionError:
-        raise PictureError("The file may not be read (permission denied).") from None
+        raise ImageError("The file may not be read (permission denied).") from None
     except Exception as error:  # decoders meet hostile files and raise anything
-        raise PictureError(
-            f"The picture is damaged or incomplete ({error or type(error).__name__})."
-        ) from None
+        raise ImageError(f"The image is damaged or incomplete ({error or type(error).__name__}).") from None
 
 
 def _too_large(megapixels: str) -> str:
-    return f"The picture has {megapixels} megapixels; at most {MAX_MEGAPIXELS} are accepted."
+    return f"The image has {megapixels} megapixels; at most {MAX_MEGAPIXELS} are accepted."
 
 
 def _square(image: Image.Image, size: int, region: Region | None) -> Tensor:
@@ -76,16 +74,16 @@ def _square(image: Image.Image, size: int, region: Region | None) -> Tensor:
     enough = round(2 * size / share)
     missing = no_data(image)
     image.draft(None, (enough, enough))  # a large JPEG is decoded at a fraction of its size
-    picture = _rgb(eight_bits(upright(image), missing))
-    side = min(picture.size)
-    if picture.size != (size, size) or region:
+    square = _rgb(eight_bits(upright(image), missing))
+    side = min(square.size)
+    if square.size != (size, size) or region:
         left, top = (
-            (picture.width - side) / 2 + left_share * side,
-            (picture.height - side) / 2 + top_share * side,
+            (square.width - side) / 2 + left_share * side,
+            (square.height - side) / 2 + top_share * side,
         )
         box = (left, top, left + share * side, top + share * side)
-        picture = picture.resize((size, size), Image.Resampling.BILINEAR, box=box)
-    return torch.from_numpy(np.array(picture)).permute(2, 0, 1).contiguous()
+        square = square.resize((size, size), Image.Resampling.BILINEAR, box=box)
+    return torch.from_numpy(np.array(square)).permute(2, 0, 1).contiguous()
 
 
 def _rgb(image: Image.Image) -> Image.Image:

@@ -1,17 +1,17 @@
-// Takes pictures: dropped, chosen, pasted or from the camera. Files go up as they are (nothing is decoded on the way)
+// Takes images: dropped, chosen, pasted or from the camera. Files go up as they are (nothing is decoded on the way)
 // and become the component's value, a list; `props.limit` is the greatest size in bytes of one. `props.kinds` are the
 // files taken (image/* unless said) and `props.invitation` the words. A file that is refused is told in place and triggers
 // `clear`, so that no answer about the one before it stands under its name.
-const root = element.querySelector(".picture");
+const root = element.querySelector(".image-upload");
 root.tabIndex = 0;
 root.setAttribute("role", "button");
 const input = root.appendChild(document.createElement("input"));
 input.type = "file";
 input.accept = props.kinds || "image/*";
-const pictures = input.accept === "image/*";
-input.multiple = pictures;
+const images = input.accept === "image/*";
+input.multiple = images;
 const text = root.appendChild(document.createElement("p"));
-const invitation = props.invitation || "Drop pictures here, paste one, or click to choose";
+const invitation = props.invitation || "Drop images here, paste one, or click to choose";
 root.setAttribute("aria-label", invitation);
 text.textContent = invitation;
 
@@ -37,7 +37,7 @@ async function take(files) {
     }
   }
   props.value = sent;
-  text.textContent = `${sent.length > 1 ? `${sent.length} pictures` : files[0].name}. Drop${pictures ? ", paste" : ""} or choose another.`;
+  text.textContent = `${sent.length > 1 ? `${sent.length} images` : files[0].name}. Drop${images ? ", paste" : ""} or choose another.`;
   trigger("upload");
 }
 
@@ -62,16 +62,16 @@ for (const name of ["dragenter", "dragover"]) {
 for (const name of ["dragleave", "drop"]) root.addEventListener(name, () => root.classList.remove("is-over"));
 root.addEventListener("drop", (event) => {
   event.preventDefault();
-  if (event.dataTransfer.files.length) take([...event.dataTransfer.files].slice(0, pictures ? undefined : 1));
+  if (event.dataTransfer.files.length) take([...event.dataTransfer.files].slice(0, images ? undefined : 1));
 });
 // Only while this component is on screen: pasting elsewhere on the page is somebody else's business.
 document.addEventListener("paste", (event) => {
   const file = [...(event.clipboardData?.files || [])].find((item) => item.type.startsWith("image/"));
-  if (pictures && file && root.offsetParent !== null) take([file]);
+  if (images && file && root.offsetParent !== null) take([file]);
 });
 
 // The camera, where the browser has one to give: on this machine or over https.
-if (pictures && props.camera && navigator.mediaDevices) {
+if (images && props.camera && navigator.mediaDevices) {
   const box = root.parentNode.appendChild(document.createElement("div"));
   box.className = "camera";
   const row = box.appendChild(document.createElement("div"));
@@ -84,7 +84,7 @@ if (pictures && props.camera && navigator.mediaDevices) {
     return node;
   };
   const open = button("Use the camera");
-  const snap = button("Take the picture");
+  const snap = button("Take a photo");
   snap.hidden = true;
   const video = Object.assign(document.createElement("video"), { muted: true, playsInline: true });
   let stream = null;
