@@ -15,8 +15,8 @@ from simsiam_core.config.evaluation import KnnEvaluation
 from simsiam_core.data import ImageSet
 from simsiam_core.evaluation.by_class import by_class
 from simsiam_core.evaluation.job import Reporter, Subject
-from simsiam_core.features.knn import Voters
-from simsiam_core.features.neighbours import QUERIES_AT_ONCE
+from simsiam_core.features.knn import count_classes
+from simsiam_core.features.neighbours import QUERIES_AT_ONCE, search, vote
 from simsiam_core.features.raw_pixels import raw_pixel_accuracy
 
 KS = (1, 5, 20, 50, 100, 200)
@@ -50,15 +50,17 @@ def grid(
     ks = tuple(sorted({min(k, len(bank)) for k in (*ks, reported[0])}))
     temperatures = tuple(sorted({*temperatures, reported[1]}))
     kept_k, kept_t = min(reported[0], len(bank)), reported[1]
-    classes = int(torch.maximum(bank_labels.max(), query_labels.max())) + 1
+    classes = count_classes(bank_labels, query_labels)
     right = torch.zeros(len(ks), len(temperatures), dtype=torch.int64)
     predicted = []
     for start in range(0, len(queries), QUERIES_AT_ONCE):
         truth = query_labels[start : start + QUERIES_AT_ONCE]
-        voters = Voters(queries[start : start + QUERIES_AT_ONCE], bank, bank_labels, ks[-1], classes)
+        similarities, rows = search(queries[start : start + QUERIES_AT_ONCE], bank, ks[-1])
+        labels = bank_labels[rows]
         for i, k in enumerate(ks):
             for j, temperature in enumerate(temperatures):
-                found = voters.winners(k, temperature)
+                scores = vote(similarities[:, :k], labels[:, :k], classes, temperature)
+                found = scores.argmax(dim=1)
                 right[i, j] += int((found == truth).sum())
                 if (k, temperature) == (kept_k, kept_t):
                     predicted.append(found.cpu())

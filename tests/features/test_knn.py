@@ -7,8 +7,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from torch import Tensor
 from torch.nn import functional as F
 
-from simsiam_core.features.knn import SPARE, Voters, knn_accuracy
-from simsiam_core.features.neighbours import search, vote
+from simsiam_core.features.knn import knn_accuracy
 from simsiam_core.features.raw_pixels import raw_pixel_features
 
 
@@ -31,22 +30,6 @@ def test_equal_to_scikit_learn(k: int, temperature: float) -> None:
     )
     assert 0.3 < expected < 0.95  # a case in which k and the temperature matter
     assert knn_accuracy(bank, labels, queries, truth, k, temperature) == pytest.approx(expected, abs=1e-9)
-
-
-@pytest.mark.parametrize("spare", [SPARE, 1])  # with one, neighbours beyond it must be asked too
-def test_rounding_decides_no_vote(spare: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rows so alike that float32 cannot order them, as a nearly collapsed network makes them."""
-    monkeypatch.setattr("simsiam_core.features.knn.SPARE", spare)
-    (bank, labels), (queries, _) = blobs(900, seed=0), blobs(700, seed=1)
-    towards = torch.ones(16) / 4
-    bank, queries = (F.normalize(towards + 1e-3 * rows, dim=1) for rows in (bank, queries))
-    voters = Voters(queries, bank, labels, 20, classes=5)
-    similarities, rows = (queries.double() @ bank.double().T).topk(20, dim=1)
-    for k in (1, 5, 20):
-        expected = vote(similarities[:, :k], labels[rows[:, :k]], 5, 0.1).argmax(dim=1)
-        near, nearest = search(queries, bank, k)
-        assert (vote(near, labels[nearest], 5, 0.1).argmax(dim=1) != expected).any(), "rounding must matter"
-        assert torch.equal(voters.winners(k, 0.1), expected)
 
 
 def test_a_class_that_only_queries_have_is_never_right() -> None:
