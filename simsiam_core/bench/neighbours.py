@@ -20,8 +20,9 @@ from torch.nn import functional as F
 
 from simsiam_core.bench.untrained import untrained
 from simsiam_core.config import parse, preset
-from simsiam_core.features.inspection import neighbours, prepare
+from simsiam_core.features.inspection import prepare
 from simsiam_core.features.neighbours import search
+from simsiam_core.features.retrieval import Question, neighbours
 from simsiam_core.features.worker import InspectionWorker
 from simsiam_core.runs import RunStore
 
@@ -91,8 +92,10 @@ def _upload(repeats: int = 20) -> dict[str, float]:
         run = untrained(RunStore(Path(folder)), parse(preset("quick").values))
         images = worker.submit(prepare, run.path, "epoch=0000", "train").result()
 
+        question = Question("train", image.getvalue(), 20, 0.1)
+
         def ask() -> None:
-            worker.submit(neighbours, run.path, "epoch=0000", "train", image.getvalue(), 20, 0.1).result()
+            worker.submit(neighbours, run.path, "epoch=0000", question).result()
 
         times = sorted(_milliseconds(ask) for _ in range(repeats))
     return {f"upload to answer, {images:,} images, p95 ms": times[int(0.95 * repeats)]}

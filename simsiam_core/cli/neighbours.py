@@ -49,6 +49,7 @@ def _neighbours(arguments: argparse.Namespace) -> int:
     from simsiam_core.data import ImageError
     from simsiam_core.features import loaded
     from simsiam_core.features.compare import ask_all, changes
+    from simsiam_core.features.retrieval import Question
 
     run = chosen_run(arguments)
     temperature = arguments.temperature or run.config().knn.temperature
@@ -59,12 +60,9 @@ def _neighbours(arguments: argparse.Namespace) -> int:
         with checkpoint_in_words(), progress_line() as report:
             answer, *others = ask_all(
                 [(run.path, name) for name in names],
-                split,
-                query,
-                arguments.k,
-                temperature,
-                _region(arguments.region),
-                arguments.hide_same,
+                Question(
+                    split, query, arguments.k, temperature, _region(arguments.region), arguments.hide_same
+                ),
                 report,
             )
     except OSError as error:

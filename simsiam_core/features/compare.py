@@ -11,8 +11,9 @@ import numpy as np
 
 from simsiam_core.config import ConfigError
 from simsiam_core.features import inspection
-from simsiam_core.features.inspection import Answer, ImageRecord, Region
+from simsiam_core.features.inspection import ImageRecord
 from simsiam_core.features.maps import Map, MapSettings
+from simsiam_core.features.retrieval import Answer, Question, neighbours
 from simsiam_core.runs import RunDirectory
 
 if TYPE_CHECKING:
@@ -42,16 +43,9 @@ class Mover:
 
 
 def ask_all(
-    networks: Sequence[Network],
-    split: str,
-    query: bytes | str,
-    k: int,
-    temperature: float,
-    region: Region | None = None,
-    hide_same: bool = False,
-    progress: Progress | None = None,
+    networks: Sequence[Network], question: Question, progress: Progress | None = None
 ) -> tuple[Answer, ...]:
-    """The answer of each network to the same question."""
+    """Return the answer of each network to the same question."""
     answers = []
     for index, (run_path, checkpoint) in enumerate(networks):
 
@@ -59,11 +53,7 @@ def ask_all(
             if progress is not None:
                 progress((index + fraction) / len(networks), f"{name}: {text}")
 
-        answers.append(
-            inspection.neighbours(
-                run_path, checkpoint, split, query, k, temperature, region, hide_same, progress=report
-            )
-        )
+        answers.append(neighbours(run_path, checkpoint, question, progress=report))
     return tuple(answers)
 
 

@@ -8,7 +8,6 @@ Bad input raises ConfigError, RunError, CheckpointError or ImageError: one sente
 
 from __future__ import annotations
 
-import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,18 +15,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from simsiam_core.config import ConfigError, DataConfig, parse
+from simsiam_core.config import ConfigError
 from simsiam_core.runs import RunDirectory
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from simsiam_core.data import ImageSet, Progress
-    from simsiam_core.model import Encoder
 
 Pixels = np.ndarray  # uint8 [S, S, 3]
-Region = tuple[float, float, float]  # left, top and side of a square, as shares of the image's side
-SMALLEST_REGION = 0.05
 
 
 @dataclass(frozen=True)
@@ -37,33 +33,6 @@ class ImageRecord:
     id: str
     label: str | None
     pixels: Pixels
-
-
-@dataclass(frozen=True)
-class Neighbour(ImageRecord):
-    """An image of the bank, and its cosine similarity to the query."""
-
-    similarity: float
-
-
-@dataclass(frozen=True)
-class Vote:
-    """What one class got: its share of all weight, and its weight, of which the nearest neighbour has 1."""
-
-    label: str
-    share: float
-    weight: float
-
-
-@dataclass(frozen=True)
-class Answer:
-    """The neighbours of one query; `votes`, highest first, are empty where the images have no labels."""
-
-    query: Pixels  # as the network sees it
-    query_label: str | None  # if the query is an image of the data set
-    neighbours: tuple[Neighbour, ...]
-    votes: tuple[Vote, ...]
-    seconds: dict[str, float]  # "load" data, encoder and bank; "encode" the query; "search" and vote
 
 
 @dataclass(frozen=True)
@@ -81,78 +50,6 @@ def prepare(run_path: Path, checkpoint: str, split: str, progress: Progress | No
 
     run = RunDirectory(run_path)
     return len(loaded.bank(run, run.checkpoint(checkpoint), split, progress))
-
-
-def neighbours(
-    run_path: Path,
-    checkpoint: str,
-    split: str,
-    query: bytes | str,
-    k: int,
-    temperature: float,
-    region: Region | None = None,
-    hide_same: bool = False,
-    progress: Progress | None = None,
-) -> Answer:
-    """The k images of a split most alike to `query`, and their weighted vote.
-
-    `split` is "train", "test" or `loaded.folder_split(folder)`. `query` is the content of an image file, or the
-    id of an image in either split of the run's data; that image itself is never among its neighbours.
-    `region` asks with a part of it. `hide_same` leaves out images of the query's class (of the vote's winner,
-    if the query has none) from the neighbours, after they have voted.
-    """
-    from simsiam_core.features import loaded
-    from simsiam_core.features.neighbours import nearest, vote
-
-    knn = parse({"knn": {"k": k, "temperature": temperature}}).knn  # the schema says what is wrong with them
-    started = time.perf_counter()
-    run = RunDirectory(run_path)
-    data, found = run.config().data, run.checkpoint(checkpoint)
-    images = loaded.split(data, split, progress)
-    shown, label, source, row = _query(data, split, query, region)
-    own = row if source is images else None  # the query's row in the bank, if it is there
-    bank = loaded.bank(run, found, split, progress)
-    loaded.encoder(found)
-    loaded_at = time.perf_counter()
-
-    if own is not None and region is None:
-        features = bank.features[own : own + 1]
-    else:
-        features = _encode(loaded.encoder(found), shown, bank.device)
-    encoded = time.perf_counter()
-
-    similarities, rows = _others(*nearest(features, bank.features, knn.k + (own is not None)), own, knn.k)
-    votes: tuple[Vote, ...] = ()
-    if bank.labels is not None and rows.numel():
-        scores = vote(similarities, bank.labels[rows], len(bank.classes), knn.temperature)[0]
-        total = float(scores.sum())
-        votes = tuple(
-            Vote(bank.classes[index], float(scores[index]) / total, float(scores[index]))
-            for index in scores.argsort(descending=True).tolist()
-            if scores[index] > 0
-        )
-        if hide_same and (label in bank.classes or label is None):
-            hidden = bank.classes.index(label or votes[0].label)
-            similarities, rows = _others(*nearest(features, bank.features, len(bank)), own, len(bank))
-            other = bank.labels[rows[0]] != hidden
-            similarities, rows = similarities[:, other][:, : knn.k], rows[:, other][:, : knn.k]
-    alike = tuple(
-        Neighbour(*_fields(images, row), similarity=similarity)
-        for row, similarity in zip(rows[0].tolist(), similarities[0].tolist(), strict=True)
-    )
-    searched = time.perf_counter()
-    seconds = {"load": loaded_at - started, "encode": encoded - loaded_at, "search": searched - encoded}
-    return Answer(pixels(shown), label, alike, votes, seconds)
-
-
-def encode_query(
-    run: RunDirectory, checkpoint: str, split: str, query: bytes | str, region: Region | None = None
-) -> Tensor:
-    """Features [1, d] of an image, given as `neighbours` takes it."""
-    from simsiam_core.features import loaded
-
-    shown, found = _query(run.config().data, split, query, region)[0], run.checkpoint(checkpoint)
-    return _encode(loaded.encoder(found), shown, loaded.bank(run, found, split, None).device)
 
 
 def network_inputs(
@@ -222,64 +119,8 @@ def browse(
 
 def image_record(images: ImageSet, row: int) -> ImageRecord:
     """One image of a set."""
-    return ImageRecord(*_fields(images, row))
-
-
-def _query(
-    data: DataConfig, split: str, query: bytes | str, region: Region | None
-) -> tuple[Tensor, str | None, ImageSet | None, int]:
-    """The image uint8 [3, S, S] as the network sees it, its label, and where it is in the data, if it is."""
-    from torch.nn import functional as F
-
-    from simsiam_core.data import read_image
-    from simsiam_core.features import loaded
-
-    if region is not None:
-        left, top, side = region
-        inside = 0 <= left <= 1 and 0 <= top <= 1 and max(left, top) + side <= 1 + 1e-3
-        if not (side >= SMALLEST_REGION and inside):
-            raise ConfigError.at(
-                "region", "The region must lie within the image and be 5 % of it or more wide."
-            )
-    if isinstance(query, bytes):
-        return read_image(query, data.image_size, region), None, None, -1
-    source, row = loaded.find(data, query, split)
-    shown, label = source.images[row], _fields(source, row)[1]
-    if region is not None:
-        size = shown.shape[-1]
-        left, top, side = (round(share * size) for share in region)
-        side = max(side, 1)
-        part = shown[None, :, top : top + side, left : left + side].float()
-        resized = F.interpolate(part, size=(size, size), mode="bilinear", antialias=True)
-        shown = resized[0].round().clamp(0, 255).byte()
-    return shown, label, source, row
-
-
-def _encode(encoder: Encoder, shown: Tensor, device: str) -> Tensor:
-    """Features [1, d], made where those of the bank were; on the CPU where a GPU has no room for it now."""
-    from simsiam_core.data import ImageSet
-    from simsiam_core.data.memory import is_out_of_memory
-    from simsiam_core.features.encode import encode
-
-    query, full = ImageSet(shown[None], None, (), ("query",)), False
-    try:
-        return encode(encoder, query, device)
-    except Exception as problem:
-        full = device != "cpu" and is_out_of_memory(problem)
-        if not full:
-            raise
-    return encode(encoder, query)
-
-
-def _others(similarities: Tensor, rows: Tensor, own: int | None, k: int) -> tuple[Tensor, Tensor]:
-    """The first k neighbours of one query [1, …] that are not itself."""
-    others = rows[0] != (-1 if own is None else own)
-    return similarities[:, others][:, :k], rows[:, others][:, :k]
-
-
-def _fields(images: ImageSet, row: int) -> tuple[str, str | None, Pixels]:
     label = None if images.labels is None else images.classes[int(images.labels[row])]
-    return images.ids[row], label, pixels(images.images[row])
+    return ImageRecord(images.ids[row], label, pixels(images.images[row]))
 
 
 def pixels(image: Tensor) -> Pixels:

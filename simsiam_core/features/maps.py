@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from simsiam_core.config import ConfigError
-from simsiam_core.features.inspection import Region
 from simsiam_core.runs import RunDirectory
 
 if TYPE_CHECKING:
     from simsiam_core.data import Progress
+    from simsiam_core.data.image_file import Region
     from simsiam_core.features.sample import Sample
 
 VOTERS = 20
@@ -167,7 +167,7 @@ def place(
     On a PCA map it is projected on the same axes; on a UMAP map it comes to lie among its neighbours. A
     image that is a point of the map already stays there.
     """
-    from simsiam_core.features import inspection, projection, sample
+    from simsiam_core.features import projection, retrieval, sample
     from simsiam_core.features.neighbours import nearest
 
     started = time.perf_counter()
@@ -176,7 +176,7 @@ def place(
     coordinates = _read(_file(points, settings), points, settings)
     if coordinates is None:
         coordinates = draw_map(run_path, checkpoint, settings, progress).coordinates
-    feature = inspection.encode_query(run, checkpoint, settings.split, query, region)
+    feature = retrieval.encode_query(run, checkpoint, settings.split, query, region)
     own = points.position.get(query, -1) if isinstance(query, str) and region is None else -1
     k = max(1, min(k, len(points) - 1))
     similarities, rows = nearest(feature, points.features, k + 1)

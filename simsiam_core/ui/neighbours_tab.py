@@ -7,8 +7,8 @@ from typing import Any
 
 import gradio as gr
 
-from simsiam_core.features import compare, inspection
-from simsiam_core.features.inspection import Answer
+from simsiam_core.features import compare
+from simsiam_core.features.retrieval import Answer, Question, neighbours
 from simsiam_core.features.worker import WorkError
 from simsiam_core.runs import RunError
 from simsiam_core.ui import neighbours_view, networks, own
@@ -88,10 +88,10 @@ def build(context: Context, page: Page, tab: gr.Tab) -> None:
         try:
             run, content = context.store.get(run_id), asked_now.content()
             among = own.allowed(context, among)
-            asking = (among, content, int(k_now), t, asked_now.region, bool(hidden))
+            question = Question(among, content, int(k_now), t, asked_now.region, bool(hidden))
             for task, fraction, text in context.encoded(run, name, among):
                 yield [*wait.at(task, fraction, text), *same]
-            one = context.worker.submit(inspection.neighbours, run.path, name, *asking).result()
+            one = context.worker.submit(neighbours, run.path, name, question).result()
             shown = neighbours_view.answer_values(one, own.split_name(among), asked_now.region)
             yield [*wait.over(), *shown, one, gr.update(visible=bool(beside)), {}, ""]
             if not beside:
@@ -101,7 +101,7 @@ def build(context: Context, page: Page, tab: gr.Tab) -> None:
                 for task, fraction, text in context.encoded(other, checkpoint, among):
                     yield [*wait.at(task, fraction, text), *same]
             pairs = tuple((other.path, checkpoint) for other, checkpoint in every)
-            results = context.worker.submit(compare.ask_all, pairs, *asking).result()
+            results = context.worker.submit(compare.ask_all, pairs, question).result()
             titles = [networks.title(*network) for network in every]
             yield [*wait.over(), *[gr.skip()] * 5, neighbours_view.beside(results, titles), gr.skip()]
         except (WorkError, RunError, OSError) as error:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from simsiam_core.features.compare import changes
-from simsiam_core.features.inspection import Answer
+from simsiam_core.features.retrieval import Answer
 from simsiam_core.ui.cards import card, data_uri, gallery
 
 SHOWN_NEIGHBOURS = 60

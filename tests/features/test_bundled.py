@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from tiny import tiny
 
-from simsiam_core.features.inspection import neighbours
+from simsiam_core.features.retrieval import Question, neighbours
 from simsiam_core.jobs import extend, fork
 from simsiam_core.model import load_encoder
 from simsiam_core.model.bundled import BUNDLE_DIR, CARD, install, pack
@@ -77,5 +77,5 @@ def test_the_one_that_is_shipped_answers_on_textures(store: RunStore) -> None:
     image = Image.new("RGB", (64, 48), (90, 120, 60))
     buffer = io.BytesIO()
     image.save(buffer, "PNG")
-    answer = neighbours(run.path, "last", "train", buffer.getvalue(), k=5, temperature=0.1)
+    answer = neighbours(run.path, "last", Question("train", buffer.getvalue(), k=5, temperature=0.1))
     assert len(answer.neighbours) == 5

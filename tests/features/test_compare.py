@@ -6,8 +6,8 @@ from tiny import tiny
 
 from simsiam_core.config import ConfigError
 from simsiam_core.data import Dataset, load
-from simsiam_core.features import inspection
 from simsiam_core.features.compare import Change, ask_all, changes, movers
+from simsiam_core.features.retrieval import Question, neighbours
 from simsiam_core.runs import RunDirectory, RunStore
 
 
@@ -23,9 +23,9 @@ def test_changes_tell_what_stayed_came_and_left() -> None:
 def test_every_network_is_asked_the_same(run: RunDirectory, dataset: Dataset) -> None:
     query = dataset.train.ids[0]
     networks = [(run.path, "last"), (run.path, "epoch=0001")]
-    answers = ask_all(networks, "train", query, 7, 0.1)
+    answers = ask_all(networks, Question("train", query, 7, 0.1))
     for (path, name), answer in zip(networks, answers, strict=True):
-        alone = inspection.neighbours(path, name, "train", query, 7, 0.1)
+        alone = neighbours(path, name, Question("train", query, 7, 0.1))
         assert [n.id for n in answer.neighbours] == [n.id for n in alone.neighbours]
 
 
@@ -51,13 +51,13 @@ def test_a_region_asks_with_a_part_and_hiding_leaves_other_classes(
     run: RunDirectory, dataset: Dataset
 ) -> None:
     query = dataset.train.ids[0]
-    whole = inspection.neighbours(run.path, "last", "train", query, 5, 0.1)
-    part = inspection.neighbours(run.path, "last", "train", query, 5, 0.1, region=(0.0, 0.0, 0.5))
+    whole = neighbours(run.path, "last", Question("train", query, 5, 0.1))
+    part = neighbours(run.path, "last", Question("train", query, 5, 0.1, region=(0.0, 0.0, 0.5)))
     assert part.query.shape == whole.query.shape and (part.query != whole.query).any()
-    hidden = inspection.neighbours(run.path, "last", "train", query, 5, 0.1, hide_same=True)
+    hidden = neighbours(run.path, "last", Question("train", query, 5, 0.1, hide_same=True))
     assert len(hidden.neighbours) == 5
     assert whole.query_label not in {n.label for n in hidden.neighbours}
     assert hidden.votes == whole.votes, "all of them have voted"
     for region in ((0.8, 0.0, 0.5), (-0.2, 0.0, 0.5), (0.0, 0.0, 0.01), (0.0, float("nan"), 0.5)):
         with pytest.raises(ConfigError, match="must lie within the image"):
-            inspection.neighbours(run.path, "last", "train", query, 5, 0.1, region=region)
+            neighbours(run.path, "last", Question("train", query, 5, 0.1, region=region))

@@ -12,6 +12,7 @@ from PIL import Image
 from simsiam_core.config import ConfigError
 from simsiam_core.data import Dataset, cache_dir
 from simsiam_core.features import inspection, loaded, unpacking
+from simsiam_core.features.retrieval import Question, neighbours
 from simsiam_core.features.unpacking import unpack
 from simsiam_core.runs import RunDirectory
 
@@ -40,11 +41,11 @@ def test_a_zip_becomes_a_bank_that_is_searched(run: RunDirectory, dataset: Datas
     assert not inspection.is_encoded(run.path, "last", split)
     assert inspection.prepare(run.path, "last", split) == 2
     assert inspection.is_encoded(run.path, "last", split)
-    answer = inspection.neighbours(run.path, "last", split, png("red"), 2, 0.1)
+    answer = neighbours(run.path, "last", Question(split, png("red"), 2, 0.1))
     assert answer.neighbours[0].id == "mine/red.png"
     assert answer.neighbours[0].similarity == pytest.approx(1, abs=1e-4)
     assert answer.votes == ()
-    by_id = inspection.neighbours(run.path, "last", split, "mine/red.png", 2, 0.1)
+    by_id = neighbours(run.path, "last", Question(split, "mine/red.png", 2, 0.1))
     assert [n.id for n in by_id.neighbours] == ["mine/blue.png"]
     (shown,) = inspection.image_records(run.path, split, ("mine/blue.png", "unknown"))
     assert shown.id == "mine/blue.png"

@@ -14,7 +14,7 @@ import pytest
 from features.chores import double, fail, hold
 
 from simsiam_core.data import Dataset
-from simsiam_core.features.inspection import neighbours
+from simsiam_core.features.retrieval import Question, neighbours
 from simsiam_core.features.worker import InspectionWorker, Task, WorkError
 from simsiam_core.runs import RunDirectory
 
@@ -142,11 +142,13 @@ def test_errors_come_back_as_one_sentence(worker: InspectionWorker) -> None:
 
 
 def test_answers_travel(worker: InspectionWorker, run: RunDirectory, dataset: Dataset) -> None:
-    answer = worker.submit(neighbours, run.path, "last", "train", dataset.train.ids[0], 3, 0.1).result(60)
+    answer = worker.submit(
+        neighbours, run.path, "last", Question("train", dataset.train.ids[0], 3, 0.1)
+    ).result(60)
     assert answer.query.shape == (16, 16, 3)
     assert len(answer.neighbours) == 3
     with pytest.raises(WorkError, match="image"):
-        worker.submit(neighbours, run.path, "last", "train", b"no image", 3, 0.1).result(60)
+        worker.submit(neighbours, run.path, "last", Question("train", b"no image", 3, 0.1)).result(60)
 
 
 def test_closing_ends_the_process_and_what_waits(tmp_path: Path) -> None:

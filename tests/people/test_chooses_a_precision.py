@@ -18,7 +18,7 @@ from simsiam_core.config import TrainingConfig, preset
 from simsiam_core.data import load
 from simsiam_core.features import bank as banks
 from simsiam_core.features import encode as encoding
-from simsiam_core.features import inspection, loaded
+from simsiam_core.features import loaded, retrieval
 from simsiam_core.features.bank import bank_path, load_bank
 from simsiam_core.features.diagnostics import effective_rank
 from simsiam_core.features.encode import encode
@@ -239,10 +239,10 @@ def test_queries_are_encoded_where_the_bank_was_made(tmp_path, monkeypatch: pyte
     monkeypatch.setattr(loaded, "dataset", lambda *_: dataset)
     bank = load_bank(run, run.checkpoint("last"), "train", dataset=dataset)
     assert bank.device == "cuda"
-    inspection.encode_query(run, "last", "train", dataset.train.ids[0])
+    retrieval.encode_query(run, "last", "train", dataset.train.ids[0])
     assert places == [(80, "cuda"), (1, "cuda")]
     full[0] = True
-    inspection.encode_query(run, "last", "train", dataset.train.ids[0])
+    retrieval.encode_query(run, "last", "train", dataset.train.ids[0])
     assert places[2:] == [(1, "cuda"), (1, "cpu")], "a GPU that a run has filled"
     other = load_bank(run, run.checkpoint("last"), "test", dataset=dataset)
     assert other.device == "cpu"
