@@ -12,13 +12,10 @@ import hashlib
 import io
 import os
 import pickle
-import pkgutil
-import queue
 import subprocess
 import sys
 import threading
 import time
-import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, wait
 from contextlib import suppress
@@ -26,13 +23,12 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from typing import Any, Generic, TypeVar
 
-from simsiam_core import garbage_collection
-from simsiam_core.config import ConfigError, Problem
+from simsiam_core.config import Problem
 from simsiam_core.runs.crash import crash_name
 
 T = TypeVar("T")
 Process = tuple[subprocess.Popen[bytes], Connection]
-REPORT_EVERY_SECONDS = 0.1
+SERVER = "simsiam_core.features.worker_process"  # named and not imported: only its own process runs it
 END_SECONDS = 1.0  # between the end of a process's pipe and that of the process
 SPARE_AFTER_SECONDS = 2.0  # where one task took longer, the next may well be cancelled
 
@@ -202,7 +198,7 @@ class InspectionWorker:
                 [
                     sys.executable,
                     "-c",
-                    f"from {__name__} import serve; serve()",
+                    f"from {SERVER} import serve; serve()",
                     str(theirs.fileno()),
                     self._preload,
                 ],
@@ -252,57 +248,3 @@ def _pickled(request: tuple[Any, ...]) -> bytes:
     pickler.fast = True
     pickler.dump(request)
     return buffer.getvalue()
-
-
-# --- in the worker's process ----------------------------------------------------------------------------
-
-
-def serve() -> None:
-    """Answer requests until the server is gone: the closed socket tells at once, even in mid-request."""
-    garbage_collection.reduce_gc_overhead()
-    connection = Connection(int(sys.argv[1]))
-    requests: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-
-    def receive() -> None:
-        try:
-            while True:
-                requests.put(connection.recv_bytes())
-        except (EOFError, OSError):
-            os._exit(0)
-
-    threading.Thread(target=receive, daemon=True).start()
-    if sys.argv[2]:
-        preloaded = pkgutil.resolve_name(sys.argv[2])
-        if callable(preloaded):
-            preloaded()
-    last = 0.0
-
-    def report(fraction: float, text: str) -> None:
-        nonlocal last
-        if time.monotonic() - last >= REPORT_EVERY_SECONDS:
-            last = time.monotonic()
-            connection.send(("progress", float(fraction), text))
-
-    while True:
-        function, args, kwargs = pickle.loads(requests.get())
-        try:
-            connection.send(("result", function(*args, progress=report, **kwargs)))
-        except Exception as error:
-            connection.send(("error", *_in_words(error)))
-
-
-def _in_words(error: Exception) -> tuple[str, tuple[Problem, ...]]:
-    """Errors meant for people as they are; any other is a fault here, told in one line and logged in full."""
-    from simsiam_core.data import ImageError
-    from simsiam_core.model import CheckpointError
-    from simsiam_core.runs import RunError
-
-    if isinstance(error, ConfigError):
-        return " ".join(problem.message for problem in error.problems), error.problems
-    if isinstance(error, (RunError, CheckpointError, ImageError)):
-        return str(error), ()
-    traceback.print_exception(error)
-    # The text of an OSError names a file of the server, which is nobody's business on a page.
-    told = str(error.strerror) if isinstance(error, OSError) and error.strerror else str(error)
-    first_line = (told.splitlines() or [""])[0]
-    return f"Something went wrong here, not in your input ({type(error).__name__}: {first_line}).", ()
