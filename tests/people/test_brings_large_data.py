@@ -21,7 +21,7 @@ from simsiam_core.data import Dataset, ImageSet, load, placement, sources
 from simsiam_core.data.memory import mapped
 from simsiam_core.data.placement import Placed
 from simsiam_core.features import bank as banks
-from simsiam_core.features import diagnosis, raw_pixels
+from simsiam_core.features import duplicates, raw_pixels
 from simsiam_core.features.bank import load_bank
 from simsiam_core.features.knn import knn_accuracy
 from simsiam_core.features.raw_pixels import raw_pixel_accuracy, raw_pixel_features
@@ -142,15 +142,15 @@ def test_channel_statistics_are_read_once(folder: DataConfig, monkeypatch: pytes
 
 def test_check_data_compares_by_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Kind: 4,096 full-size pairs at once took 6 to 8 GB."""
-    assert diagnosis._pairs_at_once(32) == 4096
-    assert diagnosis._pairs_at_once(224) * 3 * 224**2 * 18 <= 2**28
-    assert diagnosis._pairs_at_once(4096) == 1
+    assert duplicates._pairs_at_once(32) == 4096
+    assert duplicates._pairs_at_once(224) * 3 * 224**2 * 18 <= 2**28
+    assert duplicates._pairs_at_once(4096) == 1
     images = noise(24, 16)
     rows, others = torch.arange(24), torch.arange(24).flip(0)
-    whole = diagnosis._ranked(images, rows, images, others, torch.linspace(0, 1, 24))
-    monkeypatch.setattr(diagnosis, "BYTES_AT_ONCE", 5 * 3 * 16**2 * 18)
-    assert diagnosis._pairs_at_once(16) == 5
-    pieces = diagnosis._ranked(images, rows, images, others, torch.linspace(0, 1, 24))
+    whole = duplicates._ranked(images, rows, images, others, torch.linspace(0, 1, 24))
+    monkeypatch.setattr(duplicates, "BYTES_AT_ONCE", 5 * 3 * 16**2 * 18)
+    assert duplicates._pairs_at_once(16) == 5
+    pieces = duplicates._ranked(images, rows, images, others, torch.linspace(0, 1, 24))
     assert [pair[1:2] + pair[3:] for pair in pieces] == [pair[1:2] + pair[3:] for pair in whole]
 
 
