@@ -11,9 +11,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from simsiam_core.config import Config, dump_yaml, parse, read_yaml
-from simsiam_core.names import storable
-from simsiam_core.runs.files import keep_damaged, write_text
+from simsiam_core.config import Config, dump_yaml
+from simsiam_core.runs.config_file import read_config
+from simsiam_core.runs.files import changed_at, keep_damaged, version_of, write_text
 from simsiam_core.runs.header import Header, read_header
 from simsiam_core.runs.json_files import DamagedFileError
 from simsiam_core.runs.liveness import has_live_process
@@ -24,9 +24,6 @@ from simsiam_core.runs.origin import Origin, read_origin, write_origin
 from simsiam_core.runs.status import DISK_FULL, Status, damage, read_status, write_status
 
 LOG_TAIL_BYTES = 256 * 1024
-WRITTEN = frozenset(
-    ("data", "model", "optimiser", "training", "knn", "checkpoints")
-)  # by every version, whole
 BUNDLED = "20200101-000000-bundled-0000"  # the run that comes with the program; every other one is newer
 
 
@@ -95,11 +92,10 @@ class RunDirectory:
 
     def config(self) -> Config:
         """The resolved config. Raises RunError if it cannot be read."""
-        path = self.path / "config.yaml"
-        found = _read_config(path, _version(path), _changed(path))
+        found = read_config(self.path / "config.yaml")
         if isinstance(found, str):
             raise RunError(f"The config of run {self.id} cannot be read: {found}")
-        return _placed(found, self.path.parent.parent)
+        return found
 
     def write_config(self, config: Config) -> None:
         """Written before anything starts, and again only when a run that has ended is to go on for longer."""
@@ -117,7 +113,7 @@ class RunDirectory:
 
     def status_version(self) -> tuple[int, int]:
         """Changes whenever the status is written; cheaper than reading it."""
-        return _version(self.path / "status.json")
+        return version_of(self.path / "status.json")
 
     def write_status(self, status: Status) -> None:
         """Replace the status in one step. Raises RunError where that is not permitted."""
@@ -158,7 +154,7 @@ class RunDirectory:
     def damage(self) -> tuple[str, ...]:
         """What is wrong with its small files, a sentence each. That of its record a `MetricsReader` tells."""
         paths = [self.path / name for name in ("status.json", "config.yaml", "notes.json")]
-        return _damage(self.path, tuple((_version(path), _changed(path)) for path in paths))
+        return _damage(self.path, tuple((version_of(path), changed_at(path)) for path in paths))
 
     def _write(self, name: str, text: str) -> None:
         with _permitted(self.path):
@@ -201,7 +197,7 @@ class RunDirectory:
 
     def metrics_version(self) -> tuple[int, int]:
         """Changes whenever something is measured."""
-        return _version(self.metrics_path)
+        return version_of(self.metrics_path)
 
     def recent(self, *names: str, since: float = 0.0) -> Recent:
         """The newest values of some metrics, and the pace since then, at any length of the record."""
@@ -209,7 +205,7 @@ class RunDirectory:
 
     def log_version(self) -> tuple[int, int]:
         """Changes whenever something is printed; cheaper than reading it."""
-        return _version(self.log_path)
+        return version_of(self.log_path)
 
     def log_tail(self, lines: int = 40) -> list[str]:
         """The last lines of the log; a progress bar's rewritten lines count by their last state."""
@@ -242,57 +238,6 @@ class RunDirectory:
             raise RunError(f"Run {self.id} has no checkpoint yet; wait for its first one.")
         names = ", ".join(c.name for c in there)
         raise RunError(f"Run {self.id} has no checkpoint {name!r}; there are: {names}.")
-
-
-def _version(path: Path) -> tuple[int, int]:
-    """Of a file that is replaced (another inode) or written on (another time)."""
-    try:
-        stat = path.stat()
-    except OSError:
-        return (0, 0)
-    return stat.st_mtime_ns, stat.st_ino
-
-
-def _changed(path: Path) -> int:
-    """When a file's content or permissions changed last."""
-    try:
-        return path.stat().st_ctime_ns
-    except OSError:
-        return 0
-
-
-@lru_cache(maxsize=4096)
-def _read_config(path: Path, version: tuple[int, int], changed: int) -> Config | str:
-    """The config, or what is wrong with it. Pages ask for every run's every second, and YAML is slow to read."""
-    try:
-        values = read_yaml(path)
-        if not WRITTEN.issubset(values) or not path.read_bytes().endswith(b"\n"):
-            return (
-                f"{path.name} is cut short, and defaults must not take the place of what it no longer says."
-            )
-        return parse(values, stored=True)
-    except (
-        OSError,
-        ValueError,
-        TypeError,
-        RecursionError,
-    ) as error:  # a damaged file may lead a parser to any
-        return str(error)
-
-
-def _placed(config: Config, above: Path) -> Config:
-    """A config whose folder of images is relative, as earlier versions stored it, with the whole path.
-
-    It counts from `above`, the folder that holds the runs folder: where commands were typed, unless they named another
-    runs folder. If it does not lie there it stays relative, and whoever needs the images is told.
-    """
-    if not config.data.unplaced:
-        return config
-    found = above / (config.data.path or "")
-    if not found.is_dir():
-        return config
-    data = config.data.model_copy(update={"path": storable(str(found))})
-    return config.model_copy(update={"data": data})
 
 
 @lru_cache(maxsize=4096)

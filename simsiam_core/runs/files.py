@@ -68,3 +68,20 @@ def keep_damaged(path: Path) -> Path:
     aside = path.with_name(f"{path.name}.damaged-{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}")
     path.rename(aside)
     return aside
+
+
+def version_of(path: Path) -> tuple[int, int]:
+    """Return what differs once a file was replaced (another inode) or written to (another time)."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return (0, 0)
+    return stat.st_mtime_ns, stat.st_ino
+
+
+def changed_at(path: Path) -> int:
+    """Return when a file's content or permissions last changed."""
+    try:
+        return path.stat().st_ctime_ns
+    except OSError:
+        return 0
