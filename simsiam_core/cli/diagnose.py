@@ -8,14 +8,14 @@ from typing import Any
 
 from simsiam_core.cli.options import (
     add_network,
-    checkpoint_in_words,
     chosen_run,
+    inspecting,
     number,
     print_figures,
     print_json,
     whole_number,
 )
-from simsiam_core.cli.terminal import print_row, progress_line
+from simsiam_core.cli.terminal import print_row
 from simsiam_core.config import ConfigError
 from simsiam_core.config.paths import path_flag
 from simsiam_core.features.diagnosis import Thresholds
@@ -63,7 +63,7 @@ def _diagnose(arguments: argparse.Namespace) -> int:
     if arguments.planted:
         return _planted(run, arguments)
     thresholds = Thresholds(arguments.duplicate, arguments.outlier, arguments.label, arguments.k)
-    with checkpoint_in_words(), progress_line() as report:
+    with inspecting() as report:
         found = diagnose(
             run.path, arguments.checkpoint, arguments.split, thresholds, max(0, arguments.limit), 0, report
         )
@@ -100,7 +100,7 @@ def _write(found: Diagnosis, folder: Path) -> None:
 def _planted(run: RunDirectory, arguments: argparse.Namespace) -> int:
     from simsiam_core.bench import planted
 
-    with checkpoint_in_words(), progress_line() as report:
+    with inspecting() as report:
         figures = planted.measure(run, arguments.checkpoint, k=arguments.k, progress=report)
     print_figures(figures, arguments.json)
     return 0

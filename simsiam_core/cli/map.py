@@ -6,15 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from simsiam_core.cli.options import (
-    add_network,
-    checkpoint_in_words,
-    chosen_run,
-    number,
-    print_json,
-    whole_number,
-)
-from simsiam_core.cli.terminal import print_row, progress_line
+from simsiam_core.cli.options import add_network, chosen_run, inspecting, number, print_json, whole_number
+from simsiam_core.cli.terminal import print_row
 from simsiam_core.config import ConfigError
 from simsiam_core.config.paths import path_flag
 from simsiam_core.names import storable
@@ -68,7 +61,7 @@ def _map(arguments: argparse.Namespace) -> int:
         arguments.reproducible,
         arguments.dense,
     )
-    with checkpoint_in_words(), progress_line() as report:
+    with inspecting() as report:
         drawn = maps.draw_map(run.path, arguments.checkpoint, settings, report)
         facts = maps.facts(run.path, arguments.checkpoint, settings, report)
     try:

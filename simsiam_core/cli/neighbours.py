@@ -5,15 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from simsiam_core.cli.options import (
-    add_network,
-    checkpoint_in_words,
-    chosen_run,
-    number,
-    print_json,
-    whole_number,
-)
-from simsiam_core.cli.terminal import print_row, progress_line
+from simsiam_core.cli.options import add_network, chosen_run, inspecting, number, print_json, whole_number
+from simsiam_core.cli.terminal import print_row
 from simsiam_core.config import ConfigError
 from simsiam_core.config.paths import path_flag
 from simsiam_core.names import printable, storable
@@ -57,7 +50,7 @@ def _neighbours(arguments: argparse.Namespace) -> int:
         query = storable(arguments.id) if arguments.id else arguments.image.read_bytes()
         names = [arguments.checkpoint, *arguments.beside]
         split = loaded.folder_split(str(arguments.bank.resolve())) if arguments.bank else arguments.split
-        with checkpoint_in_words(), progress_line() as report:
+        with inspecting() as report:
             answer, *others = ask_all(
                 [(run.path, name) for name in names],
                 Question(

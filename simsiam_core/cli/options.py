@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from simsiam_core.cli.terminal import progress_line
 from simsiam_core.config import ConfigError
 from simsiam_core.config.paths import path_flag
 from simsiam_core.config.scalars import scalar
@@ -49,12 +50,13 @@ def add_network(parser: argparse.ArgumentParser, looked_at: str) -> None:
 
 
 @contextmanager
-def checkpoint_in_words() -> Iterator[None]:
-    """A checkpoint that cannot be read is bad input, told in a sentence."""
+def inspecting() -> Iterator[Callable[[float, str], None]]:
+    """Yield a progress callback for looking inside a network; a checkpoint that cannot be read is bad input."""
     from simsiam_core.model import CheckpointError
 
     try:
-        yield
+        with progress_line() as report:
+            yield report
     except CheckpointError as error:
         raise ConfigError.at("checkpoint", str(error)) from None
 

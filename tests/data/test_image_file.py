@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from turned import turned
 
 from simsiam_core.data import ImageError, read_image
 
@@ -59,20 +60,10 @@ def test_shrinking_averages() -> None:
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_exif_orientation(orientation: int) -> None:
-    undo = {
-        2: Image.Transpose.FLIP_LEFT_RIGHT,
-        3: Image.Transpose.ROTATE_180,
-        4: Image.Transpose.FLIP_TOP_BOTTOM,
-        5: Image.Transpose.TRANSPOSE,
-        6: Image.Transpose.ROTATE_90,
-        7: Image.Transpose.TRANSVERSE,
-        8: Image.Transpose.ROTATE_270,
-    }
     upright = left_red_right_blue()
-    turned = upright.transpose(undo[orientation]) if orientation in undo else upright
     exif = Image.Exif()
     exif[0x0112] = orientation
-    ours = read_image(encoded(turned, "JPEG", exif=exif, quality=95), 64).int()
+    ours = read_image(encoded(turned(upright, orientation), "JPEG", exif=exif, quality=95), 64).int()
     assert (ours[0, :, 4] > 200).all() and (ours[2, :, 60] > 200).all()
 
 

@@ -8,19 +8,10 @@ from io import BytesIO
 import numpy as np
 import pytest
 from PIL import Image
+from turned import TURNED
 
 from simsiam_core.data import ImageError, read_image
 
-TURNED = {  # how a camera lays down an image for each orientation
-    1: None,
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_90,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_270,
-}
 Tag = tuple[
     int, int, int, bytes
 ]  # tag, type, count, value; types: 2 text, 3 short, 4 long, 5 rational, 7 bytes
