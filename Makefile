@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test check format clean
+.PHONY: run test check format figures clean
 
 run: $(VENV)/requirements.done
 	@$(BIN)/python dashboard.py $(ARGS)
@@ -27,6 +27,9 @@ check: $(VENV)/requirements-dev.done
 format: $(VENV)/requirements-dev.done
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+figures: $(BIN)/python
+	$(BIN)/python docs/draw_architecture.py
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -97,3 +98,13 @@ def test_the_page_is_built_without_torch() -> None:
     """It comes in the background, while somebody reads the page."""
     code = "import sys, simsiam_core.ui.app; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, timeout=120)
+
+
+def test_the_figure_shows_the_code_as_it_is() -> None:
+    specification = importlib.util.spec_from_file_location(
+        "draw_architecture", ROOT / "docs/draw_architecture.py"
+    )
+    assert specification and specification.loader
+    drawing = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(drawing)
+    assert drawing.draw() == drawing.FIGURE.read_text(encoding="utf-8"), "run `make figures`"

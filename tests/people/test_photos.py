@@ -8,7 +8,7 @@ from io import BytesIO
 import numpy as np
 import pytest
 from PIL import Image
-from turned import TURNED
+from turned import TURNED, turned
 
 from simsiam_core.data import ImageError, read_image
 
@@ -25,8 +25,7 @@ def upright() -> Image.Image:
 
 
 def laid_down(orientation: int) -> Image.Image:
-    turn = TURNED[orientation]
-    return upright() if turn is None else upright().transpose(turn)
+    return turned(upright(), orientation)
 
 
 def is_upright(data: bytes) -> bool:
