@@ -9,7 +9,7 @@ from typing import Any
 from simsiam_core import output
 from simsiam_core.cli.options import add_json, add_run, chosen_run, print_json
 from simsiam_core.cli.terminal import print_row
-from simsiam_core.cli.train import announce
+from simsiam_core.cli.train import announce, running_status
 from simsiam_core.config import field_spec, typed
 from simsiam_core.config.evaluation import KINDS, parse_evaluation
 from simsiam_core.jobs.stop_request import Interrupted, StopRequest
@@ -58,7 +58,9 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     }
     settings = parse_evaluation({**given, "kind": arguments.kind})
     run.checkpoint(settings.checkpoint)  # before anything is made
-    return _work(create_evaluation(run, settings.model_dump(mode="json")), arguments, request)
+    # Never queued: no queue may start it too.
+    job = create_evaluation(run, settings.model_dump(mode="json"), running_status())
+    return _work(job, arguments, request)
 
 
 def _work(job: EvaluationDirectory, arguments: argparse.Namespace, request: StopRequest) -> int:

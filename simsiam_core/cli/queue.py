@@ -109,12 +109,11 @@ def work(store: RunStore, cpu_slots: int, notifier: Notifier, *, forever: bool =
             f"Working on {store.path}, slots: {', '.join(s.name for s in scheduler.slots)}", file=sys.stderr
         )
         while not ended.is_set():
-            scheduler.look()
+            scheduler.run_once()
             for event in list(notifier.events):
                 if event.number > told:
                     print(f"{event.run} {event.text}", flush=True)
                     told = event.number
-            left = [e for e in read_queue(store) if e.status.active]
-            if not (left or scheduler.evaluations or forever):
+            if scheduler.idle and not forever:
                 return
             ended.wait(0.5)

@@ -94,7 +94,9 @@ def _train(arguments: argparse.Namespace, flags: SchemaFlags) -> int:
     config = _config(arguments, flags)
     check_data(config)
     request.listen()  # before there is a run that a Ctrl-C could leave behind as running
-    run = RunStore(arguments.save_dir).create(config, _here())  # never queued: no queue may start it too
+    run = RunStore(arguments.save_dir).create(
+        config, running_status()
+    )  # never queued: no queue may start it too
     with (
         run.lock(),
         output.recorded(run.log_path, stdout_is_for_json=arguments.json) as terminal,
@@ -162,12 +164,14 @@ def announce(run: RunDirectory, request: StopRequest | None = None) -> StopReque
     """Listen to signals, then say who works on the run: before the seconds that importing torch takes."""
     request = request or StopRequest()
     request.listen()
-    changes = _here().model_dump(exclude={"created", "step", "total_steps", "epoch", "device", "spent"})
+    changes = running_status().model_dump(
+        exclude={"created", "step", "total_steps", "epoch", "device", "spent"}
+    )
     run.update_status(**{**changes, "folder": folder_identity(run.path)})
     return request
 
 
-def _here() -> Status:
+def running_status() -> Status:
     """The status of a run that this very process begins to work on."""
     pid, started = process_identity(os.getpid())
     now = time.time()

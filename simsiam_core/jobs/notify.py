@@ -38,7 +38,7 @@ class Event:
 
 
 class Notifier:
-    """A scheduler's watcher: notices ends and collapses, and tells of each once.
+    """A scheduler's observer: notices ends and collapses, and tells of each once.
 
     `url` gets a POST with the event as JSON; `command` runs with it in SIMSIAM_RUN, SIMSIAM_EVENT and
     SIMSIAM_TEXT. What goes wrong there is printed and never disturbs the queue.

@@ -1,4 +1,4 @@
-"""A training job as a detached process: it outlives the page, the browser and the server."""
+"""A job as a detached process: it outlives the page, the browser and the server."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from typing import BinaryIO
 import psutil
 
 from simsiam_core.config.cache import CACHE_VARIABLE, cache_dir
+from simsiam_core.jobs.kinds import KINDS
 from simsiam_core.jobs.stop_request import PAUSE
 from simsiam_core.runs import RunDirectory, RunError
 from simsiam_core.runs.crash import log_end
@@ -53,7 +54,7 @@ def launch(
         environment[CACHE_VARIABLE] = str(cache_dir())
     with _log(run) as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "simsiam_core", *(command or ("train", "--run", str(run.path)))],
+            [sys.executable, "-m", "simsiam_core", *(command or KINDS["training"].command(run))],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -73,11 +74,11 @@ def launch(
             _announce(run, process)
         time.sleep(0.02)
     # Unless its end is collected it stays a zombie, and whoever stops it from a terminal waits for that in vain.
-    threading.Thread(target=_see_end, args=(run, process), name=f"end of {run.id}", daemon=True).start()
+    threading.Thread(target=_record_end, args=(run, process), name=f"end of {run.id}", daemon=True).start()
 
 
 def _announce(run: RunDirectory, process: subprocess.Popen[bytes]) -> None:
-    """Say for a process that lives and has not said so yet that it works on the run: nobody else may start it."""
+    """Record a live process that has not announced itself yet, so that the run is not started twice."""
     with contextlib.suppress(psutil.NoSuchProcess):
         pid, started = process_identity(process.pid)
         run.update_status(
@@ -92,8 +93,8 @@ def _announce(run: RunDirectory, process: subprocess.Popen[bytes]) -> None:
         )
 
 
-def _see_end(run: RunDirectory, process: subprocess.Popen[bytes]) -> None:
-    """Wait for the end of a process, and tell what it cannot: what ended it, and that it never announced itself."""
+def _record_end(run: RunDirectory, process: subprocess.Popen[bytes]) -> None:
+    """Wait for the end of a process, and record what it cannot: what ended it, and that it never announced itself."""
     log_end(run.log_path, process.wait())
     status = run.status()
     if (status.state, status.activity, status.pid) == ("crashed", STARTING, process.pid):
@@ -114,15 +115,15 @@ def stop(run: RunDirectory, timeout: float = TERM_SECONDS) -> None:
     names, by pid and start time, is ever signalled.
     """
     if run.status().state in ("queued", "paused"):
-        _settle(run, "stopped")
+        _end_waiting(run, "stopped")
         return
-    pid, started = _working(run)
+    pid, started = _process_of(run)
     family = _family(pid, started)
     _signal(pid, started, signal.SIGTERM)
-    if left := _outliving(family, timeout):
+    if left := _alive_after(family, timeout):
         for process in left:
             process.kill()
-        if left := _outliving(left, 10):
+        if left := _alive_after(left, 10):
             pids = ", ".join(str(process.pid) for process in left)
             raise RunError(f"Run {run.id} left processes that cannot be ended: {pids}.")
         if run.status().state == "crashed":
@@ -136,14 +137,14 @@ def pause(run: RunDirectory) -> None:
     Returns at once. A run that is waiting is held back. Raises RunError if it is neither.
     """
     if run.status().state == "queued":
-        _settle(run, "paused")
+        _end_waiting(run, "paused")
         return
-    pid, started = _working(run)
+    pid, started = _process_of(run)
     if process_alive(pid, started):
         os.kill(pid, PAUSE)  # the process alone: what it may have started does not know this signal
 
 
-def _working(run: RunDirectory) -> tuple[int, float | None]:
+def _process_of(run: RunDirectory) -> tuple[int, float | None]:
     """The process that works on a run, by pid and start time. Raises RunError."""
     status = run.status()
     if status.state != "running" or status.pid is None:
@@ -153,7 +154,7 @@ def _working(run: RunDirectory) -> tuple[int, float | None]:
     return status.pid, status.pid_started
 
 
-def _settle(run: RunDirectory, state: State) -> None:
+def _end_waiting(run: RunDirectory, state: State) -> None:
     """Take a waiting run out; the claim keeps a process that is just starting from going on with it."""
     with run.lock():
         run.update_status(state=state, ended=time.time(), activity="")
@@ -175,17 +176,17 @@ def _family(pid: int, started: float | None) -> list[psutil.Process]:
     return list(family)
 
 
-def _outliving(family: list[psutil.Process], seconds: float) -> list[psutil.Process]:
+def _alive_after(family: list[psutil.Process], seconds: float) -> list[psutil.Process]:
     """Those that live on after that time. A zombie has ended: its parent, a busy server, has only not asked yet."""
     deadline = time.monotonic() + seconds
-    while left := [process for process in family if _lives(process)]:
+    while left := [process for process in family if _is_alive(process)]:
         if time.monotonic() > deadline:
             break
         time.sleep(0.02)
     return left
 
 
-def _lives(process: psutil.Process) -> bool:
+def _is_alive(process: psutil.Process) -> bool:
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.Error:

@@ -12,18 +12,20 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
-from simsiam_core.jobs.evaluations import EvaluationQueue
+from simsiam_core.jobs.kinds import KINDS
 from simsiam_core.jobs.process import launch
-from simsiam_core.jobs.queue import IN_QUEUE, Queue
-from simsiam_core.jobs.slots import Slot, find_slots, named, names, needed, variables
-from simsiam_core.runs import RunDirectory, RunError, RunStore, Status, Statuses
+from simsiam_core.jobs.queue import LOCK_FILE, Job, Queue
+from simsiam_core.jobs.slots import BESIDE, Slot, find_slots, slot_names, slots_named, variables
+from simsiam_core.jobs.table import Row
+from simsiam_core.runs import RunDirectory, RunError, RunStore, Status
+from simsiam_core.runs.evaluations import EvaluationDirectory
 from simsiam_core.runs.lock import FileLock, LockedError
 
-LOCK_FILE = ".server.lock"
-MOVES_DIR = ".moves"
 TICK_SECONDS = 1.0  # what a page does wakes it at once
-Watcher = Callable[[dict[str, RunDirectory], dict[str, Status]], None]
+TERMINAL_SECONDS = 10.0  # for which a terminal may hold the folder at most
+Observer = Callable[[dict[str, RunDirectory], dict[str, Status]], None]
 
 
 class InUseError(RunError):
@@ -33,35 +35,38 @@ class InUseError(RunError):
 class Scheduler:
     """Works the queue of one folder. Raises InUseError if somebody else does.
 
-    `watcher` is shown all runs and statuses at every look: for notifications.
+    `observer` is shown all runs and statuses in every round: for notifications.
     """
 
-    def __init__(self, store: RunStore, cpu_slots: int = 1, watcher: Watcher | None = None) -> None:
-        self._store, self._cpu_slots, self._watcher = store, cpu_slots, watcher
+    def __init__(self, store: RunStore, cpu_slots: int = 1, observer: Observer | None = None) -> None:
+        self._cpu_slots, self._observer = cpu_slots, observer
         try:
             store.path.mkdir(parents=True, exist_ok=True)
-            self._lock_file = FileLock(store.path / LOCK_FILE, json.dumps({"pid": os.getpid()}))
-        except LockedError as error:
-            raise InUseError(_in_use(store, error.holder)) from None
+            self._lock_file = _claim(store)
         except OSError as error:
             raise RunError(f"Cannot write to the runs folder {store.path}: {error.strerror}.") from None
         self.slots = find_slots(cpu_slots)
-        self.queue = Queue(store.path)
-        self.queue.set_slots(self.slots)
-        self.evaluations = EvaluationQueue(store)
-        self._read, self._statuses = Statuses(), dict[str, Status]()
+        self.queue = Queue(store)
+        self.queue.table.set_slots(self.slots)
+        self.queue.requests.delete_answers()
         self._taken: tuple[Slot, ...] = ()
-        self._looked = False
-        self._unwritable: set[str] = set()  # waiting runs that can neither start nor be told to have failed
+        self._first_round = True
+        self._unwritable: set[Path] = set()  # waiting jobs that can neither start nor be told to have failed
         self._wake, self._closing = threading.Event(), False
         self._thread: threading.Thread | None = None
 
     def running(self) -> list[tuple[str, Status]]:
-        """What runs, as of the last look."""
-        return [(run_id, status) for run_id, status in self._statuses.items() if status.state == "running"]
+        """The runs that are trained, as of the last round."""
+        statuses = self.queue.statuses.items()
+        return [(run_id, status) for run_id, status in statuses if status.state == "running"]
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing ran or waited in the last round."""
+        return not any(job.status.active for job in self.queue.jobs)
 
     def taken_gpus(self) -> tuple[str, ...]:
-        """GPUs that jobs and evaluations were given, as CUDA_VISIBLE_DEVICES names them, as of the last look."""
+        """GPUs that jobs were given, as CUDA_VISIBLE_DEVICES names them, as of the last round."""
         return tuple(slot.gpu for slot in self._taken if slot.gpu is not None)
 
     def describe(self, address: str) -> None:
@@ -74,7 +79,7 @@ class Scheduler:
         self._thread.start()
 
     def wake(self) -> None:
-        """There is something to do: look at once."""
+        """There is something to do: begin the next round at once."""
         self._wake.set()
 
     def close(self) -> None:
@@ -95,109 +100,122 @@ class Scheduler:
     def _work(self) -> None:
         while not self._closing:
             try:
-                self.look()
+                self.run_once()
             except Exception as error:  # one damaged run must not stop the queue for all others
-                print(f"The queue stumbled: {type(error).__name__}: {error}", flush=True)
+                print(f"The scheduler failed, and tries again: {type(error).__name__}: {error}", flush=True)
             self._wake.wait(TICK_SECONDS)
             self._wake.clear()
 
-    def look(self) -> None:
+    def run_once(self) -> None:
         """One round: bring the queue in line with the runs, then start what can be started."""
-        self._take_moves()
-        runs = {run.id: run for run in self._store.runs()}
-        statuses = self._statuses = self._read.read(runs.values())
-        rows = {row.run: row for row in self.queue.rows()}
-        if not self._looked:
-            self._looked = True
-            for run_id in sorted(run_id for run_id, status in statuses.items() if status.state == "running"):
+        self.queue.refresh()
+        if self._first_round:
+            self._first_round = False
+            for run_id in sorted(run_id for run_id, _ in self.running()):
                 print(f"Goes on with {run_id}, which is running.", flush=True)
-        for run_id in rows:
-            if run_id not in runs or statuses[run_id].state not in IN_QUEUE:
-                self.queue.remove(run_id)
-        # By the moment they were made: ids of the same second differ in a random part alone.
-        for run_id, status in sorted(statuses.items(), key=lambda item: (item[1].created, item[0])):
-            if status.state in IN_QUEUE and run_id not in rows:
-                self.queue.add(run_id)  # made by the page or a terminal, or before this server or queue file
-        if self._watcher is not None:
-            self._watcher(runs, statuses)
-        self._start_waiting(runs, statuses)
+        if self._observer is not None:
+            self._observer(self.queue.runs, self.queue.statuses)
+        self._start_waiting(self._free_slots())
 
-    def _start_waiting(self, runs: dict[str, RunDirectory], statuses: dict[str, Status]) -> None:
-        rows = self.queue.rows()
+    def start_beside(self, job: EvaluationDirectory) -> None:
+        """Start an evaluation that waits at once, in no slot, beside whatever runs. Raises RunError."""
+        if job.status().state != "queued":
+            raise RunError(f"The evaluation does not wait; it is {job.status().state}.")
+        row = Row(job.run.id, job.id, "evaluation")
+        launch(job, command=KINDS[row.kind].command(job))
+        self.queue.table.assign(row, BESIDE)
+
+    def _free_slots(self) -> list[Slot]:
+        """Slots that no running job holds; one whose slots are not known is given some."""
         free = list(self.slots)
-        for row in rows:
-            if statuses.get(row.run, Status()).state == "running":
-                taken = named(row.slot, free) or self._some_slots(runs[row.run], free)
-                free = [slot for slot in free if slot not in taken]
-                if taken and names(taken) != row.slot:
-                    self.queue.take(row.run, names(taken))
-        self.evaluations.start(self.evaluations.settle(free), free, self.slots)
+        for job in self.queue.jobs:
+            if job.status.state != "running" or job.row.slot == BESIDE:
+                continue
+            held = slots_named(job.row.slot, free)
+            if not held:
+                with contextlib.suppress(RunError):  # its config has become unreadable
+                    held = self._fitting(job, free)[1]
+            free = [slot for slot in free if slot not in held]
+            if held and slot_names(held) != job.row.slot:
+                self.queue.table.assign(job.row, slot_names(held))
+        return free
+
+    def _start_waiting(self, free: list[Slot]) -> None:
+        """Start what the free slots have room for, in order."""
         passed_over: set[str] = set()  # kinds that a job waits for: none behind it may take them away
-        for row in rows:
-            if self._closing or statuses.get(row.run, Status()).state != "queued" or row.run not in runs:
+        for job in self.queue.jobs:
+            if self._closing or job.status.state != "queued" or job.directory.path in self._unwritable:
                 continue
-            if row.run in self._unwritable:
-                continue
-            taken = self._some_slots(runs[row.run], [s for s in free if s.kind not in passed_over])
-            if not taken:
-                passed_over |= self._kind(runs[row.run])
-                continue
-            if _ending(runs[row.run]):
-                continue
-            free = [slot for slot in free if slot not in taken]
-            self.queue.take(row.run, names(taken))
             try:
-                launch(runs[row.run], variables(taken, self._cpu_slots))
-            except RunError as error:
-                self._fail(runs[row.run], str(error))
+                kind, taken = self._fitting(job, [slot for slot in free if slot.kind not in passed_over])
+            except RunError as error:  # a config that cannot be read can never run
+                self._fail(job, str(error))
+                continue
+            if not taken:
+                passed_over.add(kind)
+                self._write_reason(job, kind)
+            elif not _is_ending(job.directory):
+                free = [slot for slot in free if slot not in taken]
+                self._start(job, taken)
         self._taken = tuple(slot for slot in self.slots if slot not in free)
 
-    def _some_slots(self, run: RunDirectory, free: list[Slot]) -> list[Slot]:
-        """As many as it needs of those that are free, or none."""
-        try:
-            kind, count = needed(run.config().training, self.slots)
-        except RunError as error:  # a config that cannot be read can never run
-            self._fail(run, str(error))
-            return []
+    def _fitting(self, job: Job, free: list[Slot]) -> tuple[str, list[Slot]]:
+        """The kind of slot a job needs, and as many as it needs of the free ones, or none. Raises RunError."""
+        kind, count = job.kind.slots_needed(job.directory, self.slots)
         fitting = [slot for slot in free if slot.kind == kind][:count]
-        return fitting if len(fitting) == count else []
+        return kind, fitting if len(fitting) == count else []
 
-    def _fail(self, run: RunDirectory, sentence: str) -> None:
-        """Say why it cannot start, and do not try again: in its status, or here where that cannot be written."""
-        print(f"{run.id}: {sentence}", flush=True)
+    def _start(self, job: Job, taken: list[Slot]) -> None:
+        self.queue.table.assign(job.row, slot_names(taken))
         try:
-            if run.status().state == "queued":
-                run.update_status(state="failed", error=sentence, ended=time.time())
+            launch(job.directory, variables(taken, self._cpu_slots), job.kind.command(job.directory))
+        except RunError as error:
+            self._fail(job, str(error))
+        except OSError as error:  # such as too many processes: that may pass
+            print(f"{job.directory.id} could not be started, and is tried again: {error}", flush=True)
+
+    def _write_reason(self, job: Job, kind: str) -> None:
+        """Say in the status of a job why it waits, where its kind does."""
+        count = sum(slot.kind == kind for slot in self.slots)
+        reason = f"Waits for a {kind} slot: {count} of {count} taken."
+        if not job.kind.writes_reason or job.status.activity == reason:
+            return
+        # With its lock: it may be stopped or started by hand in this very moment.
+        with contextlib.suppress(RunError), job.directory.lock():
+            if job.directory.status().state == "queued":
+                job.directory.update_status(activity=reason)
+
+    def _fail(self, job: Job, sentence: str) -> None:
+        """Say why it cannot start, and do not try again: in its status, or here where that cannot be written."""
+        directory = job.directory
+        print(f"{directory.id}: {sentence}", flush=True)
+        try:
+            if directory.status().state == "queued":
+                directory.update_status(state="failed", error=sentence, ended=time.time())
         except (RunError, OSError) as error:
-            self._unwritable.add(run.id)
-            print(f"{run.id} is passed over until the next start: {error}", flush=True)
-
-    def _kind(self, run: RunDirectory) -> set[str]:
-        with contextlib.suppress(RunError):
-            return {needed(run.config().training, self.slots)[0]}
-        return set()
-
-    def _take_moves(self) -> None:
-        """What terminals asked for while this scheduler held the lock."""
-        for path in sorted((self._store.path / MOVES_DIR).glob("*.json")):
-            try:
-                wish = json.loads(path.read_text(encoding="utf-8"))
-                self.queue.move(str(wish["run"]), wish["to"])
-            except (OSError, ValueError, KeyError, TypeError, RunError) as error:
-                print(f"A move was passed over: {error}", flush=True)
-            try:
-                path.unlink(missing_ok=True)
-            except OSError as error:
-                print(f"{path} is in the way: {error.strerror}.", flush=True)
+            self._unwritable.add(directory.path)
+            print(f"{directory.id} is passed over until the next start: {error}", flush=True)
 
 
-def _ending(run: RunDirectory) -> bool:
+def _is_ending(job: RunDirectory) -> bool:
     """Whether the process that paused or stopped it has not quite ended."""
     try:
-        run.lock().release()
+        job.lock().release()
     except RunError:
         return True
     return False
+
+
+def _claim(store: RunStore) -> FileLock:
+    """The lock of the folder. A terminal that changes the queue holds it for a moment, without describing itself."""
+    deadline = time.monotonic() + TERMINAL_SECONDS
+    while True:
+        try:
+            return FileLock(store.path / LOCK_FILE, json.dumps({"pid": os.getpid()}))
+        except LockedError as error:
+            if error.holder or time.monotonic() > deadline:
+                raise InUseError(_in_use(store, error.holder)) from None
+            time.sleep(0.05)
 
 
 def _in_use(store: RunStore, holder: str) -> str:

@@ -13,6 +13,7 @@ from simsiam_core.jobs.gpus import visible_gpus
 # at all makes a small network half as fast, whose threads meet again and again within microseconds; libgomp's own
 # 300,000 keep the core from a page that needs it, and from the very threads that are waited for.
 SPINS = "1000"
+BESIDE = "none, beside what runs"  # noted as the slot of a job that a person started although none was free
 
 
 @dataclass(frozen=True)
@@ -28,18 +29,19 @@ class Slot:
         return "CPU" if self.gpu is None else "GPU"
 
 
-def names(slots: Sequence[Slot]) -> str:
+def slot_names(slots: Sequence[Slot]) -> str:
     """Slots that one job takes, as they are noted in the queue and shown: "GPU 0, GPU 1"."""
     return ", ".join(slot.name for slot in slots)
 
 
-def named(text: str, slots: Sequence[Slot]) -> list[Slot]:
-    """Those of `slots` that `names` wrote, also where slots were still named by CUDA_VISIBLE_DEVICES' entries."""
+def slots_named(text: str, slots: Sequence[Slot]) -> list[Slot]:
+    """Those of `slots` that `slot_names` wrote, also where they were named by CUDA_VISIBLE_DEVICES' entries."""
     parts = text.split(", ")
-    return [slot for slot in slots if slot.name in parts or any(_was(slot, part) for part in parts)]
+    return [slot for slot in slots if slot.name in parts or any(_has_id(slot, part) for part in parts)]
 
 
-def _was(slot: Slot, name: str) -> bool:
+def _has_id(slot: Slot, name: str) -> bool:
+    """Whether an earlier version gave the slot that name: an id of its GPU, which may be cut short."""
     entry = name.removeprefix("GPU ")
     return entry.startswith(("GPU-", "MIG-")) and (slot.gpu or "").startswith(entry)
 
@@ -61,7 +63,7 @@ def find_slots(cpu_slots: int = 1) -> tuple[Slot, ...]:
     return (*gpus, *(Slot(f"CPU {n}") for n in range(1, cpu_slots + 1)))
 
 
-def needed(config: TrainingConfig, slots: Sequence[Slot]) -> tuple[str, int]:
+def slots_needed(config: TrainingConfig, slots: Sequence[Slot]) -> tuple[str, int]:
     """The kind of slot a job needs, and how many: one for each GPU; processes on the CPU share one.
 
     Without any GPU even `gpu` goes to the CPU, and one that wants more than there are takes all: it says

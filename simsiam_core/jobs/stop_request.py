@@ -22,6 +22,7 @@ from types import FrameType
 from typing import Literal
 
 PAUSE = signal.SIGUSR1
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, PAUSE)  # all that a job acts on
 
 
 class Interrupted(KeyboardInterrupt):
@@ -42,7 +43,7 @@ class StopRequest:
 
     def listen(self) -> None:
         """Take over the signals, from now to the end of this process. For the main thread."""
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, PAUSE):
+        for number in SIGNALS:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self._note)
 
@@ -65,7 +66,7 @@ class StopRequest:
         if number == signal.SIGHUP:
             self.hung_up = True
             return
-        if self.state != "stopped":  # who is to stop shall not be paused instead
+        if self.state != "stopped":  # a later pause does not undo a stop
             self.state = "paused" if number == PAUSE else "stopped"
         if self._raises:
             self._raises = False

@@ -105,14 +105,20 @@ class EvaluationDirectory(RunDirectory):
         write_text(self.result_path, dumps(dict(result), indent=1))
 
 
-def create_evaluation(run: RunDirectory, settings: Mapping[str, Any]) -> EvaluationDirectory:
-    """A new evaluation in state `queued`; `settings` are plain values with a `kind`. Raises RunError."""
+def create_evaluation(
+    run: RunDirectory, settings: Mapping[str, Any], status: Status | None = None
+) -> EvaluationDirectory:
+    """A new evaluation, in state `queued` unless another status is given; `settings` are plain values with a `kind`.
+
+    Raises RunError.
+    """
     name = f"{time.strftime('%Y%m%d-%H%M%S')}-{settings['kind']}-{secrets.token_hex(2)}"
     job = EvaluationDirectory(run.path / FOLDER / name)
     try:
         job.path.mkdir(parents=True)
         write_text(job.path / "settings.json", dumps(dict(settings), indent=1))
-        job.write_status(Status(state="queued", created=time.time()))
+        first = status or Status(state="queued")
+        job.write_status(first.model_copy(update={"created": time.time()}))
     except OSError as error:
         raise RunError(f"Cannot write to {job.path}: {error.strerror}.") from None
     return job

@@ -12,7 +12,7 @@ import pytorch_lightning as pl
 import torch
 
 from simsiam_core.data import load
-from simsiam_core.jobs.stop_request import PAUSE, StopRequest
+from simsiam_core.jobs.stop_request import SIGNALS, StopRequest
 from simsiam_core.runs import RunDirectory
 from simsiam_core.training.allocator import kept_memory
 from simsiam_core.training.callbacks import KnnCallback, StopCallback, measured_steps
@@ -50,10 +50,8 @@ def _end_with_the_first() -> None:
 
 def main() -> None:
     """With the words of the command line: run directory, which of how many, where they meet, and on what."""
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, PAUSE):
-        signal.signal(
-            number, signal.SIG_IGN
-        )  # such as a batch system sends to all; the first process acts on it
+    for number in SIGNALS:  # such as a batch system sends to all; the first process acts on them
+        signal.signal(number, signal.SIG_IGN)
     run, index, count, place, kind = sys.argv[1:]
     threading.Thread(target=_end_with_the_first, daemon=True).start()
     ranks = Ranks(int(index), int(count))

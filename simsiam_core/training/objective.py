@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from simsiam_core.config import Config
+from simsiam_core.config.network import network_settings
 from simsiam_core.data import Augmentation
 from simsiam_core.data.image_set import Triple
 from simsiam_core.model import SimSiam, rotation_task, simsiam_loss
@@ -46,11 +47,12 @@ class Objective:
     @property
     def rotates(self) -> bool:
         """Whether telling rotations is part of it."""
-        return self.config.objective.rotation_weight > 0
+        return network_settings(self.config).rotation
 
     def network(self) -> SimSiam:
         """A new network with the heads that it takes, in channels_last, which convolutions like."""
-        network = SimSiam(self.config.model, rotation=self.rotates)
+        settings = network_settings(self.config)
+        network = SimSiam(settings.model, rotation=settings.rotation)
         return network.to(memory_format=torch.channels_last)
 
     def views(self, images: Tensor, generator: torch.Generator) -> Views:

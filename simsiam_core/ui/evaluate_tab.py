@@ -9,7 +9,7 @@ import gradio as gr
 
 from simsiam_core.evaluation.results import FORMATS
 from simsiam_core.features.worker import WorkError
-from simsiam_core.jobs import start_beside, stop
+from simsiam_core.jobs import stop
 from simsiam_core.runs import RunError
 from simsiam_core.runs.evaluations import EvaluationDirectory, evaluations, find_evaluation
 from simsiam_core.ui import evaluate_report as report
@@ -71,7 +71,8 @@ class Evaluate:
 
     def beside(self, run_id: str, shown: str | None) -> str:
         """Do not wait for a free slot."""
-        return self._said(run_id, shown, start_beside)
+        scheduler = self._context.scheduler
+        return self._said(run_id, shown, scheduler.start_beside if scheduler else None)
 
     def inside(self, run_id: str, shown: str | None, event: gr.EventData) -> Iterator[dict[str, Any]]:
         """The images in a cell of the confusion matrix; the first time they may have to be decoded."""

@@ -67,7 +67,7 @@ def outside(store: RunStore, tmp_path: Path) -> Iterator[str]:
     port, log = free_port(), tmp_path / "server.log"
     flags = ["--read-only", "--root-path", PREFIX, "--port", str(port), "--runs-dir", str(store.path)]
     with Scheduler(store) as elsewhere, log.open("wb") as file:
-        elsewhere.queue.add(run.id)
+        elsewhere.queue.refresh()
         program = [sys.executable, "dashboard.py", "--no-browser", "--no-bundled", *flags]
         process = subprocess.Popen(program, cwd=ROOT, stdout=file, stderr=subprocess.STDOUT)
         here = free_port()

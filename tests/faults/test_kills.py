@@ -82,7 +82,7 @@ def test_trainers_are_killed_again_and_again_and_the_queue_goes_on_with_the_same
     whole = store.create(config)
     trainers.train(whole)
     assert whole.status().state == "finished"
-    monkeypatch.setattr(scheduler, "launch", lambda run, _: _started(trainers, run))
+    monkeypatch.setattr(scheduler, "launch", lambda run, *_: _started(trainers, run))
     runs = [store.create(config), store.create(config)]
     dice, slowest, halves = random.Random(1), 0.0, 0
     with Scheduler(store) as queue:

@@ -11,6 +11,7 @@ from tiny import tiny
 
 from simsiam_core.jobs import Scheduler, enqueue, gpus, scheduler
 from simsiam_core.jobs.gpus import free_gpus, visible_gpus
+from simsiam_core.jobs.table import Row
 from simsiam_core.runs import RunDirectory, RunStore
 from simsiam_core.runs.processes import process_identity
 
@@ -205,7 +206,7 @@ def test_a_run_that_an_earlier_version_started_keeps_its_gpu(
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", f"{A},{B}")
     launched: list[str] = []
 
-    def launch(run: RunDirectory, variables: dict[str, str]) -> None:
+    def launch(run: RunDirectory, variables: dict[str, str], _command: object) -> None:
         launched.append(variables["CUDA_VISIBLE_DEVICES"])
         begin(run)
 
@@ -217,13 +218,15 @@ def test_a_run_that_an_earlier_version_started_keeps_its_gpu(
     first, second, third = enqueue(store, [tiny(training={"device": "auto"}) for _ in range(3)])
     begin(first)
     with Scheduler(store) as queue:
-        queue.queue.add(first.id)
-        queue.queue.take(first.id, "GPU 1")  # as it was noted by index
-        queue.look()
+        queue.queue.table.change(add=[Row(first.id)])
+        queue.queue.table.assign(Row(first.id), "GPU 1")  # as it was noted by index
+        queue.run_once()
         assert launched == [A]
         assert set(queue.taken_gpus()) == {A, B}
         first.update_status(state="finished")
-        queue.queue.take(second.id, f"GPU {A}")  # as it was noted by what CUDA_VISIBLE_DEVICES said
-        queue.look()
+        queue.queue.table.assign(
+            Row(second.id), f"GPU {A}"
+        )  # as it was noted by what CUDA_VISIBLE_DEVICES said
+        queue.run_once()
         assert launched == [A, B]
     assert third.status().state == "running"

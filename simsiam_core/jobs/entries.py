@@ -1,0 +1,85 @@
+"""The queue as people see it: which runs run and wait, in order, and why each waits. For anybody, without a lock."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from simsiam_core.jobs.kinds import KINDS
+from simsiam_core.jobs.slots import Slot, slots_named, slots_needed
+from simsiam_core.jobs.table import Row, read_table
+from simsiam_core.runs import RunDirectory, RunError, RunStore, Status
+
+IN_QUEUE = KINDS["training"].in_queue
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A run in the queue as people see it: its place from 1, and why it waits or where it runs."""
+
+    run: RunDirectory
+    status: Status
+    place: int
+    reason: str
+
+
+def read_queue(store: RunStore) -> list[Entry]:
+    """The queue of a folder, for anybody and without a lock."""
+    runs = store.runs()
+    return queue_entries(store, runs, {run.id: run.status() for run in runs})
+
+
+def queue_entries(
+    store: RunStore, runs: Sequence[RunDirectory], statuses: Mapping[str, Status]
+) -> list[Entry]:
+    """As `read_queue`, from what was read already: all runs of the folder and their statuses by id."""
+    in_queue = {run.id: run for run in runs if statuses[run.id].state in IN_QUEUE}
+    if not in_queue:
+        return []
+    rows, slots = read_table(store.path)
+    ids = [row.run for row in rows if not row.id and row.run in in_queue]
+    ids += sorted(in_queue.keys() - set(ids), key=lambda run_id: (statuses[run_id].created, run_id))
+    slot_of = {row.run: row.slot for row in rows if not row.id}
+    held = list(_held(rows, {run.id: run for run in runs}, statuses))
+    entries: list[Entry] = []
+    for run in (in_queue[run_id] for run_id in ids):
+        ahead = sum(entry.status.state == "queued" for entry in entries)
+        reason = _reason(run, statuses[run.id], slot_of.get(run.id, ""), slots, held, ahead)
+        entries.append(Entry(run, statuses[run.id], len(entries) + 1, reason))
+    return entries
+
+
+def _held(
+    rows: Sequence[Row], runs: Mapping[str, RunDirectory], statuses: Mapping[str, Status]
+) -> Iterator[str]:
+    """The slots, as they were noted, of every job that runs, evaluations too."""
+    for row in rows:
+        if row.slot and row.run in runs and row.kind in KINDS:
+            with contextlib.suppress(RunError):  # deleted meanwhile
+                status = KINDS[row.kind].find(runs[row.run], row.id).status() if row.id else statuses[row.run]
+                if status.state == "running":
+                    yield row.slot
+
+
+def _reason(
+    run: RunDirectory, status: Status, slot: str, slots: tuple[Slot, ...], held: Sequence[str], ahead: int
+) -> str:
+    """Why it waits or where it runs; `ahead` is how many wait before it."""
+    if status.state == "running":
+        return f"Runs on {slot}." if slot else "Runs."
+    if status.state == "paused":
+        return f"Paused at step {status.step}; it keeps its place and waits for Resume."
+    if not slots:
+        return "Waits for a dashboard or 'queue run' to start it."
+    try:
+        kind, count = slots_needed(run.config().training, slots)
+    except RunError as error:
+        return str(error)
+    fitting = [slot for slot in slots if slot.kind == kind]
+    taken = {slot for noted in held for slot in slots_named(noted, fitting)}
+    if len(fitting) - len(taken) < count:
+        wanted = f"a {kind} slot" if count == 1 else f"{count} {kind} slots"
+        why = f"Waits for {wanted}: {len(taken)} of {len(fitting)} taken"
+        return why + (f", and {ahead} before it." if ahead else ".")
+    return f"Starts after the {ahead} before it." if ahead else "Starts in a moment."

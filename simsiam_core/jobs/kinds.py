@@ -1,0 +1,48 @@
+"""The kinds of jobs: how one is found, what it needs, how it is started. A further kind is an entry in `KINDS`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from simsiam_core.jobs.slots import Slot, slots_needed
+from simsiam_core.runs import RunDirectory
+from simsiam_core.runs.evaluations import EvaluationDirectory, find_evaluation
+
+
+@dataclass(frozen=True)
+class JobKind:
+    """What the scheduler knows about jobs of one kind."""
+
+    in_queue: frozenset[str]  # states in which a job keeps its place
+    find: Callable[[RunDirectory, str], RunDirectory]  # of a run and the job's id; raises RunError
+    slots_needed: Callable[[RunDirectory, Sequence[Slot]], tuple[str, int]]  # as `slots.slots_needed`
+    command: Callable[[RunDirectory], tuple[str, ...]]  # the words after `python -m simsiam_core`
+    writes_reason: bool  # whether its status says why it waits
+
+
+def _gpu_if_any(_job: RunDirectory, slots: Sequence[Slot]) -> tuple[str, int]:
+    return ("GPU" if any(slot.kind == "GPU" for slot in slots) else "CPU"), 1
+
+
+def _evaluation_command(job: RunDirectory) -> tuple[str, ...]:
+    assert isinstance(job, EvaluationDirectory)
+    return "evaluate", job.kind, str(job.run.path), "--job", job.id
+
+
+KINDS = {  # those that are started before others come first: an evaluation takes minutes
+    "evaluation": JobKind(
+        in_queue=frozenset({"queued", "running"}),
+        find=find_evaluation,
+        slots_needed=_gpu_if_any,
+        command=_evaluation_command,
+        writes_reason=True,
+    ),
+    "training": JobKind(
+        in_queue=frozenset({"queued", "running", "paused"}),
+        find=lambda run, _: run,
+        slots_needed=lambda run, slots: slots_needed(run.config().training, slots),
+        command=lambda run: ("train", "--run", str(run.path)),
+        writes_reason=False,
+    ),
+}
