@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,6 +12,10 @@ import pytest
 
 from simsiam_core import registry
 from simsiam_core.registry import Registry, UnknownEntryError, names_in
+
+# Every package that is a registry.
+PACKAGES = ("config.evaluations", "data.sources", "evaluation.exporters", "evaluation.kinds", "metrics")
+HEAVY = ("torch", "torchvision", "pandas", "gradio", "plotly", "sklearn", "pyarrow", "onnx")
 
 
 @dataclass(frozen=True)
@@ -51,3 +57,13 @@ def test_an_unknown_name_lists_those_there_are(shapes: Registry[Shape]) -> None:
 def test_a_module_without_an_entry_is_named(shapes: Registry[Shape]) -> None:
     with pytest.raises(TypeError, match="broken must define ENTRY, a Shape"):
         shapes.get("broken")
+
+
+def test_importing_every_entry_imports_nothing_heavy() -> None:
+    """The terminal and the page ask about all of them at their start."""
+    modules = [f"simsiam_core.{package}.{name}" for package in PACKAGES for name in names_in(package)]
+    assert len(modules) > 15
+    code = f"import sys, importlib\nfor name in {modules}: importlib.import_module(name)\n"
+    code += f"sys.exit(', '.join(name for name in {HEAVY} if name in sys.modules) or 0)"
+    root = Path(__file__).resolve().parents[1]
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=root, timeout=60)

@@ -19,7 +19,7 @@ from torch.nn import functional as F
 
 from simsiam_core.bench.untrained import untrained
 from simsiam_core.config import ConfigError, parse
-from simsiam_core.config.evaluation import LinearEvaluation
+from simsiam_core.config.evaluations.linear import LinearEvaluation
 from simsiam_core.evaluation.knn_report import KS, TEMPERATURES, grid
 from simsiam_core.evaluation.linear_cached import SWEEP, batch_size_for, sweep
 from simsiam_core.evaluation.splits import validation_split

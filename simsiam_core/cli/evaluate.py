@@ -1,4 +1,4 @@
-"""`evaluate`: kNN report, linear classifier or fine-tuning of a checkpoint."""
+"""`evaluate`: measure what a checkpoint has learnt, in one of several ways."""
 
 from __future__ import annotations
 
@@ -11,29 +11,26 @@ from simsiam_core.cli.options import add_json, add_run, chosen_run, print_json
 from simsiam_core.cli.terminal import print_row
 from simsiam_core.cli.train import announce, running_status
 from simsiam_core.config import field_spec, typed
-from simsiam_core.config.evaluation import KINDS, parse_evaluation
+from simsiam_core.config.evaluation import parse_evaluation, settings_model
+from simsiam_core.evaluation.kinds import listed
 from simsiam_core.jobs.stop_request import Interrupted, StopRequest
 from simsiam_core.runs import RunError
 from simsiam_core.runs.crash import crashes_logged
 from simsiam_core.runs.evaluations import EvaluationDirectory, create_evaluation, find_evaluation
 
-HELP = {
-    "knn": "accuracy over k and T, per class, confusion matrix, baselines",
-    "linear": "a linear classifier on the frozen backbone",
-    "finetune": "the whole network on few labels, and the same from random weights",
-}
-
 
 def add_to(commands: Any) -> None:
-    """Add the command's parsers: one a kind, its flags from the settings."""
+    """Add the command's parsers: one for each kind of evaluation, its flags from the settings."""
     parser = commands.add_parser("evaluate", help="measure what a checkpoint has learnt", description=__doc__)
     kinds = parser.add_subparsers(title="kinds", metavar="KIND", required=True)
-    for kind, model in KINDS.items():
-        sub = kinds.add_parser(kind, help=HELP[kind], description=HELP[kind])
+    for kind, entry in listed().items():
+        sub = kinds.add_parser(
+            kind, help=entry.help.replace("%", "%%"), description=f"{entry.title}. {entry.help}"
+        )
         add_run(sub)
         add_json(sub)
         sub.add_argument("--job", metavar="ID", help="an evaluation that exists already, queued by the page")
-        for name, info in model.model_fields.items():
+        for name, info in settings_model(kind).model_fields.items():
             if name != "kind":
                 help_text = f"{info.description} (default: {info.default})".replace("%", "%%")
                 sub.add_argument(f"--{name.replace('_', '-')}", default=None, metavar="VALUE", help=help_text)
@@ -50,7 +47,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
             if (state := job.status().state) != "queued":
                 raise RunError(f"The evaluation {job.id} does not wait; it is {state}.")
             return _work(job, arguments, request)
-    known = KINDS[arguments.kind].model_fields.items()
+    known = settings_model(arguments.kind).model_fields.items()
     given = {
         name: typed(field_spec(name, "", info), value)
         for name, info in known

@@ -9,9 +9,10 @@ from simsiam_core.cli.options import add_json, add_run, chosen_run, print_json
 from simsiam_core.cli.terminal import print_row
 from simsiam_core.config import ConfigError
 from simsiam_core.config.paths import path_flag
+from simsiam_core.data import sources
+from simsiam_core.evaluation import exporters
+from simsiam_core.evaluation.exporter import Exporter
 from simsiam_core.names import printable, storable
-
-FORMATS = ("safetensors", "torchscript", "torch", "onnx", "npz", "parquet", "bundle")
 
 
 def add_to(commands: Any) -> None:
@@ -19,6 +20,7 @@ def add_to(commands: Any) -> None:
     parser = commands.add_parser(
         "export", help="write a backbone or features for others", description=__doc__
     )
+    formats = exporters.listed()
     add_run(parser)
     add_json(parser)
     parser.add_argument(
@@ -27,43 +29,48 @@ def add_to(commands: Any) -> None:
     parser.add_argument(
         "--format",
         required=True,
-        choices=FORMATS,
-        help="weights (the first four), features (npz, parquet), or a folder like assets/bundled",
+        choices=formats,
+        metavar="FORMAT",
+        help="; ".join(_described(name, exporter) for name, exporter in formats.items()),
     )
     parser.add_argument("--split", default="train", choices=("train", "test"), help="of features")
     parser.add_argument(
         "--trained-on",
         default="textures",
-        choices=("textures", "cifar10", "cifar100", "stl10"),
+        choices=[name for name, source in sources.listed().items() if not source.needs_path],
         help="what a bundle says of its training images (%(default)s)",
     )
     parser.add_argument("--out", required=True, type=path_flag, metavar="FILE", help="where to write")
     parser.set_defaults(run_command=_export)
 
 
+def _described(name: str, exporter: Exporter) -> str:
+    suffix = f" ({exporter.suffix})" if exporter.suffix else ""
+    return f"{name}: {exporter.help}{suffix}".replace("%", "%%")
+
+
 def _export(arguments: argparse.Namespace) -> int:
     run = chosen_run(arguments)
     checkpoint = run.checkpoint(arguments.checkpoint)
-    from simsiam_core.evaluation.export import FEATURES, export_backbone, export_features
+    from simsiam_core.evaluation.export import export
     from simsiam_core.model import CheckpointError
 
     try:
-        if arguments.format == "bundle":
-            from simsiam_core.model.bundled import pack
-
-            written, text = [pack(run, arguments.out, arguments.trained_on)], "a bundle"
-        elif arguments.format in FEATURES:
-            count = export_features(run, checkpoint, arguments.split, arguments.format, arguments.out)
-            written, text = [arguments.out], f"{count:,} features of the {arguments.split} images"
-        else:
-            beside = export_backbone(checkpoint, arguments.format, arguments.out)
-            written, text = [arguments.out, beside], "the backbone and what it takes to use it"
+        written = export(
+            run,
+            checkpoint,
+            arguments.format,
+            arguments.out,
+            split=arguments.split,
+            trained_on=arguments.trained_on,
+        )
     except CheckpointError as error:
         raise ConfigError.at("checkpoint", str(error)) from None
     if arguments.json:
         print_json(
-            {"run": run.id, "checkpoint": checkpoint.name, "files": [storable(str(p)) for p in written]}
+            {"run": run.id, "checkpoint": checkpoint.name, "files": [storable(str(p)) for p in written.paths]}
         )
     else:
-        print_row(text=f"Wrote {text}: {', '.join(printable(str(path)) for path in written)}")
+        paths = ", ".join(printable(str(path)) for path in written.paths)
+        print_row(text=f"Wrote {written.what}: {paths}")
     return 0

@@ -40,8 +40,8 @@ def add_to(commands: Any) -> None:
 
 def _neighbours(arguments: argparse.Namespace) -> int:
     from simsiam_core.data import ImageError
-    from simsiam_core.features import loaded
     from simsiam_core.features.compare import ask_all, changes
+    from simsiam_core.features.folder_split import folder_split
     from simsiam_core.features.retrieval import Question
 
     run = chosen_run(arguments)
@@ -49,7 +49,7 @@ def _neighbours(arguments: argparse.Namespace) -> int:
     try:
         query = storable(arguments.id) if arguments.id else arguments.image.read_bytes()
         names = [arguments.checkpoint, *arguments.beside]
-        split = loaded.folder_split(str(arguments.bank.resolve())) if arguments.bank else arguments.split
+        split = folder_split(str(arguments.bank.resolve())) if arguments.bank else arguments.split
         with inspecting() as report:
             answer, *others = ask_all(
                 [(run.path, name) for name in names],

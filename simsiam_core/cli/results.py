@@ -29,7 +29,7 @@ def _results(arguments: argparse.Namespace) -> int:
         made, published = [asdict(row) for row in rows], [asdict(p) for p in CIFAR10]
         print_json({"results": made, "published": published, "problems": problems})
     else:
-        print(FORMATS[arguments.format](rows), end="")
+        print(FORMATS[arguments.format].write(rows), end="")
     for problem in problems:
         print(f"Left out: {problem}", file=sys.stderr)
     return 0

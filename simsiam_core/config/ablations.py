@@ -55,7 +55,7 @@ ABLATIONS = {
 
 
 def members(name: str, base: Mapping[str, Any]) -> list[Config]:
-    """The configs of a group over a base config as nested values. Raises ConfigError."""
+    """Make the configs of a group over a base config as nested values. Raises ConfigError."""
     return [
         parse(merge(base, changes, {"name": f"{name}-{member}"}))
         for member, changes in ABLATIONS[name].members.items()

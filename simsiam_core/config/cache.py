@@ -12,7 +12,7 @@ CACHE_VARIABLE = "SIMSIAM_CACHE"
 
 
 def cache_dir() -> Path:
-    """Where downloads, decoded images and uploads are kept: $SIMSIAM_CACHE, or `standard_cache`.
+    """Return where downloads, decoded images and uploads are kept: $SIMSIAM_CACHE, or `standard_cache`.
 
     Absolute, and the same in every job: `launch` hands it on, since jobs run in another folder.
     """
@@ -21,10 +21,10 @@ def cache_dir() -> Path:
 
 
 def uploads_dir() -> Path:
-    """Where the page's uploads arrive."""
+    """Return where the page's uploads arrive."""
     return scratch_dir(cache_dir()) / "uploads"
 
 
 def compiled_dir() -> Path:
-    """Where numba keeps what it has compiled."""
+    """Return where numba keeps what it has compiled."""
     return scratch_dir(cache_dir()) / "numba"

@@ -3,72 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import ValidationError
 
 from simsiam_core.config.problems import ConfigError, Problem
-from simsiam_core.config.schema import Section, setting
+from simsiam_core.config.section import Section, setting
+from simsiam_core.registry import Registry, names_in
+
+KINDS = names_in("evaluation.kinds")  # they rest on the schema, and are not imported here
 
 
-class KnnEvaluation(Section, title="kNN report"):
-    kind: Literal["knn"] = "knn"
+class EvaluationSettings(Section):
+    """What every evaluation is told. One with settings of its own has a subclass in config/evaluations/<kind>.py."""
+
+    kind: str
     checkpoint: str = setting("last", "Checkpoint", "'last' or 'epoch=0010'.")
 
 
-class LinearEvaluation(Section, title="Linear classifier"):
-    kind: Literal["linear"] = "linear"
-    checkpoint: str = setting("last", "Checkpoint", "'last' or 'epoch=0010'.")
-    protocol: Literal["cached", "augmented"] = setting(
-        "cached",
-        "Protocol",
-        "cached: features of the plain images, seconds to minutes. "
-        "augmented: the published protocol, with random crops and flips, every epoch encoded afresh.",
-    )
-    epochs: int = setting(100, "Epochs", "Passes over the labelled images.", ge=1, le=1000)
-    batch_size: int = setting(
-        256,
-        "Batch size",
-        "Images a step. Cached features of more than 25,600 images take a hundredth of them.",
-        unit="images",
-        ge=2,
-        le=65_536,
-    )
-    validation_share: float = setting(
-        0.1, "Validation share", "Of the training images, kept aside to choose with.", gt=0, lt=0.6
-    )
-    seed: int = setting(0, "Seed", "Of the validation split, order and crops.", ge=0, le=2**31 - 1)
+_MODELS: Registry[type] = Registry("config.evaluations", type, "settings of an evaluation")
 
 
-class FinetuneEvaluation(Section, title="Fine-tuning"):
-    kind: Literal["finetune"] = "finetune"
-    checkpoint: str = setting("last", "Checkpoint", "'last' or 'epoch=0010'.")
-    labels_share: float = setting(
-        0.1, "Share of the labels", "Training images whose labels are used; stratified.", gt=0, le=1
+def settings_model(kind: str) -> type[EvaluationSettings]:
+    """Return the model of an evaluation's settings."""
+    model = _MODELS.get(kind) if kind in _MODELS.names else EvaluationSettings
+    assert issubclass(model, EvaluationSettings), (
+        f"config/evaluations/{kind}.py must define EvaluationSettings"
     )
-    epochs: int = setting(100, "Epochs", "Passes over the labelled images.", ge=1, le=1000)
-    batch_size: int = setting(64, "Batch size", "Images a step.", unit="images", ge=2, le=65_536)
-    lr: float = setting(
-        0.03, "Backbone learning rate", "Peak for the trained backbone, then half a cosine to 0.", gt=0, le=10
-    )
-    head_lr: float = setting(
-        0.1, "Classifier learning rate", "Peak for the new classifier, which has all to learn.", gt=0, le=10
-    )
-    scratch_lr: float = setting(
-        0.1, "Learning rate from scratch", "Peak for the whole network from random weights.", gt=0, le=10
-    )
-    weight_decay: float = setting(5e-4, "Weight decay", "L2 penalty.", ge=0, le=1)
-    seed: int = setting(
-        0, "Seed", "Of the labelled subset, the classifier, order and crops.", ge=0, le=2**31 - 1
-    )
-
-
-EvaluationSettings = KnnEvaluation | LinearEvaluation | FinetuneEvaluation
-KINDS: dict[str, type[KnnEvaluation] | type[LinearEvaluation] | type[FinetuneEvaluation]] = {
-    "knn": KnnEvaluation,
-    "linear": LinearEvaluation,
-    "finetune": FinetuneEvaluation,
-}
+    return model
 
 
 def parse_evaluation(values: Mapping[str, Any]) -> EvaluationSettings:
@@ -76,7 +38,7 @@ def parse_evaluation(values: Mapping[str, Any]) -> EvaluationSettings:
     kind = values.get("kind")
     if kind not in KINDS:
         raise ConfigError.at("kind", f"There is no evaluation {kind!r}; choose one of {', '.join(KINDS)}.")
-    model = KINDS[kind]
+    model = settings_model(kind)
     try:
         return model.model_validate(values)
     except ValidationError as error:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import types
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Any, Literal, Union, cast, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
 from simsiam_core.config.scalars import scalar
-from simsiam_core.config.schema import Config, Section
+from simsiam_core.config.schema import Config
+from simsiam_core.config.section import Section
 
 SHORT_NAMES = {"lr": "optimiser.base_lr"}
 
@@ -28,6 +29,7 @@ class FieldSpec:
     description: str
     unit: str
     advanced: bool
+    offered: tuple[tuple[str, Any], ...]  # (words, value) that a form offers; empty: the choices or any value
     default: Any
     minimum: float | None
     maximum: float | None
@@ -38,13 +40,13 @@ class FieldSpec:
         return self.path.rpartition(".")[2]
 
     def nested(self, value: Any) -> dict[str, Any]:
-        """A partial config that holds this value alone."""
+        """Return a partial config that holds this value alone."""
         section = self.path.rpartition(".")[0]
         return {section: {self.name: value}} if section else {self.name: value}
 
 
 def fields() -> Iterator[FieldSpec]:
-    """Every hyperparameter, in the order of the form."""
+    """Yield every hyperparameter, in the order of the form."""
     yield field_spec("name", "Run", Config.model_fields["name"])
     for section_name, section in Config.model_fields.items():
         model = section.annotation
@@ -56,14 +58,14 @@ def fields() -> Iterator[FieldSpec]:
 
 
 def find_field(name: str) -> FieldSpec | None:
-    """The field that a person means by `training.batch_size`, `batch-size` or `lr`; None if there is none."""
+    """Find the field that a person means by `training.batch_size`, `batch-size` or `lr`; None if there is none."""
     plain = name.strip().replace("-", "_")
     plain = SHORT_NAMES.get(plain, plain)
     return next((spec for spec in fields() if plain in (spec.path, spec.name)), None)
 
 
 def typed(spec: FieldSpec, value: Any) -> Any:
-    """A value that came as text, from a flag or a sweep, as the schema wants it; what does not fit stays text."""
+    """Read a value that came as text, from a flag or a sweep, as the schema wants it; what does not fit stays text."""
     if not isinstance(value, str) or not value:
         return value
     if spec.optional and value.lower() == "none":
@@ -72,7 +74,7 @@ def typed(spec: FieldSpec, value: Any) -> Any:
 
 
 def field_spec(path: str, section: str, info: FieldInfo) -> FieldSpec:
-    """A field of any `Section`, described."""
+    """Describe a field of any `Section`."""
     annotation, optional = info.annotation, False
     if get_origin(annotation) in (Union, types.UnionType):
         (annotation,) = (a for a in get_args(annotation) if a is not type(None))
@@ -95,6 +97,7 @@ def field_spec(path: str, section: str, info: FieldInfo) -> FieldSpec:
         description=info.description or "",
         unit=str(extra.get("unit", "")),
         advanced=bool(extra.get("advanced", False)),
+        offered=tuple(dict(cast(dict[str, Any], extra.get("offered", {}))).items()),
         default=info.default,
         minimum=bounds.get("g"),
         maximum=bounds.get("l"),

@@ -22,7 +22,7 @@ _LARGEST = 2**20  # bytes; a file of settings has two thousand
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """Nested values from a YAML file. Raises ConfigError for a missing, malformed or non-mapping file."""
+    """Read nested values from a YAML file. Raises ConfigError for a missing, malformed or non-mapping file."""
     try:
         with path.open("rb") as file:
             content = file.read(_LARGEST + 1)
@@ -45,12 +45,12 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 @cache
 def _texts() -> frozenset[str]:
-    """Paths whose values are text as written, so that `name: 1e3` or `path: 2024` need no quotes."""
+    """Return paths whose values are text as written, so that `name: 1e3` or `path: 2024` need no quotes."""
     return frozenset(("title", "description", *(spec.path for spec in fields() if spec.kind == "text")))
 
 
 def dump_yaml(config: Config) -> str:
-    """The whole config as YAML, every default spelled out."""
+    """Write the whole config as YAML, every default spelled out."""
     values = config.model_dump(mode="json")
     return yaml.dump(values, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=math.inf)
 
@@ -68,7 +68,7 @@ _Dumper.add_representer(str, _represent_text)
 
 
 def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
-    """Nested values, later layers over earlier ones: preset, then file, then flags."""
+    """Merge nested values, later layers over earlier ones: preset, then file, then flags."""
     merged: dict[str, Any] = {}
     for layer in layers:
         for key, value in layer.items():
@@ -89,7 +89,7 @@ class Preset:
 
 
 def presets(folder: Path = PRESETS_DIR) -> dict[str, Preset]:
-    """The presets in a folder, by name; a file added there is a preset added."""
+    """Read the presets in a folder, by name; a file added there is a preset added."""
     found = {}
     for path in sorted(folder.glob("*.yaml")):
         values = read_yaml(path)
@@ -99,7 +99,7 @@ def presets(folder: Path = PRESETS_DIR) -> dict[str, Preset]:
 
 
 def preset(name: str) -> Preset:
-    """One preset by name. Raises ConfigError that lists those there are."""
+    """Read one preset by name. Raises ConfigError that lists those there are."""
     known = presets()
     if name not in known:
         raise ConfigError.at("preset", f"There is no preset {name!r}; there are: {', '.join(known)}.")

@@ -25,7 +25,7 @@ LIBRARIES = {
 
 
 def standard_cache() -> Path:
-    """`$XDG_CACHE_HOME/simsiam-dashboard`, or below ~/.cache; for temporary files where neither can be.
+    """Return `$XDG_CACHE_HOME/simsiam-dashboard`, or below ~/.cache; for temporary files where neither can be.
 
     One that is there already is used though it can only be read. Raises ConfigError where nothing can be written.
     """
@@ -37,7 +37,7 @@ def standard_cache() -> Path:
 
 
 def _standard() -> tuple[Path | None, str]:
-    """The standard place, or None and why there is none."""
+    """Return the standard place, or None and why there is none."""
     home = _home()
     at_home = home / ".cache" / NAME if home else None
     chosen = os.environ.get("XDG_CACHE_HOME", "")
@@ -51,7 +51,7 @@ def _standard() -> tuple[Path | None, str]:
 
 
 def scratch_dir(wanted: Path) -> Path:
-    """`wanted`, or where that cannot be written a folder for temporary files: for what is made again at no cost.
+    """Return `wanted`, or where that cannot be written a folder for temporary files: for what is made again at no cost.
 
     Raises ConfigError.
     """
@@ -87,14 +87,14 @@ def _home() -> Path | None:
 
 
 def _writable(folder: Path) -> bool:
-    """Whether files can be written there, once it is made."""
+    """Return whether files can be written there, once it is made."""
     while not os.path.lexists(folder) and folder != folder.parent:
         folder = folder.parent
     return os.path.isdir(folder) and os.access(folder, os.W_OK | os.X_OK)
 
 
 def _temporary(reason: str) -> Path:
-    """A folder of this user's own among the temporary files. Raises ConfigError."""
+    """Return a folder of this user's own among the temporary files. Raises ConfigError."""
     try:
         folder = Path(tempfile.gettempdir()) / f"{NAME}-{os.getuid()}"
         folder.mkdir(mode=0o700, exist_ok=True)

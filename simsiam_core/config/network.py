@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from simsiam_core.config.schema import Config, ModelConfig
+from simsiam_core.config.schema import Config
+from simsiam_core.config.sections.network import ModelConfig
 
 
 class NetworkSettings(NamedTuple):

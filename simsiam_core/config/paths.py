@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def absolute_path(text: str) -> str:
-    """`~` and a relative path resolved against the current folder, now.
+    """Resolve `~` and a relative path against the current folder, now.
 
     Links are kept: a link that later leads elsewhere is followed there.
     """
@@ -16,7 +16,7 @@ def absolute_path(text: str) -> str:
 
 
 def path_flag(text: str) -> Path:
-    """The argparse type of a file or folder. An unset shell variable must not become the current folder."""
+    """Serve as the argparse type of a file or folder. An unset shell variable must not become the current folder."""
     if not text.strip():
         raise argparse.ArgumentTypeError("it is empty; give a path")
     return Path(absolute_path(text))

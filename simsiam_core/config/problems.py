@@ -12,7 +12,8 @@ from pydantic import ValidationError
 
 from simsiam_core.config.fields import FieldSpec, fields, find_field
 from simsiam_core.config.scalars import hint
-from simsiam_core.config.schema import AS_STORED, Config
+from simsiam_core.config.schema import Config
+from simsiam_core.config.section import AS_STORED
 
 _SHORT = reprlib.Repr()  # what was given may be a whole file
 _SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 80
@@ -41,7 +42,7 @@ class ConfigError(ValueError):
 
     @classmethod
     def at(cls, path: str, message: str) -> ConfigError:
-        """A single problem, at the field `path`."""
+        """Make an error of a single problem, at the field `path`."""
         return cls([Problem(path, message)])
 
 
@@ -75,7 +76,7 @@ def _in_words(error: dict[str, Any]) -> Problem:
 
 
 def unknown_setting(path: str) -> str:
-    """A sentence about an unknown setting: the one that was probably meant, or else all there are in its place."""
+    """Make a sentence about an unknown setting: the one that was probably meant, or else all there are in its place."""
     section, _, name = path.rpartition(".")
     meant = find_field(name)
     known = [s.name if section else s.path.split(".")[0] for s in fields() if not section or _in(s, section)]
@@ -94,7 +95,7 @@ def _in(spec: FieldSpec, section: str) -> bool:
 
 
 def allowed(spec: FieldSpec) -> str:
-    """What a field accepts, in words: "a whole number from 2 to 65536"."""
+    """Say in words what a field accepts: "a whole number from 2 to 65536"."""
     if spec.kind == "choice":
         return "one of " + ", ".join(spec.choices)
     if spec.kind == "bool":

@@ -20,7 +20,7 @@ Scalar = None | bool | int | float | str
 
 
 def scalar(text: str) -> Scalar:
-    """The value of a plain scalar: nothing, a truth value, a number, or else the text itself."""
+    """Read the value of a plain scalar: nothing, a truth value, a number, or else the text itself."""
     if text in _WORDS:
         return _WORDS[text]
     if len(text) <= _LONGEST:
@@ -34,7 +34,7 @@ def scalar(text: str) -> Scalar:
 
 
 def hint(text: str) -> str:
-    """How to write a text that was meant as a number or truth value; empty where nothing can be said."""
+    """Say how to write a text that was meant as a number or truth value; empty where nothing can be said."""
     bare = text.strip()
     if bare != text:
         return "without spaces around it" if bare else ""

@@ -31,7 +31,7 @@ class Sweep:
 
 
 def read_sweeps(lines: Sequence[str]) -> list[Sweep]:
-    """Lines such as `lr: 0.03, 0.06`, `optimiser.base_lr=0.01:1:3:log` (3 values from 0.01 to 1) or
+    """Read lines such as `lr: 0.03, 0.06`, `optimiser.base_lr=0.01:1:3:log` (3 values from 0.01 to 1) or
     `predictor=true,false`. Raises ConfigError.
     """
     return [_read(line) for line in lines if line.strip()]
@@ -77,7 +77,7 @@ def _number(text: str) -> float:
 
 
 def expand(values: Mapping[str, Any], sweeps: Sequence[Sweep]) -> list[Config]:
-    """Every combination over the nested `values`, each with a name that tells it from the others.
+    """Make every combination over the nested `values`, each with a name that tells it from the others.
 
     Raises ConfigError if any of them is no config, or if they are too many.
     """

@@ -30,7 +30,7 @@ class YamlError(ValueError):
 
 
 def read_yaml_text(text: str, texts: Collection[str] = ()) -> Any:
-    """The value of a YAML document; `texts` are the paths, such as `data.path`, whose scalars are text as written.
+    """Read the value of a YAML document; `texts` are the paths, such as `data.path`, whose scalars are text as written.
 
     Anchors, aliases and merge keys work. Raises YamlError.
     """

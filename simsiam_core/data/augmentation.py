@@ -43,7 +43,7 @@ class Augmentation:
     def views(
         self, images: Tensor, generator: torch.Generator, count: int = 2, share: tuple[int, int] = (0, 1)
     ) -> tuple[Tensor, ...]:
-        """`count` independent views of uint8 [B, 3, S, S], each float32 [B, 3, V, V] and normalised.
+        """Make `count` independent views of uint8 [B, 3, S, S], each float32 [B, 3, V, V] and normalised.
 
         `generator` lives on the images' device; an equal state gives equal views. `images` may be the share
         `(i, n)` of a batch of n · B: they are then given the views that they would have within it.
@@ -55,15 +55,15 @@ class Augmentation:
         return self.apply(images.repeat(count, 1, 1, 1), parameters).chunk(count)
 
     def draw(self, n: int, generator: torch.Generator) -> Parameters:
-        """Random parameters for n views."""
+        """Draw random parameters for n views."""
         return draw(self.config, self.size, n, generator)
 
     def apply(self, images: Tensor, parameters: Parameters) -> Tensor:
-        """Views of uint8 [n, 3, S, S], as float32, normalised. Raises ValueError for other shapes."""
+        """Make views of uint8 [n, 3, S, S], as float32, normalised. Raises ValueError for other shapes."""
         return self._make(images, parameters, self.mean, self.std)
 
     def viewable(self, images: Tensor, parameters: Parameters) -> Tensor:
-        """As `apply`, on the scale 0..1: what a person can look at."""
+        """Make views as `apply` does, on the scale 0..1: to be looked at."""
         return self._make(images, parameters, (0.0,) * 3, (1.0,) * 3)
 
     def _make(self, images: Tensor, p: Parameters, mean: Triple, std: Triple) -> Tensor:
@@ -87,7 +87,7 @@ class Augmentation:
         return views
 
     def _crop_and_flip(self, images: Tensor, p: Parameters) -> Tensor:
-        """Bilinear, from one grid: antialiasing changes nothing in views as large as the images."""
+        """Crop and flip, bilinear, from one grid: antialiasing changes nothing in views as large as the images."""
         size, view = self.size, self.view_size
         steps = (torch.arange(view, device=images.device) + 0.5) / view
         x_steps = torch.where(p.flip[:, None], 1 - steps, steps)
@@ -99,7 +99,7 @@ class Augmentation:
         return F.grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)
 
     def _jitter(self, views: Tensor, p: Parameters) -> Tensor:
-        """ColorJitter, whose four steps have an order of their own in every view.
+        """Apply ColorJitter, whose four steps have an order of their own in every view.
 
         Three of the steps are blends of one form, cheap enough to be done before and after the one shift of
         hue, with a factor of 1 on the side where they do not belong.
@@ -116,7 +116,7 @@ class Augmentation:
         return views
 
     def _blur(self, views: Tensor, sigma: Tensor) -> Tensor:
-        """Separable Gaussian, out to three times the strongest sigma, reflected at the edges."""
+        """Blur by a separable Gaussian, out to three times the strongest sigma, reflected at the edges."""
         radius = min(math.ceil(3 * self.config.blur_sigma_max), self.view_size - 1)
         offsets = torch.arange(-radius, radius + 1, device=views.device)
         kernel = torch.exp(-0.5 * (offsets / sigma.clamp(min=1e-3)[:, None]).square())
@@ -130,26 +130,26 @@ class Augmentation:
 
 
 def normalise(images: Tensor, mean: Triple, std: Triple) -> Tensor:
-    """The evaluation transform: uint8 [N, 3, S, S] as float32 with mean 0 and std 1 in each channel."""
+    """Apply the evaluation transform: uint8 [N, 3, S, S] as float32 with mean 0 and std 1 in each channel."""
     centre, scale = _constants(mean, std, images.device)
     return (images.float() / 255 - centre) / scale
 
 
 def _rows_of_share(count: int, index: int, shares: int, length: int, device: torch.device) -> Tensor:
-    """Where the views of one share stand among the `count` views of the whole batch, view after view."""
+    """Return where the views of one share stand among the `count` views of the whole batch, view after view."""
     rows = torch.arange(count * shares * length, device=device).view(count, shares, length)
     return rows[:, index].flatten()
 
 
 def _pixels(start: Tensor, length: Tensor, steps: Tensor) -> Tensor:
-    """Source coordinates [n, S] of a view's pixels, kept within the crop as resizing a cut-out does."""
+    """Return source coordinates [n, S] of a view's pixels, kept within the crop as resizing a cut-out does."""
     inside = (length[:, None] * steps - 0.5).clamp(min=0)
     return start[:, None] + torch.minimum(inside, length[:, None] - 1)
 
 
 @cache
 def cpu_kernel() -> ModuleType | None:
-    """The kernel, where Numba is installed and can be loaded: a machine that only trains may lack it."""
+    """Load the kernel, where Numba is installed and can be loaded: a machine that only trains may lack it."""
     try:
         from simsiam_core.data import cpu_kernel
     except (ImportError, OSError, RuntimeError):  # the last where it finds no folder to keep what it compiles
@@ -161,6 +161,6 @@ def cpu_kernel() -> ModuleType | None:
 def _constants(
     mean: tuple[float, ...], std: tuple[float, ...], device: torch.device
 ) -> tuple[Tensor, Tensor]:
-    """Kept on the device, because copying them there for every batch would wait for it."""
+    """Keep the constants on the device, because copying them there for every batch would wait for it."""
     mean_tensor, std_tensor = torch.tensor([mean, std], device=device).view(2, 1, 3, 1, 1)
     return mean_tensor, std_tensor

@@ -39,7 +39,7 @@ class Contents:
 
 
 def stored(name: str, image_size: int, write: Callable[[BinaryIO], Contents]) -> Splits:
-    """The images cached under `name`, memory-mapped; `write` is called when they are not there yet.
+    """Return the images cached under `name`, memory-mapped; `write` is called when they are not there yet.
 
     `write` appends uint8 pixels, [3, S, S] an image, to a file and says what they are. The cache appears
     under its name only when complete, so two processes may write it at once: the first to finish wins.
@@ -81,7 +81,7 @@ def stored(name: str, image_size: int, write: Callable[[BinaryIO], Contents]) ->
 def statistics(
     name: str, limit: int | None, measure: Callable[[], tuple[Triple, Triple]]
 ) -> tuple[Triple, Triple]:
-    """Mean and std of the first `limit` images cached under `name`, measured once and kept beside them.
+    """Return the mean and std of the first `limit` images cached under `name`, measured once and kept beside them.
 
     Of images that have no cache they are measured every time.
     """

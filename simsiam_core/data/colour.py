@@ -11,13 +11,13 @@ BRIGHTNESS, CONTRAST, SATURATION = range(3)
 
 
 def luma(images: Tensor) -> Tensor:
-    """Grey value of every pixel, [n, 1, H, W], with torchvision's weights (ITU-R BT.601)."""
+    """Return the grey value of every pixel, [n, 1, H, W], with torchvision's weights (ITU-R BT.601)."""
     red, green, blue = images.split(1, dim=1)
     return (0.2989 * red).add_(green, alpha=0.587).add_(blue, alpha=0.114)
 
 
 def blend(images: Tensor, kind: Tensor, factor: Tensor) -> Tensor:
-    """Brightness, contrast or saturation, chosen per image: the same mixture with different partners.
+    """Change brightness, contrast or saturation, chosen per image: the same mixture with different partners.
 
     factor × image + (1 - factor) × partner, clamped to 0..1. The partner is black for brightness, the
     mean grey for contrast, and each pixel's own grey for saturation. A factor of 1 changes nothing at all.

@@ -31,7 +31,7 @@ _compiled: Any = njit(cache=True, nogil=True, error_model="numpy")
 
 
 def make_views(images: Tensor, parameters: Parameters, view_size: int, mean: Triple, std: Triple) -> Tensor:
-    """Views of uint8 [n, 3, S, S] before they are blurred: float32 [n, 3, V, V] in channels_last, normalised."""
+    """Make views of uint8 [n, 3, S, S] before they are blurred: float32 [n, 3, V, V] in channels_last, normalised."""
     p = parameters
     views = torch.empty(len(images), view_size, view_size, 3)
     drawn = (p.top, p.left, p.height, p.width, p.flip, p.blends, p.factors, p.hue, p.hue_after, p.grey)
@@ -78,7 +78,7 @@ def _make(
 
 @_compiled
 def _source(step: int, side: int, start: Number, length: Number) -> tuple[int, Number]:
-    """The pixel after which a view's pixel lies, and how far, as a share of the way to the next: `_pixels` there."""
+    """Return the pixel before a view's pixel, and its share of the way to the next: see `_pixels`."""
     inside = (f32(step) + HALF) / f32(side) * length - HALF
     place = start + min(max(inside, NOTHING), length - WHOLE)
     pixel = int(place)
@@ -89,7 +89,7 @@ def _source(step: int, side: int, start: Number, length: Number) -> tuple[int, N
 def _crop(
     image: Array, top: Number, left: Number, height: Number, width: Number, flip: bool, side: int, view: Array
 ) -> None:
-    """Bilinear: each row of the view is first mixed of two rows of the image, and then of its own pixels."""
+    """Crop, bilinear: each row of the view is first mixed of two rows of the image, and then of its own pixels."""
     size = image.shape[1]
     first, share = np.empty(side, np.uintp), np.empty(side, f32)  # an index with a sign is checked every time
     line = np.zeros(size + 1, f32)  # the last one is asked for with a share of 0
@@ -117,7 +117,7 @@ def _luma(red: Number, green: Number, blue: Number) -> Number:
 
 @_compiled
 def _blend(view: Array, kind: int, factor: Number) -> None:
-    """`colour.blend` with the one partner that the kind takes."""
+    """Apply `colour.blend` with the one partner that the kind takes."""
     rest = WHOLE - factor
     of_grey = rest if kind == SATURATION else NOTHING
     constant = NOTHING
@@ -133,7 +133,7 @@ def _blend(view: Array, kind: int, factor: Number) -> None:
 
 @_compiled
 def _shift_hue(view: Array, shift: Number) -> None:
-    """`colour.shift_hue`, pixel by pixel."""
+    """Apply `colour.shift_hue`, pixel by pixel."""
     red, green, blue = view[0], view[1], view[2]
     for pixel in range(view.shape[1]):
         r, g, b = red[pixel], green[pixel], blue[pixel]

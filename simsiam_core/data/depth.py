@@ -19,7 +19,7 @@ class NoValueError(ValueError):
 
 
 def no_data(image: Image.Image) -> float | None:
-    """The value that stands for none, if the file names one."""
+    """Return the value that stands for none, if the file names one."""
     try:
         return float(str(image.tag_v2[GDAL_NODATA]).strip(" \0"))  # type: ignore[attr-defined]
     except Exception:  # no TIFF, no tag, or a malformed one, at which Pillow raises anything
@@ -27,7 +27,7 @@ def no_data(image: Image.Image) -> float | None:
 
 
 def eight_bits(image: Image.Image, missing: float | None) -> Image.Image:
-    """A grey image of 8 bits out of the modes `I;16`, `I` and `F`; others as they are.
+    """Make a grey image of 8 bits out of the modes `I;16`, `I` and `F`; others as they are.
 
     16 bits keep their scale: 65,535 becomes white. For the others none is agreed upon, and the lowest value becomes
     black, the highest white; where a few strays would leave the rest no contrast, the 1st and the 99th percentile
@@ -51,7 +51,7 @@ def eight_bits(image: Image.Image, missing: float | None) -> Image.Image:
 
 
 def _range(values: NDArray[np.float64], known: NDArray[np.bool_]) -> tuple[float, float]:
-    """What becomes black and white; takes what stands for no value by custom out of `known`."""
+    """Return what becomes black and white; takes what stands for no value by custom out of `known`."""
     inside = values[known]
     if not inside.size:
         raise NoValueError

@@ -42,7 +42,7 @@ class FolderDescription:
     left_out: tuple[LeftOut, ...]
 
     def summary(self) -> str:
-        """`2 classes: cat 40, dog 38; train 70, test 8; left out: 3 files, because …`, on one line."""
+        """Return `2 classes: cat 40, dog 38; train 70, test 8; left out: 3 files, because …`, on one line."""
         tested = f"test {self.test:,}" if self.test else "no test images"
         held = " (held out, about a tenth of each class)" if self.held_out and self.test else ""
         parts = [self._classes(), f"train {self.train:,}, {tested}{held}"]
@@ -69,11 +69,11 @@ class FolderDescription:
         return f"{number:,} classes of {f'{least:,} to ' * (least < most)}{most:,} image{'s' * (most > 1)}"
 
     def lines(self) -> tuple[str, ...]:
-        """The description as sentences, without the names of what is left out (see `left_out_lines`)."""
+        """Describe it in sentences, without the names of what is left out (see `left_out_lines`)."""
         return tuple(text for text in (self.summary() + ".", self.why, *self.notes) if text)
 
     def as_dict(self) -> dict[str, Any]:
-        """All of it, for JSON."""
+        """Return all of it, for JSON."""
         return {
             "folder": self.folder,
             "summary": self.summary(),

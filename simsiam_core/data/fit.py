@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from simsiam_core.config import Config, ConfigError, Problem
-from simsiam_core.data.sources import count_train
+from simsiam_core.data.loading import count_train
 
 
 def check_fit(config: Config, images: int | None = None) -> None:

@@ -42,7 +42,7 @@ class Listing:
 
 
 def describe_folder(path: str) -> FolderDescription:
-    """What is understood of a folder: see `list_folder`."""
+    """Describe what is understood of a folder: see `list_folder`."""
     return list_folder(path).description
 
 
@@ -89,7 +89,7 @@ def _root(path: str) -> Path:
 
 
 def _hold_out(layout: Layout) -> Layout:
-    """A tenth of the images, by class, for testing; never the last image of a class."""
+    """Hold out a tenth of the images, by class, for testing; never the last image of a class."""
     classes = {name: label for label, name in enumerate(layout.classes)}
     labels = torch.tensor([classes[layout.class_of[i]] for i in layout.train])
     chosen = set(stratified(labels, round(HELD_OUT * len(labels)), keep=1).tolist())
@@ -118,7 +118,7 @@ def _describe(found: Scan, layout: Layout, held_out: bool) -> FolderDescription:
 
 
 def _gaps(classes: tuple[ClassCount, ...], held_out: bool, tested: bool) -> Iterator[str]:
-    """Sentences about classes that one of the splits lacks."""
+    """Yield sentences about classes that one of the splits lacks."""
     if untrained := [c.name for c in classes if not c.train]:
         yield f"{listed(untrained)} {_have(untrained)} no training images."
     untested = [c.name for c in classes if not c.test]
@@ -191,6 +191,6 @@ def _decode(listing: Listing, image_size: int, pixels: BinaryIO, progress: Progr
 
 
 def _as_reason(error: ImageError) -> str:
-    """A sentence as it stands among the reasons for leaving files out."""
+    """Return the sentence as it stands among the reasons for leaving files out."""
     sentence = str(error).removesuffix(".")
     return sentence[:1].lower() + sentence[1:]

@@ -63,7 +63,7 @@ UNFINISHED = frozenset(_UNFINISHED.split())  # of copies and downloads
 
 
 def advice(suffix: str) -> str | None:
-    """What to do about files with an image's suffix (lower case, with its dot) that are not read; None for others."""
+    """Say what to do about files with an image's suffix (lower case, with a dot) that are not read; None for others."""
     if suffix in SUFFIXES:
         return None
     kind = _kinds().guess_type(f"file{suffix}")[0] or ""
@@ -71,18 +71,18 @@ def advice(suffix: str) -> str | None:
 
 
 def advice_for(format: str) -> str | None:
-    """As `advice`, for a file whose content is of that format."""
+    """Say the same as `advice`, for a file whose content is of that format."""
     return advice(_SUFFIXES[format].split()[0])
 
 
 def is_other_kind(suffix: str) -> bool:
-    """Whether files with this suffix are known to be something else than images, such as text or sound."""
+    """Return whether files with this suffix are known to be something else than images, such as text or sound."""
     kind, encoding = _kinds().guess_type(f"file{suffix}")
     return bool(kind or encoding) and not (kind or "").startswith("image/")
 
 
 def format_by_content(first_bytes: bytes) -> str | None:
-    """The format of an image that begins like this (`MARK_BYTES` of it), whether it is read or not."""
+    """Return the format of an image that begins like this (`MARK_BYTES` of it), whether it is read or not."""
     for name, marks in _MARKS.items():
         if any(first_bytes[start:].startswith(mark) for start, mark in marks):
             return name
@@ -91,7 +91,7 @@ def format_by_content(first_bytes: bytes) -> str | None:
 
 @cache
 def _kinds() -> MimeTypes:
-    """Python's own table, without the machine's: the same files are images everywhere."""
+    """Return Python's own table, without the machine's: the same files are images everywhere."""
     return MimeTypes()
 
 

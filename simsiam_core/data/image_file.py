@@ -32,7 +32,7 @@ class ImageError(ValueError):
 
 
 def read_image(source: Path | bytes, size: int, region: Region | None = None) -> Tensor:
-    """An image as uint8 [3, size, size]: upright, RGB, on white, shorter side resized, centre cut.
+    """Read an image as uint8 [3, size, size]: upright, RGB, on white, shorter side resized, centre cut.
 
     `region` cuts a square out of that centre square, from the image's own pixels and not the resized ones.
     Resizing is bilinear with antialiasing. Size limits are checked on the header, before anything is decoded.

@@ -36,32 +36,32 @@ class ImageSet:
         return len(self.ids)
 
     def __getitem__(self, part: slice) -> ImageSet:
-        """Some that follow one another, not copied."""
+        """Return images that follow one another, not copied."""
         labels = None if self.labels is None else self.labels[part]
         return ImageSet(self.images[part], labels, self.classes, self.ids[part])
 
     def select(self, indices: Tensor | Sequence[int]) -> ImageSet:
-        """The images at `indices`, in that order, copied into memory."""
+        """Return the images at `indices`, in that order, copied into memory."""
         rows = torch.as_tensor(indices, dtype=torch.int64)
         labels = None if self.labels is None else self.labels[rows]
         return ImageSet(self.images[rows], labels, self.classes, tuple(self.ids[i] for i in rows.tolist()))
 
     def limit(self, count: int | None) -> ImageSet:
-        """`count` images, stratified over classes; the whole set for None or when it has no more."""
+        """Return `count` images, stratified over classes; the whole set for None or when it has no more."""
         if count is None or count >= len(self):
             return self
         labels = torch.zeros(len(self), dtype=torch.int64) if self.labels is None else self.labels
         return self.select(stratified(labels, count))
 
     def index_of(self, image_id: str) -> int:
-        """Row of an image. Raises KeyError, whose only argument is a sentence, for an unknown id."""
+        """Return the row of an image. Raises KeyError, whose only argument is a sentence, for an unknown id."""
         try:
             return self._rows[image_id]
         except KeyError:
             raise KeyError(f"There is no image {image_id!r} among these {len(self):,}.") from None
 
     def image(self, image_id: str) -> Tensor:
-        """One image, uint8 [3, S, S]. Raises KeyError as `index_of` does."""
+        """Return one image, uint8 [3, S, S]. Raises KeyError as `index_of` does."""
         return self.images[self.index_of(image_id)]
 
     @cached_property
@@ -95,7 +95,7 @@ class Dataset(Splits):
     fingerprint: str = ""
 
     def split(self, name: str) -> ImageSet:
-        """`train` or `test`. Raises ValueError for another name, or when there are no test images."""
+        """Return the split `train` or `test`. Raises ValueError for another name, or where there is no test split."""
         chosen = {"train": self.train, "test": self.test}.get(name)
         if chosen is None:
             known = "'train' or 'test'" if self.test is not None else "'train'"
@@ -104,7 +104,7 @@ class Dataset(Splits):
 
 
 def stratified(labels: Tensor, count: int, seed: int = 0, keep: int = 0) -> Tensor:
-    """`count` row indices, ascending, with each class's share kept to within one image where that is possible.
+    """Choose `count` row indices, ascending; each class keeps its share to within one image where that is possible.
 
     Shares are rounded by largest remainder; then each class left without one takes it from the largest, as long
     as that has two. `keep` images of each class are never taken, so that fewer than `count` may be.
@@ -117,7 +117,7 @@ def stratified(labels: Tensor, count: int, seed: int = 0, keep: int = 0) -> Tens
 
 
 def _shares(sizes: Tensor, count: int, keep: int) -> Tensor:
-    """How many images of each class are taken: int64 [classes]."""
+    """Return how many images of each class are taken: int64 [classes]."""
     room = (sizes - keep).clamp(min=0)
     count = min(count, int(room.sum()))
     shares = sizes.double() * count / sizes.sum()

@@ -122,7 +122,7 @@ def _notes(parts: Parts, labelled: bool, names: list[str]) -> list[str]:
 
 
 def _nested(parts: Parts) -> list[tuple[str, list[str]]]:
-    """Class folders that hold folders, and what these are called."""
+    """Return class folders that hold folders, and what these are called."""
     inner: dict[str, set[str]] = defaultdict(set)
     for part in parts.used if not parts.below_classes else ():
         for name, folder in part.holder.folders.items():

@@ -25,7 +25,7 @@ class LeftOut:
 
 
 def by_reason(left_out: Iterable[LeftOut]) -> list[tuple[str, int, list[LeftOut]]]:
-    """What is left out by reason, the most frequent first: the reason, how many files, and what they are."""
+    """Group what is left out by reason, the most frequent first: the reason, how many files, and what they are."""
     groups: dict[str, list[LeftOut]] = {}
     for one in left_out:
         groups.setdefault(one.reason, []).append(one)
@@ -34,14 +34,14 @@ def by_reason(left_out: Iterable[LeftOut]) -> list[tuple[str, int, list[LeftOut]
 
 
 def left_out_lines(left_out: Iterable[LeftOut], named: int | None = NAMED) -> Iterator[str]:
-    """A line for each reason, with the first few of what is left out for it by name."""
+    """Make a line for each reason, with the first few of what is left out for it by name."""
     for reason, count, ones in by_reason(left_out):
         names = (o.path if o.files == 1 else f"{o.path} ({o.files:,} images)" for o in ones)
         yield f"Left out {count:,}, {reason}: {listed(names, named)}"
 
 
 def listed(names: Iterable[str], most: int | None = NAMED) -> str:
-    """`a, b and c`, or the first few `and 7 more`; all of them where `most` is None."""
+    """Join as `a, b and c`, or the first few `and 7 more`; all of them where `most` is None."""
     shown = list(names)
     if most is not None and len(shown) > most:
         return f"{', '.join(shown[:most])} and {len(shown) - most:,} more"

@@ -32,7 +32,7 @@ FULL = (
 
 
 def is_out_of_memory(problem: BaseException | None) -> bool:
-    """Whether an exception, or the one that it was raised from, says that memory is full."""
+    """Return whether an exception, or the one that it was raised from, says that memory is full."""
     while problem is not None:
         if isinstance(problem, torch.OutOfMemoryError | MemoryError):
             return True
@@ -45,7 +45,7 @@ def is_out_of_memory(problem: BaseException | None) -> bool:
 
 
 def free_bytes(device: torch.device) -> int:
-    """Bytes that tensors may still take on a device, with what this process's allocator holds ready."""
+    """Return bytes that tensors may still take on a device, with what this process's allocator holds ready."""
     if device.type != "cuda":
         return int(psutil.virtual_memory().available)
     ready = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
@@ -53,12 +53,12 @@ def free_bytes(device: torch.device) -> int:
 
 
 def fits(size: int, device: torch.device) -> bool:
-    """Whether images of `size` bytes may stay on a device; on a CPU they stay where they are."""
+    """Return whether images of `size` bytes may stay on a device; on a CPU they stay where they are."""
     return device.type != "cuda" or size < RESIDENT_SHARE * free_bytes(device)
 
 
 def mapped(path: Path, shape: tuple[int, ...], dtype: torch.dtype = torch.uint8, offset: int = 0) -> Tensor:
-    """A file's numbers from `offset` bytes on as a tensor. Raises OSError.
+    """Map a file's numbers from `offset` bytes on as a tensor. Raises OSError.
 
     Writing to the tensor leaves the file alone: pages are copied when written to, and only then take memory.
     Nothing is set aside for such copies beforehand, so a file may be larger than memory and swap, which

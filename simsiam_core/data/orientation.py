@@ -23,7 +23,7 @@ _TURNS = {
 
 
 def upright(image: Image.Image) -> Image.Image:
-    """The image turned as its orientation tag says. Raises what decoding the pixels raises.
+    """Turn the image as its orientation tag says. Raises what decoding the pixels raises.
 
     Pillow's `exif_transpose` writes all tags anew, and so fails for one that is malformed.
     """
@@ -36,7 +36,7 @@ def upright(image: Image.Image) -> Image.Image:
 
 
 def _orientation(image: Image.Image) -> int:
-    """1 to 8; 1 where there is no such tag, or a broken one."""
+    """Return the orientation, 1 to 8; 1 where there is no such tag, or a broken one."""
     found: Any = None
     try:
         if isinstance(image, TiffImageFile):
@@ -50,7 +50,7 @@ def _orientation(image: Image.Image) -> int:
 
 
 def _first(exif: Any) -> int | None:
-    """The tag out of the first directory, None if it is not there as it should be, and 0 if it has several values.
+    """Return the tag of the first directory, None if it is not there as it should be, and 0 if it has several values.
 
     Pillow stops reading at a tag whose text lies beyond the end, and the orientation may come after it.
     """

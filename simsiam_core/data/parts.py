@@ -36,7 +36,7 @@ class Parts:
 
 
 def recognise(root: Folder) -> Parts:
-    """The splits among the folders below `root`, or all of it as training images.
+    """Find the splits among the folders below `root`, or all of it as training images.
 
     One goes down while there is a single folder. A folder called `train` is then a split where one called like a
     test or validation split is beside it. Without such a one it is a split if it holds class folders and those
@@ -69,7 +69,7 @@ def _beside_each_other(base: Folder) -> Parts | None:
 
 
 def _common_rest(base: Folder) -> tuple[str, ...]:
-    """What the names of the splits have besides: nothing, or the same word in that of `train` and another's."""
+    """Return what the names of the splits have besides: nothing, or the same word in that of `train` and another's."""
     rests: dict[tuple[str, ...], set[str]] = {}
     for named in filter(None, map(split_name, base.folders)):
         rests.setdefault(named.rest, set()).add(named.role)
@@ -78,7 +78,7 @@ def _common_rest(base: Folder) -> tuple[str, ...]:
 
 
 def _holds_classes(train: list[Folder], others: list[Folder]) -> bool:
-    """Whether training folders without a test split are one all the same: see `recognise`."""
+    """Return whether training folders without a test split are one all the same: see `recognise`."""
     if not others:
         return True
     classes = _classes(train)
@@ -95,7 +95,7 @@ def _parts(
     others: list[Folder],
     *notes: str,
 ) -> Parts:
-    """Test images are those of the test split, or of the validation split if only that has the classes."""
+    """Return the splits; the validation split is tested on if the test split is not there or lacks the classes."""
     holders = _holders([*train, *test, *validation])
     labelled = any(holders[f.path].folders for f in train)
     choices = [part for part in (test, validation) if part]
@@ -111,7 +111,7 @@ def _parts(
 
 
 def _holders(splits: list[Folder]) -> dict[str, Folder]:
-    """Where the class folders of each split lie: in it, or in a folder that only wraps them (`train/images/cat`)."""
+    """Find where each split's class folders lie: in it, or in a folder that only wraps them (`train/images/cat`)."""
     found = {f.path: f for f in splits}
     for path, folder in found.items():
         while (inner := folder.only) and inner.folders and is_wrapper_name(inner.path.split("/")[-2]):
@@ -123,7 +123,7 @@ def _holders(splits: list[Folder]) -> dict[str, Folder]:
 
 
 def _below_classes(base: Folder) -> Parts | None:
-    """Splits in every class folder (`cat/train`, `cat/test`), with nothing beside them."""
+    """Find splits in every class folder (`cat/train`, `cat/test`), with nothing beside them."""
     used: list[tuple[Folder, str]] = []
     for folder in base.folders.values():
         named = [(inner, split_name(name)) for name, inner in folder.folders.items()]

@@ -25,7 +25,7 @@ class Placed:
         rows: Tensor | None = None,
         resident: bool | None = None,
     ) -> None:
-        """`rows`, int64 [n] in main memory, are those that are served, numbered from 0; None serves all.
+        """Serve `rows`, int64 [n] in main memory, numbered from 0; None serves all.
 
         `resident` None decides by free memory whether they go to the device.
         """
@@ -37,7 +37,7 @@ class Placed:
         self._prefetcher = None if self.resident else Prefetcher(images, device)
 
     def batches(self, parts: Sequence[Tensor]) -> Iterator[Tensor]:
-        """The images at each of `parts`, int64 row numbers in main memory, one batch after the other."""
+        """Yield the images at each of `parts`, int64 row numbers in main memory, one batch after the other."""
         chosen = [part if self._rows is None else self._rows[part] for part in parts]
         for index, rows in enumerate(chosen):
             if self._prefetcher is None:

@@ -26,7 +26,7 @@ class Prefetcher:
         self._ahead: tuple[Tensor, Future[Batch]] | None = None
 
     def fetch(self, rows: Tensor, following: Tensor | None) -> Tensor:
-        """The images at `rows`, on the device; `following` are the rows that will be asked for next, if known."""
+        """Fetch the images at `rows`, on the device; `following` are the rows that will be asked for next, if known."""
         ahead, self._ahead = self._ahead, None
         if ahead is None or not torch.equal(ahead[0], rows):
             ahead = rows, self._thread.submit(self._gather, rows)

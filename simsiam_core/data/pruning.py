@@ -58,7 +58,7 @@ def prune(rules: tuple[Rule, ...] = RULES) -> list[Path]:
 
 
 def _entries(folder: Path) -> list[tuple[float, int, Path]]:
-    """When each entry was last used, its bytes, and where it lies. Files beside the folders are not ours."""
+    """Return when each entry was last used, its bytes, and where it lies. Files beside the folders are not ours."""
     found = []
     with suppress(OSError):
         for path in folder.iterdir():

@@ -149,7 +149,7 @@ def _file(entry: os.DirEntry[str], path: str, found: Scan) -> None:
 
 
 def _not_read(path: str, name: str, suffix: str) -> str | None:
-    """Why a file whose suffix is none that is read is left out; None where its content is an image all the same."""
+    """Say why a file of a suffix that is not read is left out; None where its content is an image all the same."""
     if (advice := formats.advice(suffix)) is not None:
         return advice
     if formats.is_other_kind(suffix):
@@ -164,5 +164,5 @@ def _not_read(path: str, name: str, suffix: str) -> str | None:
 
 
 def path_of(root: Path, image_id: str) -> Path:
-    """Where the image of that id lies."""
+    """Return where the image of that id lies."""
     return root / original(image_id)

@@ -30,7 +30,7 @@ class SplitName:
 
 
 def split_name(name: str) -> SplitName | None:
-    """The split that a folder's name means, in any case; None for a name that means none, or several."""
+    """Return the split that a folder's name means, in any case; None for a name that means none, or several."""
     words = _TOKEN.findall(re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name))
     tokens: list[str] = []
     for word in map(str.casefold, words):
@@ -42,6 +42,6 @@ def split_name(name: str) -> SplitName | None:
 
 
 def is_wrapper_name(name: str) -> bool:
-    """Whether a folder's name says no more than that images are in it: `images`, `data`, or a split's name."""
+    """Return whether a folder's name says no more than that images are in it: `images`, `data`, or a split's name."""
     words = _TOKEN.findall(name.casefold())
     return split_name(name) is not None or (bool(words) and _FILLERS.issuperset(words))

@@ -40,7 +40,7 @@ def _bricks(u: Tensor, v: Tensor, _: Tensor) -> Tensor:
 
 
 def _clouds(u: Tensor, v: Tensor, random: Tensor) -> Tensor:
-    """Six plane waves in random directions, a tenth to seven tenths as fine as the others; mostly dark."""
+    """Draw six plane waves in random directions, a tenth to seven tenths as fine as the others; mostly dark."""
     waves = [
         _wave((0.1 + 0.6 * r[1]) * (u * torch.cos(TAU * r[0]) + v * torch.sin(TAU * r[0])) + r[2])
         for r in random[:18].view(6, 3, -1, 1, 1).unbind()
@@ -49,7 +49,7 @@ def _clouds(u: Tensor, v: Tensor, random: Tensor) -> Tensor:
 
 
 def _mosaic(u: Tensor, v: Tensor, random: Tensor) -> Tensor:
-    """Square tiles, each of a random grey, more of them light: 8 × 8, repeated."""
+    """Draw square tiles, each of a random grey, more of them light: 8 × 8, repeated."""
     tile = (8 * torch.floor(u).remainder(8) + torch.floor(v).remainder(8)).long()
     return 2.5 * (2 * random[:, :, 0, 0].T.gather(1, tile.flatten(1)).view(u.shape) - 0.7)
 
@@ -77,7 +77,7 @@ PATTERNS: dict[str, Pattern] = {
 
 
 def generate_textures(image_size: int, progress: Progress) -> tuple[Splits, str]:
-    """4,000 training and 1,000 test images, the same on every call; also a name that identifies them.
+    """Draw 4,000 training and 1,000 test images, the same on every call; also a name that identifies them.
 
     Ids are "train/dots/00017".
     """
@@ -102,7 +102,7 @@ def _image_set(part: str, count: int, size: int, progress: Callable[[float], Non
 
 
 def draw(pattern: Pattern, count: int, size: int, generator: torch.Generator) -> Tensor:
-    """`count` images of one kind, uint8 [count, 3, size, size]."""
+    """Draw `count` images of one kind, uint8 [count, 3, size, size]."""
 
     def uniform(low: float, high: float, channels: int = 1) -> Tensor:
         drawn = torch.rand(channels, count, 1, 1, generator=generator) * (high - low) + low

@@ -31,7 +31,7 @@ class Folder:
         return next(iter(self.folders.values())) if len(self.folders) == 1 and not self.loose else None
 
     def innermost(self) -> Folder:
-        """Itself, or what one comes to by going down while there is a single folder and no image beside it."""
+        """Return itself, or what one comes to by going down while there is a single folder and no image beside it."""
         folder = self
         while folder.only is not None:
             folder = folder.only
@@ -39,7 +39,7 @@ class Folder:
 
 
 def tree(ids: Iterable[str]) -> Folder:
-    """The folders of images, by their relative paths."""
+    """Return the folders of images, by their relative paths."""
     root = Folder("")
     for image_id in ids:
         folder = root

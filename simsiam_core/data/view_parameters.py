@@ -39,12 +39,12 @@ class Parameters:
     sigma: Tensor  # of the blur, in pixels
 
     def __getitem__(self, part: Tensor) -> Parameters:
-        """Those of some of the views."""
+        """Return the parameters of some of the views."""
         return Parameters(**{field.name: getattr(self, field.name)[part] for field in fields(self)})
 
 
 def draw(config: AugmentationConfig, size: int, n: int, generator: torch.Generator) -> Parameters:
-    """Parameters of n views of images of side `size`, distributed as torchvision's, on `generator`'s device.
+    """Draw parameters of n views of images of side `size`, distributed as torchvision's, on `generator`'s device.
 
     Every setting has its own random numbers, so changing one leaves what the others do as it was.
     """
@@ -72,7 +72,7 @@ def draw(config: AugmentationConfig, size: int, n: int, generator: torch.Generat
 
 
 def _crop(areas: Tensor, ratios: Tensor, size: int) -> tuple[Tensor, Tensor]:
-    """Height and width by RandomResizedCrop.get_params: the first of ten tries that fits, or the whole image."""
+    """Draw height and width by RandomResizedCrop.get_params: the first of ten tries that fits, or the whole image."""
     sides = torch.stack((areas / ratios, areas * ratios)).sqrt_().round_()
     fits = ((sides >= 1) & (sides <= size)).all(0)
     first = fits.int().argmax(1, keepdim=True)
@@ -83,7 +83,7 @@ def _crop(areas: Tensor, ratios: Tensor, size: int) -> tuple[Tensor, Tensor]:
 
 @lru_cache(maxsize=64)
 def _ranges(config: AugmentationConfig, size: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
-    """Least value and span of every column of numbers, and the chance of every event.
+    """Return the least value and span of every column of numbers, and the chance of every event.
 
     They stay on the device, because copying them there for every batch would wait for it.
     """

@@ -10,12 +10,12 @@ from torch import Tensor
 
 
 def confusion(truth: Tensor, predicted: Tensor, classes: int) -> Tensor:
-    """Counts [true class, found class]; `truth` and `predicted` are int64 [Q]."""
+    """Count [true class, found class]; `truth` and `predicted` are int64 [Q]."""
     return torch.bincount(truth * classes + predicted, minlength=classes**2).view(classes, classes)
 
 
 def by_class(truth: Tensor, predicted: Tensor, classes: Sequence[str]) -> dict[str, Any]:
-    """The details of a result that every kind of evaluation writes, as plain values; int64 [Q] both.
+    """Return the details of a result that every kind of evaluation writes, as plain values; int64 [Q] both.
 
     The accuracy of a class without test images is None: it was not measured.
     """

@@ -9,7 +9,7 @@ from simsiam_core.runs import RunDirectory
 
 
 def metrics_csv(run: RunDirectory) -> str:
-    """Every metric line of a run, with headings; what was not measured at a step stays empty."""
+    """Write every metric line of a run, with headings; what was not measured at a step stays empty."""
     lines = run.metrics()
     names = dict.fromkeys(name for line in lines for name in line)
     out = io.StringIO()

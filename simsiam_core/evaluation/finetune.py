@@ -15,12 +15,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from simsiam_core.config.evaluation import FinetuneEvaluation
+from simsiam_core.config.evaluations.finetune import FinetuneEvaluation
 from simsiam_core.data import Augmentation, normalise
 from simsiam_core.data.placement import Placed
 from simsiam_core.evaluation.by_class import by_class
 from simsiam_core.evaluation.heads import cosine
-from simsiam_core.evaluation.job import Reporter, Subject
+from simsiam_core.evaluation.job import Measurement, Reporter, Subject
 from simsiam_core.evaluation.linear_augmented import CROP_AND_FLIP
 from simsiam_core.evaluation.splits import share_count, subset
 from simsiam_core.model import build_backbone
@@ -38,18 +38,18 @@ class Network:
     head: nn.Linear
 
     def scores(self, views: Tensor) -> Tensor:
-        """Normalised images [B, 3, S, S] to logits [B, classes]."""
+        """Map normalised images [B, 3, S, S] to logits [B, classes]."""
         return self.head(self.backbone(views))
 
     def groups(self, backbone_lr: float, head_lr: float) -> list[dict[str, Any]]:
-        """All parameters, for an optimiser: nothing is frozen. `peak` is what the cosine starts from."""
+        """Return all parameters, for an optimiser: nothing is frozen. `peak` is what the cosine starts from."""
         return [
             {"params": list(self.backbone.parameters()), "peak": backbone_lr},
             {"params": list(self.head.parameters()), "peak": head_lr},
         ]
 
 
-def run_finetune(subject: Subject, settings: FinetuneEvaluation, reporter: Reporter) -> dict[str, Any]:
+def run_finetune(subject: Subject, settings: FinetuneEvaluation, reporter: Reporter) -> Measurement:
     """Train both networks on the same labels in the same order for as many steps, and report both on test."""
     count = share_count(len(subject.train_labels), settings.labels_share)
     rows = subset(subject.train_labels, count, settings.seed)
@@ -64,9 +64,9 @@ def run_finetune(subject: Subject, settings: FinetuneEvaluation, reporter: Repor
         figures[f"{name}/accuracy"] = int((found == subject.test_labels).sum()) / len(found)
     figures["finetune/gain"] = figures["finetune/accuracy"] - figures["scratch/accuracy"]
     batch = min(settings.batch_size, len(rows))
-    return {
-        "figures": figures,
-        "stamp": {
+    return Measurement(
+        figures=figures,
+        stamp={
             "labels": len(rows),
             "labels_share": settings.labels_share,
             "epochs": settings.epochs,
@@ -78,11 +78,11 @@ def run_finetune(subject: Subject, settings: FinetuneEvaluation, reporter: Repor
             "weight_decay": settings.weight_decay,
             "seed": settings.seed,
         },
-        "details": {
+        details={
             "labels_per_class": dict(zip(subject.classes, per_class, strict=True)),
             **by_class(subject.test_labels, answers["finetune"], subject.classes),
         },
-    }
+    )
 
 
 def _network(subject: Subject, name: str, seed: int) -> Network:
@@ -105,7 +105,7 @@ def _fit(
     name: str,
     part: int,
 ) -> Tensor:
-    """SGD with momentum, random crops and flips; returns the class found for every test image, int64 [Q]."""
+    """Train by SGD with momentum, random crops and flips; returns the class found for every test image, int64 [Q]."""
     device, encoder = torch.device(subject.device), subject.encoder
     size = subject.run.config().data.image_size
     augmentation = Augmentation(CROP_AND_FLIP, size, encoder.mean, encoder.std)

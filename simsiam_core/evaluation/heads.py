@@ -35,7 +35,7 @@ class Standardise:
         self.std = features.std(dim=0).clamp(min=1e-6)
 
     def __call__(self, features: Tensor) -> Tensor:
-        """Features [B, d] to [B, d]."""
+        """Standardise features [B, d]."""
         return (features - self.mean) / self.std
 
 
@@ -55,12 +55,12 @@ class Heads:
         )
 
     def scores(self, features: Tensor) -> Tensor:
-        """Features [B, d] to logits [B, settings, classes]."""
+        """Map features [B, d] to logits [B, settings, classes]."""
         flat = torch.addmm(self._weights[-1], features, self._weights[:-1])
         return flat.view(len(features), *self._shape)
 
     def step(self, features: Tensor, labels: Tensor, lr_factor: float) -> Tensor:
-        """One step of cross-entropy for every setting; returns their losses [settings]."""
+        """Take one step of cross-entropy for every setting; returns their losses [settings]."""
         logits = self.scores(features)
         log_shares = F.log_softmax(logits, dim=2)
         losses = -log_shares.gather(2, labels[:, None, None].expand(-1, self._shape[0], 1)).mean(dim=0)[:, 0]
@@ -79,7 +79,7 @@ class Heads:
 
     @torch.no_grad()
     def accuracies(self, features: Tensor, labels: Tensor) -> list[float]:
-        """Share of right answers, for every setting."""
+        """Measure the share of right answers, for every setting."""
         right = torch.zeros(self._shape[0], dtype=torch.int64, device=features.device)
         for start in range(0, len(features), 8192):
             found = self.scores(features[start : start + 8192]).argmax(dim=2)
@@ -88,10 +88,10 @@ class Heads:
 
 
 def cosine(step: int, total: int) -> float:
-    """Half a cosine from 1 to 0."""
+    """Return the factor of the learning rate: half a cosine from 1 to 0."""
     return 0.5 * (1 + math.cos(math.pi * step / max(1, total)))
 
 
 def best(accuracies: Sequence[float]) -> int:
-    """The first of the highest."""
+    """Return the index of the highest, the first of equal ones."""
     return max(range(len(accuracies)), key=lambda index: accuracies[index])

@@ -24,7 +24,7 @@ BEAT_SECONDS = 0.5
 
 
 class Reporter:
-    """Status, progress and curves of one evaluation, on disk for whoever looks."""
+    """Writes status, progress and curves of one evaluation to disk, where the page and the terminal read them."""
 
     def __init__(self, job: EvaluationDirectory) -> None:
         self._job = job
@@ -34,7 +34,7 @@ class Reporter:
         self._writer = MetricsWriter(job.metrics_path)
 
     def set(self, *, force: bool = False, **changes: Any) -> None:
-        """Take in changes of the status; write them twice a second, or at once with `force`."""
+        """Take changes of the status; write them twice a second, or at once with `force`."""
         beat = {"heartbeat": time.time(), "elapsed": round(self._clock.elapsed, 3)}
         self._status = self._status.model_copy(update={**beat, **changes})
         if force or time.monotonic() - self._written >= BEAT_SECONDS:
@@ -42,22 +42,31 @@ class Reporter:
             self._written = time.monotonic()
 
     def progress(self, fraction: float, text: str) -> None:
-        """A `Progress` callback for what comes before the first epoch."""
+        """Show progress as a `Progress` callback, for what comes before the first epoch."""
         self.set(activity=f"{text}, {fraction:.0%}")
 
     def epoch(self, done: int, total: int, text: str, metrics: Mapping[str, float]) -> None:
-        """One more point of the curves, of work that goes through its epochs once."""
+        """Add a point to the curves of work that goes through its epochs once."""
         self.curve(done, total, done, text, metrics)
 
     def curve(self, done: int, total: int, epoch: int, text: str, metrics: Mapping[str, float]) -> None:
-        """One more point at `epoch`; `done` of `total` is how far the whole job is."""
+        """Add a point at `epoch`; `done` of `total` is how far the whole job is."""
         self._writer.write([{"step": epoch, "epoch": epoch, "time": self._clock.now(), **metrics}])
         self.set(activity=text, step=done, total_steps=total, epoch=epoch)
 
     def close(self, **changes: Any) -> None:
-        """The last word."""
+        """Write the final status and end the curves."""
         self._writer.close()
         self.set(force=True, activity="", ended=time.time(), **changes)
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What an evaluation found: figures from 0 to 1, the settings they stand for, and what else the page draws."""
+
+    figures: Mapping[str, float]
+    stamp: Mapping[str, Any]
+    details: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -75,7 +84,7 @@ class Subject:
 
     @classmethod
     def load(cls, run: RunDirectory, checkpoint: str, report: Reporter) -> Subject:
-        """Raises RunError, CheckpointError or ConfigError, one sentence each."""
+        """Load all that an evaluation needs. Raises RunError, CheckpointError or ConfigError, one sentence each."""
         found = run.checkpoint(checkpoint)
         encoder = load_encoder(found.path)
         if encoder.config.model != run.config().model:
@@ -90,7 +99,7 @@ class Subject:
         return cls(run, found, encoder, dataset, train, test, classes)
 
     def bank(self, split: str, report: Reporter) -> FeatureBank:
-        """A split as the checkpoint encodes it, from the run's cache or encoded now."""
+        """Return a split as the checkpoint encodes it, from the run's cache or encoded now."""
         return load_bank(
             self.run,
             self.checkpoint,
@@ -102,7 +111,7 @@ class Subject:
         )
 
     def stamp(self) -> dict[str, Any]:
-        """Where a figure comes from: everything that two figures must share to be compared."""
+        """Say where a figure comes from: everything that two figures must share to be compared."""
         test = self.dataset.test
         return {
             "layer": "backbone",
@@ -120,5 +129,5 @@ class Subject:
 
 
 def versions() -> dict[str, str]:
-    """Of the packages that decide a figure."""
+    """Return the versions of the packages that decide a figure."""
     return {name: version(name) for name in ("torch", "torchvision", "numpy")}

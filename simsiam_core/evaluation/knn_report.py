@@ -5,16 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from simsiam_core.config.evaluation import KnnEvaluation
 from simsiam_core.data import ImageSet
 from simsiam_core.evaluation.by_class import by_class
-from simsiam_core.evaluation.job import Reporter, Subject
+from simsiam_core.evaluation.job import Measurement, Reporter, Subject
 from simsiam_core.features.knn import count_classes
 from simsiam_core.features.neighbours import QUERIES_AT_ONCE, search, vote
 from simsiam_core.features.raw_pixels import raw_pixel_accuracy
@@ -43,7 +41,7 @@ def grid(
     temperatures: Sequence[float],
     reported: tuple[int, float],
 ) -> Grid:
-    """Every k and temperature from one search: the nearest max(ks) hold the nearest k of each.
+    """Measure every k and temperature from one search: the nearest max(ks) hold the nearest k of each.
 
     Tensors as in `knn_accuracy`. `reported` is the pair whose predictions are kept.
     """
@@ -69,7 +67,7 @@ def grid(
 
 @torch.no_grad()
 def centroid_accuracy(bank: Tensor, bank_labels: Tensor, queries: Tensor, query_labels: Tensor) -> float:
-    """Nearest class mean by cosine: what remains if a class were a single point."""
+    """Classify by the nearest class mean, by cosine: what remains if a class were a single point."""
     classes = int(bank_labels.max()) + 1
     sums = bank.new_zeros(classes, bank.shape[1]).index_add_(0, bank_labels, bank)
     absent = torch.bincount(bank_labels, minlength=classes) == 0  # a class without images has no mean
@@ -77,8 +75,8 @@ def centroid_accuracy(bank: Tensor, bank_labels: Tensor, queries: Tensor, query_
     return int((found == query_labels).sum()) / len(queries)
 
 
-def report(subject: Subject, settings: KnnEvaluation, reporter: Reporter) -> dict[str, Any]:
-    """The whole report of one checkpoint; k and T of the headline figure are those of the run's config."""
+def report(subject: Subject, reporter: Reporter) -> Measurement:
+    """Measure the whole report of one checkpoint; k and T of the headline figure are those of the run's config."""
     knn = subject.run.config().knn
     bank, queries = subject.bank("train", reporter), subject.bank("test", reporter)
     assert bank.labels is not None and queries.labels is not None
@@ -96,28 +94,27 @@ def report(subject: Subject, settings: KnnEvaluation, reporter: Reporter) -> dic
     mean, std = subject.dataset.mean, subject.dataset.std
     raw = raw_pixel_accuracy(*_splits(subject), mean, std, knn.k, knn.temperature, subject.device)
     accuracy = int((found.predicted == queries.labels).sum()) / len(queries)
-    return {
-        "figures": {
+    centroids = centroid_accuracy(bank.features, bank.labels, queries.features, queries.labels)
+    return Measurement(
+        figures={
             "knn/accuracy": accuracy,
-            "knn/centroid_accuracy": centroid_accuracy(
-                bank.features, bank.labels, queries.features, queries.labels
-            ),
+            "knn/centroid_accuracy": centroids,
             "knn/raw_pixels_accuracy": raw.accuracy,
         },
-        "stamp": {
+        stamp={
             "k": min(knn.k, len(bank)),
             "temperature": knn.temperature,
             "bank": "train",
             "raw_pixels": raw.note or None,  # None: all of them
             "seed": None,
         },
-        "details": {
+        details={
             "ks": found.ks,
             "temperatures": found.temperatures,
             "grid": found.accuracy,
             **by_class(queries.labels, found.predicted, subject.classes),
         },
-    }
+    )
 
 
 def _splits(subject: Subject) -> tuple[ImageSet, ImageSet]:

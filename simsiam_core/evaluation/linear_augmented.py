@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
 from simsiam_core.config import AugmentationConfig
-from simsiam_core.config.evaluation import LinearEvaluation
+from simsiam_core.config.evaluations.linear import LinearEvaluation
 from simsiam_core.data import Augmentation, normalise
 from simsiam_core.data.placement import Placed
 from simsiam_core.evaluation.heads import Heads, Setting, Standardise, best, cosine
-from simsiam_core.evaluation.job import Reporter, Subject
+from simsiam_core.evaluation.job import Measurement, Reporter, Subject
 from simsiam_core.evaluation.linear_cached import Fit, linear_result
 from simsiam_core.evaluation.splits import validation_split
 
@@ -27,7 +25,7 @@ CROP_AND_FLIP = AugmentationConfig(
 
 
 @torch.no_grad()
-def run_augmented(subject: Subject, settings: LinearEvaluation, reporter: Reporter) -> dict[str, Any]:
+def run_augmented(subject: Subject, settings: LinearEvaluation, reporter: Reporter) -> Measurement:
     """Fit on augmented training images, choose the learning rate on the validation ones, report on test.
 
     SimSiam section 4 and appendix D: SGD without weight decay, cosine, 100 epochs. The classifier stands on
@@ -77,7 +75,7 @@ def run_augmented(subject: Subject, settings: LinearEvaluation, reporter: Report
 
 
 def _features(subject: Subject, images: Tensor, rows: Tensor | None = None) -> Tensor:
-    """Backbone outputs [N, d] of plain images (all, or those at `rows`), on the subject's device, not normalised."""
+    """Compute backbone outputs [N, d] of plain images, all or those at `rows`, on the subject's device."""
     encoder, count = subject.encoder, len(images if rows is None else rows)
     placed = Placed(images, torch.device(subject.device), rows, resident=subject.device == "cpu")
     parts = torch.arange(count).split(IMAGES_AT_ONCE)

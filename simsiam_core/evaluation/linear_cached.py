@@ -5,15 +5,14 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from simsiam_core.config.evaluation import LinearEvaluation
+from simsiam_core.config.evaluations.linear import LinearEvaluation
 from simsiam_core.evaluation.by_class import by_class
 from simsiam_core.evaluation.heads import Heads, Setting, Standardise, best, cosine
-from simsiam_core.evaluation.job import Reporter, Subject
+from simsiam_core.evaluation.job import Measurement, Reporter, Subject
 from simsiam_core.evaluation.splits import validation_split
 
 SWEEP = tuple(Setting(lr, decay) for lr, decay in itertools.product((0.01, 0.1, 0.3, 1.0), (0.0, 1e-4, 1e-3)))
@@ -78,7 +77,7 @@ def sweep(
 def _epoch(
     heads: Heads, features: Tensor, labels: Tensor, epoch: int, epochs: int, batch_size: int, seed: int
 ) -> list[float]:
-    """One pass in an order of its own; the learning rate follows half a cosine step by step."""
+    """Make one pass in an order of its own; the learning rate follows half a cosine step by step."""
     generator = torch.Generator().manual_seed(seed * 100_003 + epoch)
     order = torch.randperm(len(features), generator=generator).to(features.device)
     starts = range(0, len(order), batch_size)
@@ -92,12 +91,12 @@ def _epoch(
 
 
 def batch_size_for(images: int, settings: LinearEvaluation) -> int:
-    """What was asked for, or a hundredth of many images: matrices that fill the cores."""
+    """Return what was asked for, or a hundredth of many images: matrices that fill the cores."""
     return max(settings.batch_size, images // 100)
 
 
-def run_cached(subject: Subject, settings: LinearEvaluation, reporter: Reporter) -> dict[str, Any]:
-    """The sweep on the features of one checkpoint, with curves of the best setting and of every one."""
+def run_cached(subject: Subject, settings: LinearEvaluation, reporter: Reporter) -> Measurement:
+    """Run the sweep on the features of one checkpoint, with curves of the best setting and of every one."""
     bank, queries = subject.bank("train", reporter), subject.bank("test", reporter)
     assert bank.labels is not None and queries.labels is not None
 
@@ -121,14 +120,14 @@ def run_cached(subject: Subject, settings: LinearEvaluation, reporter: Reporter)
     return linear_result(fit, settings, subject)
 
 
-def linear_result(fit: Fit, settings: LinearEvaluation, subject: Subject) -> dict[str, Any]:
-    """The result as both protocols write it."""
-    return {
-        "figures": {
+def linear_result(fit: Fit, settings: LinearEvaluation, subject: Subject) -> Measurement:
+    """Return the result as both protocols write it."""
+    return Measurement(
+        figures={
             "linear/accuracy": fit.test_accuracy,
             "linear/validation_accuracy": fit.validation_accuracy,
         },
-        "stamp": {
+        stamp={
             "protocol": settings.protocol,
             "epochs": settings.epochs,
             "seed": settings.seed,
@@ -136,8 +135,8 @@ def linear_result(fit: Fit, settings: LinearEvaluation, subject: Subject) -> dic
             "chosen_lr": fit.chosen.lr,
             "chosen_weight_decay": fit.chosen.weight_decay,
         },
-        "details": {
+        details={
             "validation_by_setting": fit.validation_by_setting,
             **by_class(subject.test_labels, fit.predicted, subject.classes),
         },
-    }
+    )

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from simsiam_core.evaluation.kinds import EVALUATIONS, Column, listed
 from simsiam_core.evaluation.published import CIFAR10, Published
 from simsiam_core.features.escaping import csv_text, latex_text, markdown_text
 from simsiam_core.runs import RunDirectory, RunError
 from simsiam_core.runs.evaluations import results
 
-FINE_TUNING = ("labels", "epochs", "lr", "head_lr", "scratch_lr")
-# Column: its title, the kind of evaluation, its figure, and the parts of the stamp that, beside the seed, tell two
-# figures apart.
-COLUMNS = {
-    "knn": ("kNN", "knn", "knn/accuracy", ("k", "temperature")),
-    "linear": ("Linear", "linear", "linear/accuracy", ("protocol", "epochs")),
-    "finetune": ("Fine-tuned", "finetune", "finetune/accuracy", FINE_TUNING),
-    "scratch": ("From scratch", "finetune", "scratch/accuracy", FINE_TUNING),
+COLUMNS: dict[str, Column] = {
+    key: column for kind in listed().values() for key, column in kind.columns.items()
 }
+# Whose figures say under which settings they were measured: the others of a kind were measured under the same.
+STAMPED = {next(iter(kind.columns)) for kind in listed().values() if kind.columns}
 NOT_HERE = "not measured here"
 
 
@@ -37,7 +34,7 @@ class Figure:
 
     @property
     def settings(self) -> str:
-        """The whole stamp, with what decides chance."""
+        """The whole stamp, with the seed or the number of measurements."""
         if self.spread is not None:
             return f"{self.stamp}, n = {self.count}"
         return self.stamp if self.seed is None else f"{self.stamp}, seed {self.seed}"
@@ -59,7 +56,7 @@ class Row:
 
 
 def rows(runs: Iterable[RunDirectory]) -> list[Row]:
-    """One row a run, epoch and set of stamps: the newest figure of each column under the same settings.
+    """Make one row a run, epoch and set of stamps: the newest figure of each column under the same settings.
 
     Evaluations of one checkpoint under different settings (another share of labels, another protocol) take
     rows of their own, so no figure hides another.
@@ -78,12 +75,9 @@ def _rows_of(run: RunDirectory) -> list[Row]:
             epoch, stamp, figures = result["epoch"], result["stamp"], result["figures"]
             data = f"{stamp['data']}, {stamp['train_images']:,} / {stamp['test_images']:,}"
             columns = uses_wall_clock.setdefault(epoch, {})
-            for key, (_, kind, figure, parts) in COLUMNS.items():
-                if kind == result["kind"] and figure in figures:
-                    text = ", ".join(f"{_short(part)} {stamp[part]}" for part in parts if part in stamp)
-                    made = Figure(figures[figure], text, stamp.get("seed"))
-                    columns.setdefault(key, {}).pop(made.settings, None)  # the newest of equal ones counts
-                    columns[key][made.settings] = made
+            for key, made in _figures_of(result["kind"], figures, stamp):
+                columns.setdefault(key, {}).pop(made.settings, None)  # the newest of equal ones counts
+                columns[key][made.settings] = made
         except (KeyError, TypeError):
             continue  # a result of another version
     table = []
@@ -93,8 +87,20 @@ def _rows_of(run: RunDirectory) -> list[Row]:
     return table
 
 
+def _figures_of(
+    kind: str, figures: Mapping[str, float], stamp: Mapping[str, Any]
+) -> Iterator[tuple[str, Figure]]:
+    """Yield the columns that a result has a figure for; none where this version does not know its kind."""
+    if kind not in EVALUATIONS.names:
+        return
+    for key, column in EVALUATIONS.get(kind).columns.items():
+        if column.figure in figures:
+            parts = [f"{_short(part)} {stamp[part]}" for part in column.stamp if part in stamp]
+            yield key, Figure(figures[column.figure], ", ".join(parts), stamp.get("seed"))
+
+
 def _side_by_side(lists: Mapping[str, Sequence[Figure]]) -> list[dict[str, Figure]]:
-    """Columns of unequal length as rows: the first of each, the second of each, …"""
+    """Turn columns of unequal length into rows: the first of each, the second of each, …"""
     longest = max(map(len, lists.values()), default=0)
     return [
         {key: figures[index] for key, figures in lists.items() if index < len(figures)}
@@ -107,7 +113,7 @@ def _short(part: str) -> str:
 
 
 def over_seeds(table: Sequence[Row], runs: Iterable[RunDirectory]) -> list[Row]:
-    """Mean ± std over seeds: one more row for each config and epoch, beside the rows that it stands for.
+    """Average over seeds, mean ± std: one more row for each config and epoch, beside the rows that it stands for.
 
     The seeds are those of the training (configs that differ in name and seed alone are the same) and those of the
     evaluation (of one checkpoint under equal settings). The std is that of the sample.
@@ -138,7 +144,7 @@ def over_seeds(table: Sequence[Row], runs: Iterable[RunDirectory]) -> list[Row]:
 
 
 def _means(members: Sequence[Row], key: str) -> list[Figure]:
-    """One for each stamp that was measured at least twice."""
+    """Average the figures of each stamp that was measured at least twice."""
     by_stamp: dict[str, list[float]] = {}
     for row in members:
         if key in row.figures:
@@ -151,24 +157,26 @@ def _means(members: Sequence[Row], key: str) -> list[Figure]:
 
 
 def damaged(runs: Iterable[RunDirectory]) -> list[str]:
-    """What is left out because its file is damaged, a sentence each."""
+    """Say what is left out because its file is damaged, a sentence each."""
     return [sentence for run in runs for sentence in results(run)[1]]
 
 
 def table(runs: Sequence[RunDirectory]) -> list[Row]:
-    """Rows over several seeds first, then every row, the newest run first."""
+    """Return rows over several seeds first, then every row, the newest run first."""
     every = rows(runs)
     return [*over_seeds(every, runs), *every]
 
 
 # --- export -------------------------------------------------------------------------------------------------
 
-HEADINGS = ("Network", "Epochs", "Images", *(title for title, *_ in COLUMNS.values()), "Settings")
+HEADINGS = ("Network", "Epochs", "Images", *(column.title for column in COLUMNS.values()), "Settings")
 
 
 def _cells(row: Row) -> list[str]:
     figures = [str(row.figures[key]) if key in row.figures else "" for key in COLUMNS]
-    stamps = [f"{COLUMNS[k][0]}: {figure.settings}" for k, figure in row.figures.items() if k != "scratch"]
+    stamps = [
+        f"{COLUMNS[key].title}: {figure.settings}" for key, figure in row.figures.items() if key in STAMPED
+    ]
     return [
         row.name,
         str(row.epoch),
@@ -179,30 +187,31 @@ def _cells(row: Row) -> list[str]:
 
 
 def _published_cells(entry: Published) -> list[str]:
-    percent = [f"{v} %" if v else "" for v in (entry.knn, entry.linear)]
+    percent = {"knn": entry.knn, "linear": entry.linear}
+    figures = [f"{value} %" if (value := percent.get(key)) else "" for key in COLUMNS]
     settings = ", ".join(filter(None, [NOT_HERE, f"batch {entry.batch}", entry.note]))
-    return [entry.source, entry.epochs, "cifar10, 50,000 / 10,000", *percent, "", "", settings]
+    return [entry.source, entry.epochs, "cifar10, 50,000 / 10,000", *figures, settings]
 
 
 def cells(found: Sequence[Row], published: bool = True) -> list[list[str]]:
-    """The table as text, under `HEADINGS`."""
+    """Return the table as text, under `HEADINGS`."""
     return [_cells(row) for row in found] + [_published_cells(p) for p in CIFAR10 if published]
 
 
 def as_csv(found: Sequence[Row]) -> str:
-    """Comma-separated, with headings."""
+    """Write it comma-separated, with headings."""
     return csv_text(HEADINGS, cells(found))
 
 
 def as_markdown(found: Sequence[Row]) -> str:
-    """A pipe table."""
+    """Write it as a pipe table."""
     head, *body = [[markdown_text(cell) for cell in line] for line in (HEADINGS, *cells(found))]
     lines = [head, ["---"] * len(HEADINGS), *body]
     return "".join("| " + " | ".join(line) + " |\n" for line in lines)
 
 
 def as_latex(found: Sequence[Row]) -> str:
-    """A booktabs tabular."""
+    """Write it as a booktabs tabular."""
     lines = [[latex_text(cell) for cell in line] for line in (HEADINGS, *cells(found))]
     body = " \\\\\n".join(" & ".join(line) for line in lines[1:])
     head = " & ".join(lines[0])
@@ -213,4 +222,17 @@ def as_latex(found: Sequence[Row]) -> str:
     )
 
 
-FORMATS: dict[str, Any] = {"csv": as_csv, "markdown": as_markdown, "latex": as_latex}
+@dataclass(frozen=True)
+class TableFormat:
+    """How the table is written to a file."""
+
+    title: str
+    suffix: str
+    write: Callable[[Sequence[Row]], str]
+
+
+FORMATS = {
+    "csv": TableFormat("CSV", "csv", as_csv),
+    "markdown": TableFormat("Markdown", "md", as_markdown),
+    "latex": TableFormat("LaTeX", "tex", as_latex),
+}

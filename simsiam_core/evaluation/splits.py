@@ -11,7 +11,7 @@ from simsiam_core.data.image_set import stratified
 
 
 def labelled(dataset: Dataset) -> tuple[Tensor, Tensor, tuple[str, ...]]:
-    """Training labels, test labels and class names. Raises ConfigError that says what is missing."""
+    """Return training labels, test labels and class names. Raises ConfigError that says what is missing."""
     train, test = dataset.train, dataset.test
     if train.labels is None:
         raise ConfigError.at(
@@ -31,7 +31,7 @@ def labelled(dataset: Dataset) -> tuple[Tensor, Tensor, tuple[str, ...]]:
 
 
 def subset(labels: Tensor, count: int, seed: int) -> Tensor:
-    """Exactly `count` row numbers, ascending, each class's share kept to within one; at least one of each.
+    """Choose exactly `count` row numbers, ascending, each class's share kept to within one; at least one of each.
 
     `labels`: int64 [N]. Raises ConfigError where there are fewer labels than classes.
     """
@@ -46,12 +46,12 @@ def subset(labels: Tensor, count: int, seed: int) -> Tensor:
 
 
 def share_count(total: int, share: float) -> int:
-    """How many images a share is: rounded to the nearest, 10 % of 50,000 is 5,000."""
+    """Return how many images a share is: rounded to the nearest, 10 % of 50,000 is 5,000."""
     return round(total * share)
 
 
 def validation_split(labels: Tensor, share: float, seed: int) -> tuple[Tensor, Tensor]:
-    """Rows to fit on and rows to choose with, both ascending; every class is in both where it has two images.
+    """Choose rows to fit on and rows to choose with, both ascending; every class is in both where it has two images.
 
     A class's only image is fitted on. Raises ConfigError where no class has two.
     """

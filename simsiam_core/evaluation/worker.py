@@ -10,18 +10,10 @@ from typing import Any
 import torch
 
 from simsiam_core.config import ConfigError
-from simsiam_core.config.evaluation import (
-    EvaluationSettings,
-    KnnEvaluation,
-    LinearEvaluation,
-    parse_evaluation,
-)
+from simsiam_core.config.evaluation import EvaluationSettings, parse_evaluation
 from simsiam_core.data.memory import is_out_of_memory
-from simsiam_core.evaluation.finetune import run_finetune
-from simsiam_core.evaluation.job import Reporter, Subject, versions
-from simsiam_core.evaluation.knn_report import report
-from simsiam_core.evaluation.linear_augmented import run_augmented
-from simsiam_core.evaluation.linear_cached import run_cached
+from simsiam_core.evaluation.job import Measurement, Reporter, Subject, versions
+from simsiam_core.evaluation.kinds import EVALUATIONS
 from simsiam_core.jobs.stop_request import StopRequest
 from simsiam_core.model import CheckpointError
 from simsiam_core.model.precision import true_fp32
@@ -67,24 +59,15 @@ def _result(job: EvaluationDirectory, reporter: Reporter) -> dict[str, Any]:
     started = time.monotonic()
     subject = Subject.load(job.run, settings.checkpoint, reporter)
     with true_fp32(torch.device(subject.device).type):  # every figure is measured in fp32
-        found = _measure(subject, settings, reporter)
+        found = EVALUATIONS.get(settings.kind).run(subject, settings, reporter)
     return _stamped(job, subject, settings, found, time.monotonic() - started)
-
-
-def _measure(subject: Subject, settings: EvaluationSettings, reporter: Reporter) -> dict[str, Any]:
-    if isinstance(settings, KnnEvaluation):
-        return report(subject, settings, reporter)
-    if isinstance(settings, LinearEvaluation):
-        run = run_cached if settings.protocol == "cached" else run_augmented
-        return run(subject, settings, reporter)
-    return run_finetune(subject, settings, reporter)
 
 
 def _stamped(
     job: EvaluationDirectory,
     subject: Subject,
     settings: EvaluationSettings,
-    found: dict[str, Any],
+    found: Measurement,
     seconds: float,
 ) -> dict[str, Any]:
     return {
@@ -95,10 +78,10 @@ def _stamped(
         "epoch": subject.encoder.epoch,
         "created": time.time(),
         "seconds": round(seconds, 2),
-        "figures": found["figures"],
-        "stamp": subject.stamp() | found["stamp"],
+        "figures": dict(found.figures),
+        "stamp": subject.stamp() | dict(found.stamp),
         "settings": settings.model_dump(mode="json"),
-        "details": found["details"],
+        "details": dict(found.details),
         "versions": versions(),
         "device": _device(),
     }

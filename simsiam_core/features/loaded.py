@@ -15,12 +15,11 @@ from simsiam_core.config import ConfigError, DataConfig
 from simsiam_core.data import Dataset, ImageSet, Progress, cache_dir, load
 from simsiam_core.data.pruning import used
 from simsiam_core.features.bank import FeatureBank, bank_path, load_bank
+from simsiam_core.features.folder_split import folder_of
 from simsiam_core.model import CheckpointError, Encoder, fingerprint, load_encoder
-from simsiam_core.names import storable
 from simsiam_core.runs import Checkpoint, RunDirectory
 
 T = TypeVar("T")
-FOLDER_PREFIX = "folder:"
 
 
 class LRUCache(Generic[T]):
@@ -52,18 +51,13 @@ def dataset(config: DataConfig, progress: Progress | None = None) -> Dataset:
 
 
 def split(config: DataConfig, name: str, progress: Progress | None = None) -> ImageSet:
-    """One split of them, or one's own images (`folder_split`). Raises ConfigError if there is neither."""
-    if name.startswith(FOLDER_PREFIX):
-        return folder_dataset(name.removeprefix(FOLDER_PREFIX), config.image_size, progress).train
+    """One split of them, or one's own images (`folder_split.folder_split`). Raises ConfigError if there is neither."""
+    if folder := folder_of(name):
+        return folder_dataset(folder, config.image_size, progress).train
     try:
         return dataset(config, progress).split(name)
     except ValueError as error:
         raise error if isinstance(error, ConfigError) else ConfigError.at("split", str(error)) from None
-
-
-def folder_split(folder: str) -> str:
-    """The name under which the images of a folder can be searched as if they were a split of a run's data."""
-    return FOLDER_PREFIX + storable(folder)
 
 
 def folder_dataset(folder: str, image_size: int, progress: Progress | None = None) -> Dataset:
@@ -99,11 +93,7 @@ def folder_dataset(folder: str, image_size: int, progress: Progress | None = Non
 def find(config: DataConfig, image_id: str, among: str = "train") -> tuple[ImageSet, int]:
     """The images that hold an image (`among` first), and its row. Raises ConfigError if none do."""
     images = dataset(config)
-    for part in (
-        split(config, among) if among.startswith(FOLDER_PREFIX) else None,
-        images.train,
-        images.test,
-    ):
+    for part in (split(config, among) if folder_of(among) else None, images.train, images.test):
         with suppress(KeyError):
             if part is not None:
                 return part, part.index_of(image_id)
@@ -135,8 +125,8 @@ def _source(run: RunDirectory, name: str, progress: Progress | None) -> tuple[Da
     """The images a split belongs to, and what it is called there."""
     config = run.config().data
     split(config, name, progress)
-    if name.startswith(FOLDER_PREFIX):
-        return folder_dataset(name.removeprefix(FOLDER_PREFIX), config.image_size), "train"
+    if folder := folder_of(name):
+        return folder_dataset(folder, config.image_size), "train"
     return dataset(config), name
 
 

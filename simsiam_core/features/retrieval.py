@@ -37,7 +37,7 @@ class Neighbour(ImageRecord):
 class Question:
     """What is asked of a network: which images of a split are the k most similar to `query`?
 
-    `split` is "train", "test" or `loaded.folder_split(folder)`. `query` is the content of an image file, or the
+    `split` is "train", "test" or `folder_split.folder_split(folder)`. `query` is the content of an image file, or the
     id of an image in either split of the run's data. `region` asks with a square part of it. `hide_same` leaves
     out images of the query's class (of the vote's winner, if the query has none) after they have voted with
     weight exp(similarity / temperature).

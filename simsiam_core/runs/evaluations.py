@@ -10,7 +10,7 @@ import secrets
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -21,7 +21,8 @@ from simsiam_core.runs.json_files import DamagedFileError, dumps, first_problem,
 from simsiam_core.runs.status import Status
 
 FOLDER = "evaluations"
-EVALUATION_ID = re.compile(r"^\d{8}-\d{6}-(knn|linear|finetune)-[0-9a-f]{4}$", re.ASCII)
+KIND = "[a-z][a-z0-9_]*"  # of any version: an evaluation of a kind that this one lacks is still listed
+EVALUATION_ID = re.compile(rf"^\d{{8}}-\d{{6}}-{KIND}-[0-9a-f]{{4}}$", re.ASCII)
 Number = Annotated[float, Field(allow_inf_nan=False)]
 
 
@@ -53,7 +54,7 @@ class Result(BaseModel):
     model_config = ConfigDict(strict=True)
 
     id: str = ""
-    kind: Literal["knn", "linear", "finetune"]
+    kind: Annotated[str, Field(pattern=rf"^{KIND}$")]
     checkpoint: str = ""
     epoch: Annotated[int, Field(ge=0)]
     seconds: Annotated[float, Field(ge=0, le=1e11)] = 0.0
@@ -84,7 +85,7 @@ class EvaluationDirectory(RunDirectory):
 
     @property
     def kind(self) -> str:
-        """`knn`, `linear` or `finetune`."""
+        """The name of its kind, such as `knn`."""
         return self.id.split("-")[2]
 
     @property

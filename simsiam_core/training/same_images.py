@@ -19,6 +19,7 @@ from typing import Any
 
 from simsiam_core.config import Config, ConfigError
 from simsiam_core.data import Dataset, ImageSet
+from simsiam_core.data.sources import SOURCES
 from simsiam_core.runs import FIRST_STEP, RunDirectory
 from simsiam_core.runs.files import replacing
 from simsiam_core.training.resume import Found
@@ -49,8 +50,8 @@ class ImageList:
 
 
 def image_list(config: Config, dataset: Dataset) -> ImageList | None:
-    """The list of a folder's images, training images first; None for the other sources."""
-    if config.data.source != "folder":
+    """The list of images that lie at a path, training images first; None for the other sources."""
+    if not SOURCES.get(config.data.source).needs_path:
         return None
     parts = [dataset.train] if dataset.test is None else [dataset.train, dataset.test]
     return ImageList(

@@ -2,31 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import gradio as gr
 
-from simsiam_core.config import ConfigError
-from simsiam_core.config.evaluation import KINDS, parse_evaluation
+from simsiam_core.config import ConfigError, FieldSpec, field_spec
+from simsiam_core.config.evaluation import parse_evaluation, settings_model
+from simsiam_core.evaluation.kinds import EVALUATIONS, listed
 from simsiam_core.jobs import enqueue_evaluation
 from simsiam_core.runs import RunError
 from simsiam_core.ui import networks
 from simsiam_core.ui.context import Context
+from simsiam_core.ui.form import read
 from simsiam_core.ui.words import problem
 
-KIND_CHOICES = [("kNN report", "knn"), ("Linear classifier", "linear"), ("Fine-tuning", "finetune")]
-PROTOCOLS = [("cached features, 12 settings at once", "cached"), ("crops and flips (published)", "augmented")]
-SHARES = [("1 %", 0.01), ("10 %", 0.1), ("100 %", 1.0)]
-ABOUT = {
-    "knn": "Accuracy over k and T, per class and as a confusion matrix, beside nearest centroids and raw pixels.",
-    "linear": "A linear classifier on the frozen backbone. A validation split chooses, the test split reports.",
-    "finetune": "The whole network on few labels, and the same budget from random weights beside it.",
-}
+Specs = list[tuple[FieldSpec, list[str], str]]  # a setting, the kinds that have it, and its elem_id
+# A control whose elem_id is not that of its setting: scripts know it by this one.
+ELEM_IDS = {"labels_share": "share"}
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A control that one or more kinds of evaluation have: the same for all whose setting is the same."""
+
+    spec: FieldSpec
+    kinds: list[str]
+    control: gr.components.Component
 
 
 class Form:
-    """The controls, made where they stand in the layout."""
+    """The controls, made where they stand in the layout: those of each kind from its settings."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -35,33 +42,32 @@ class Form:
             self.network = networks.picker("evaluate")
         with gr.Column(elem_classes="sheet"):
             gr.HTML("<h3>Measure</h3>", padding=False)
-            self.kind = gr.Radio(KIND_CHOICES, value="knn", show_label=False, elem_id="evaluate-kind")
-            self._about = gr.HTML(_about("knn"), padding=False)
-            self._protocol = gr.Radio(
-                PROTOCOLS, value="cached", label="Protocol", visible=False, elem_id="evaluate-protocol"
-            )
-            self._share = gr.Radio(
-                SHARES, value=0.1, label="Share of the labels", visible=False, elem_id="evaluate-share"
-            )
-            with gr.Row(visible=False) as self._numbers:
-                self._epochs = gr.Number(100, label="Epochs", step=1, min_width=90, elem_id="evaluate-epochs")
-                self._seed = gr.Number(0, label="Seed", step=1, min_width=90, elem_id="evaluate-seed")
+            kinds = listed()
+            self.first = next(iter(kinds))
+            choices = [(kind.title, name) for name, kind in kinds.items()]
+            self.kind = gr.Radio(choices, value=self.first, show_label=False, elem_id="evaluate-kind")
+            self._about = gr.HTML(about(self.first), padding=False)
+            specs = _specs(kinds)
+            chosen = [self._made(*found) for found in specs if _offers(found[0])]
+            with gr.Row(visible=self._has_numbers(self.first, specs)) as self._numbers:
+                typed = [self._made(*found) for found in specs if not _offers(found[0])]
+            self._specs, self._settings = specs, [*chosen, *typed]
             self.start = networks.ask_button("Measure", "evaluate-start")
             self.message = gr.HTML(elem_id="evaluate-message", padding=False)
-        by_hand = [self.kind, self._protocol, self._share, self._epochs, self._seed]
+        by_hand = [self.kind, *(setting.control for setting in self._settings)]
         self.settings = [*self.network.boxes, *by_hand]
-        self.by_kind = [self._about, self._protocol, self._share, self._numbers]
+        self.by_kind = [self._about, self._numbers, *(setting.control for setting in self._settings)]
 
     def use_kind(self, kind: str) -> list[Any]:
         """Show what this kind can be told: for `by_kind`."""
-        trains = kind in ("linear", "finetune")
-        looks = [kind == "linear", kind == "finetune", trains]
-        return [_about(kind), *(gr.update(visible=visible) for visible in looks)]
+        shown = [kind in setting.kinds for setting in self._settings]
+        looks = [self._has_numbers(kind, self._specs), *shown]
+        return [about(kind), *(gr.update(visible=visible) for visible in looks)]
 
     def begin(self, *given: Any) -> list[Any]:
         """Queue what `settings` say: for `message`, and the id of the evaluation to show."""
         try:
-            run_id, values = given[0], _values(given[1:])
+            run_id, values = given[0], self._values(given[1:])
             settings = parse_evaluation(values)
             run = self._context.store.get(run_id or "")
             run.checkpoint(settings.checkpoint)
@@ -72,14 +78,71 @@ class Form:
             return [problem(str(error)), gr.skip()]
         return ["", job.id]
 
+    def _values(self, given: Sequence[Any]) -> dict[str, Any]:
+        """What the chosen kind knows, out of all that the controls say."""
+        checkpoint, kind, *rest = given
+        own = {
+            setting.spec.name: read(setting.spec, value)
+            for setting, value in zip(self._settings, rest, strict=True)
+            if kind in setting.kinds
+        }
+        return {"kind": kind, "checkpoint": checkpoint, **own}
 
-def _values(given: Sequence[Any]) -> dict[str, Any]:
-    """What the chosen kind knows, out of all that the controls say."""
-    names = ("checkpoint", "kind", "protocol", "labels_share", "epochs", "seed")
-    values = dict(zip(names, given, strict=True))
-    known = KINDS[values["kind"]].model_fields if values["kind"] in KINDS else values
-    return {name: value for name, value in values.items() if name in known}
+    def _made(self, spec: FieldSpec, kinds: list[str], elem_id: str) -> Setting:
+        return Setting(spec, kinds, _control(spec, elem_id, self.first in kinds))
+
+    @staticmethod
+    def _has_numbers(kind: str, specs: Specs) -> bool:
+        return any(kind in kinds and not _offers(spec) for spec, kinds, _ in specs)
 
 
-def _about(kind: str) -> str:
-    return f'<p class="stamp">{ABOUT.get(kind, "")}</p>'
+def _specs(kinds: Iterable[str]) -> Specs:
+    """Every setting that the form shows, the kinds that have it, and its elem_id."""
+    found: dict[FieldSpec, list[str]] = {}
+    for kind in kinds:
+        for name, info in settings_model(kind).model_fields.items():
+            spec = field_spec(name, "", info)
+            if name not in ("kind", "checkpoint") and not spec.advanced:
+                same = next(
+                    (
+                        other
+                        for other in found
+                        if replace(other, description="") == replace(spec, description="")
+                    ),
+                    spec,
+                )
+                found.setdefault(same, []).append(kind)
+    names: set[str] = set()
+    specs = []
+    for spec, having in found.items():
+        name = ELEM_IDS.get(spec.name, spec.name.replace("_", "-"))
+        name = f"{having[0]}-{name}" if name in names else name
+        names.add(name)
+        specs.append((spec, having, f"evaluate-{name}"))
+    return specs
+
+
+def _offers(spec: FieldSpec) -> bool:
+    """Whether there are few values to choose from."""
+    return bool(spec.offered or spec.choices)
+
+
+def _control(spec: FieldSpec, elem_id: str, visible: bool) -> gr.components.Component:
+    common: dict[str, Any] = {
+        "value": spec.default,
+        "label": spec.title,
+        "visible": visible,
+        "elem_id": elem_id,
+    }
+    if _offers(spec):
+        return gr.Radio(list(spec.offered or spec.choices), **common)
+    if spec.kind == "bool":
+        return gr.Checkbox(**common)
+    if spec.kind == "text":
+        return gr.Textbox(max_lines=1, **common)
+    return gr.Number(step=1 if spec.kind == "int" else None, min_width=90, **common)
+
+
+def about(kind: str) -> str:
+    """What a kind measures, as HTML."""
+    return f'<p class="stamp">{EVALUATIONS.get(kind).help if kind in EVALUATIONS.names else ""}</p>'

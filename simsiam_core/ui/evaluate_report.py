@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from simsiam_core.evaluation.kinds import EVALUATIONS, listed, title_of
 from simsiam_core.features.escaping import plotly_text
 from simsiam_core.runs import RunError
 from simsiam_core.runs.evaluations import EvaluationDirectory
@@ -14,17 +16,7 @@ from simsiam_core.ui.table import rows
 from simsiam_core.ui.theme import SERIES_COLOURS
 from simsiam_core.ui.words import bar, duration, moment, problem
 
-TITLES = {
-    "knn/accuracy": "kNN, on test",
-    "knn/centroid_accuracy": "nearest centroid",
-    "knn/raw_pixels_accuracy": "kNN on raw pixels",
-    "linear/accuracy": "linear, on test",
-    "linear/validation_accuracy": "linear, on validation",
-    "finetune/accuracy": "fine-tuned, on test",
-    "scratch/accuracy": "from random weights",
-    "finetune/gain": "gain",
-}
-KINDS = {"knn": "kNN report", "linear": "Linear classifier", "finetune": "Fine-tuning"}
+TITLES = {name: title for kind in listed().values() for name, title in kind.figures.items()}
 COLUMNS = {"what": "What", "figure": "Accuracy", "state": "State"}
 NOTHING = "A measurement fills this."
 NAME_SHOWN = 24  # letters of a class's name beside an axis
@@ -43,18 +35,14 @@ def line(job: EvaluationDirectory, current: bool) -> dict[str, Any]:
     """One evaluation in the list of its run; those not shown on the right are grey."""
     status, (result, trouble) = job.status(), found(job)
     value = next(iter(result["figures"].values()), None) if result else None
-    detail = ""
-    if result and job.kind == "linear":
-        detail = f", {result['stamp'].get('protocol', '')}"
-    elif result and job.kind == "finetune":
-        detail = f", {result['stamp'].get('labels', '')} labels"
+    detail = _detail(job.kind, result["stamp"]) if result else ""
     epoch = f", epoch {result['epoch']}" if result else ""
     took = f" · {duration(result['seconds'])}" if result else ""
     return {
         "id": job.id,
         "muted": not current,
         "cells": {
-            "what": KINDS[job.kind] + detail + epoch,
+            "what": title_of(job.kind) + detail + epoch,
             "figure": f"{value:.1%}" if value is not None else "",
             "state": "damaged" if trouble else status.state + took,
         },
@@ -63,7 +51,13 @@ def line(job: EvaluationDirectory, current: bool) -> dict[str, Any]:
     }
 
 
-def listed(lines: list[dict[str, Any]]) -> dict[str, Any]:
+def _detail(kind: str, stamp: Mapping[str, Any]) -> str:
+    """Return what tells this evaluation from others of its kind, to stand behind its title."""
+    template = EVALUATIONS.get(kind).detail if kind in EVALUATIONS.names else ""
+    return f", {template.format_map(defaultdict(str, stamp))}" if template else ""
+
+
+def jobs_table(lines: list[dict[str, Any]]) -> dict[str, Any]:
     """The value of the table of these lines."""
     return rows(COLUMNS, lines, numbers=("figure",), empty="Nothing measured yet.")
 
@@ -72,7 +66,7 @@ def heading(job: EvaluationDirectory) -> str:
     """State, progress and figures as HTML."""
     status, (result, trouble) = job.status(), found(job)
     title = (
-        f'<div class="run-title"><h2>{KINDS[job.kind]}</h2>'
+        f'<div class="run-title"><h2>{html.escape(title_of(job.kind))}</h2>'
         f'<span class="run-state" data-state="{status.state}">{status.state}</span></div>'
     )
     if status.active:
@@ -129,8 +123,9 @@ def curves(job: EvaluationDirectory) -> dict[str, Any]:
         "showlegend": main > 1,
         "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
     }
+    trains = job.kind not in EVALUATIONS.names or EVALUATIONS.get(job.kind).has_epochs
     empty = (
-        "A kNN report trains nothing, so it has no curves." if job.kind == "knn" else "No epoch is done yet."
+        "No epoch is done yet." if trains else f"A {title_of(job.kind)} trains nothing, so it has no curves."
     )
     return figure(traces, layout, revision=job.id, empty=empty)
 
@@ -138,7 +133,7 @@ def curves(job: EvaluationDirectory) -> dict[str, Any]:
 def knn_grid(result: dict[str, Any] | None) -> dict[str, Any]:
     """Accuracy over k and T."""
     if not result or not result["details"].get("grid"):
-        return figure([], empty="A kNN report fills this.")
+        return figure([], empty=f"A {title_of('knn')} fills this.")
     details = result["details"]
     trace = {
         "type": "heatmap",

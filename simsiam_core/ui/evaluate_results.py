@@ -12,13 +12,11 @@ from simsiam_core.runs import RunDirectory
 from simsiam_core.ui.table import rows
 from simsiam_core.ui.words import run_name
 
-SUFFIXES = {"csv": "csv", "markdown": "md", "latex": "tex"}
-
 
 def listed(runs: Sequence[RunDirectory]) -> dict[str, Any]:
     """The value of the table; what was published elsewhere is grey and last."""
     titles = {"name": "Network", "epoch": "Epochs", "data": "Images"}
-    titles |= {key: title for key, (title, *_) in COLUMNS.items()} | {"stamp": "Settings"}
+    titles |= {key: column.title for key, column in COLUMNS.items()} | {"stamp": "Settings"}
     found, lines = table(runs), []
     for index, line in enumerate(cells(found)):
         ours = index < len(found)
@@ -32,8 +30,8 @@ def listed(runs: Sequence[RunDirectory]) -> dict[str, Any]:
 
 def written(runs: Sequence[RunDirectory], format: str) -> str:
     """The table as a file in a folder of its own, for the browser to fetch; returns its path."""
-    path = Path(tempfile.mkdtemp()) / f"results.{SUFFIXES[format]}"
-    path.write_text(FORMATS[format](table(runs)), encoding="utf-8")
+    path = Path(tempfile.mkdtemp()) / f"results.{FORMATS[format].suffix}"
+    path.write_text(FORMATS[format].write(table(runs)), encoding="utf-8")
     return str(path)
 
 

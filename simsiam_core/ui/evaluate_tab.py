@@ -7,6 +7,7 @@ from typing import Any
 
 import gradio as gr
 
+from simsiam_core.evaluation.kinds import listed
 from simsiam_core.evaluation.results import FORMATS
 from simsiam_core.features.worker import WorkError
 from simsiam_core.jobs import stop
@@ -19,7 +20,7 @@ from simsiam_core.ui.actions import READ_ONLY
 from simsiam_core.ui.cards import card, card_gallery, gallery
 from simsiam_core.ui.chart import figure, plotly_chart
 from simsiam_core.ui.context import CLOCK, QUIET, Context, Page, Sent
-from simsiam_core.ui.evaluate_form import ABOUT, Form
+from simsiam_core.ui.evaluate_form import Form, about
 from simsiam_core.ui.table import table as table_widget
 from simsiam_core.ui.widgets import told
 from simsiam_core.ui.words import problem
@@ -45,7 +46,7 @@ class Evaluate:
         active = any(j.status().active for j in found)
         result = report.found(job)[0] if job else None
         token = (job.id, state.state, state.step, result is not None) if job and state else None
-        nothing = f'<p class="stamp">{ABOUT["knn"] if run_id else networks.NO_RUNS}</p>'
+        nothing = about(next(iter(listed()))) if run_id else f'<p class="stamp">{networks.NO_RUNS}</p>'
         heading = report.heading(job) if job else nothing
         lines = [report.line(j, j is job) for j in found]
         runs = self._context.store.runs()
@@ -53,7 +54,7 @@ class Evaluate:
         waits, works = bool(state and state.state == "queued"), bool(state and state.active)
         return [
             sent.update("timer", active, gr.Timer(active=active)),
-            sent.update("jobs", lines, report.listed(lines)),
+            sent.update("jobs", lines, report.jobs_table(lines)),
             sent.update("head", heading, heading),
             sent.update("beside", waits, gr.update(visible=waits)),
             sent.update("cancel", works, gr.update(visible=works)),
@@ -165,8 +166,8 @@ def build(context: Context, page: Page, tab: gr.Tab) -> None:
         everything = table_widget("evaluate-results")
         with gr.Row():
             downloads = [
-                gr.DownloadButton(f"Download {name}", size="sm", elem_id=f"evaluate-{key}")
-                for key, name in (("csv", "CSV"), ("markdown", "Markdown"), ("latex", "LaTeX"))
+                gr.DownloadButton(f"Download {table_format.title}", size="sm", elem_id=f"evaluate-{key}")
+                for key, table_format in FORMATS.items()
             ]
     outputs = [timer, jobs, head, beside, cancel, curves, grid, confusion, classes, everything, *downloads]
     choice = [form.network.run, shown]

@@ -10,8 +10,10 @@ import gradio as gr
 
 from simsiam_core.config import Config, ConfigError, FieldSpec, allowed, fields, merge, parse
 from simsiam_core.config.paths import absolute_path
+from simsiam_core.data.sources import SOURCES
 
 Problems = dict[str, str]  # field path -> one sentence; "" for the config as a whole
+PATH = "data.path"
 NOISE_ABOVE = 1000  # a greater upper bound is met by accident alone: said when it is broken, not in the help
 
 
@@ -35,7 +37,7 @@ class Form:
             with gr.Column(elem_classes="form-section", elem_id=f"form-{inside[0].path.partition('.')[0]}"):
                 gr.HTML(f"<h3>{section}</h3>", elem_classes="form-title", padding=False)
                 self._place([spec for spec in inside if not spec.advanced])
-                if any(spec.path == "data.path" for spec in inside):
+                if any(spec.path == PATH for spec in inside):
                     self.folder.render()
                 if advanced := [spec for spec in inside if spec.advanced]:
                     titles = ", ".join(spec.title.lower() for spec in advanced)
@@ -57,7 +59,7 @@ class Form:
         nested: dict[str, Any] = {}
         for spec, value in zip(self.specs, given, strict=True):
             section, _, name = spec.path.rpartition(".")
-            (nested.setdefault(section, {}) if section else nested)[name] = _read(spec, value)
+            (nested.setdefault(section, {}) if section else nested)[name] = read(spec, value)
         return nested
 
     def problems(self, values: Mapping[str, Any], count: Callable[[Config], int | None]) -> Problems:
@@ -90,7 +92,7 @@ class Form:
         updates: list[Any] = []
         for spec in self.specs:
             problem = problems.get(spec.path)
-            changed = problem != shown.get(spec.path) or spec.path in _NEEDED_FOR
+            changed = problem != shown.get(spec.path) or spec.path == PATH
             updates.append(gr.update(**self._look(spec, problem, values)) if changed else gr.skip())
         return updates
 
@@ -106,16 +108,15 @@ class Form:
     @staticmethod
     def _look(spec: FieldSpec, problem: str | None, values: Mapping[str, Any]) -> dict[str, Any]:
         look: dict[str, Any] = {"elem_classes": _classes(problem), "info": _info(spec, problem)}
-        if spec.path == "data.path" and problem is None:
-            look["info"] = _whole_path(_at(values, spec)) or look["info"]
-        if needed := _NEEDED_FOR.get(spec.path):
-            section, name, value = needed
-            look["visible"] = values[section][name] == value
+        if spec.path == PATH:
+            look["info"] = problem or _whole_path(_at(values, spec)) or look["info"]
+            look["visible"] = _needs_path(values["data"]["source"])
         return look
 
 
-# Fields that mean something for one choice only, and are hidden otherwise.
-_NEEDED_FOR = {"data.path": ("data", "source", "folder")}
+def _needs_path(source: Any) -> bool:
+    """Return whether images of that source lie at a path; the field for it is hidden otherwise."""
+    return source in SOURCES.names and SOURCES.get(source).needs_path
 
 
 def _control(spec: FieldSpec, value: Any) -> gr.components.Component:
@@ -126,7 +127,7 @@ def _control(spec: FieldSpec, value: Any) -> gr.components.Component:
         "value": _shown(value),
         "elem_id": "field-" + spec.path.replace(".", "-").replace("_", "-"),
         "elem_classes": ["field"],
-        "visible": spec.path not in _NEEDED_FOR,
+        "visible": spec.path != PATH,
         "min_width": 200,
     }
     if spec.kind == "choice":
@@ -164,11 +165,12 @@ def _classes(problem: str | None) -> list[str]:
     return ["field", "has-problem"] if problem else ["field"]
 
 
-def _read(spec: FieldSpec, value: Any) -> Any:
-    """A control's value as the schema takes it: no text is no value, 3.0 a whole number, and a path has no spaces
-    around it, which come along when it is copied from elsewhere.
+def read(spec: FieldSpec, value: Any) -> Any:
+    """Return a control's value as the schema takes it: no text is no value, and 3.0 a whole number.
+
+    A path loses the spaces around it, which come along when it is copied from elsewhere.
     """
-    if spec.path == "data.path" and isinstance(value, str):
+    if spec.path == PATH and isinstance(value, str):
         value = value.strip()
     if spec.optional and value in (None, ""):
         return None

@@ -8,15 +8,15 @@ from typing import Any
 import gradio as gr
 
 from simsiam_core.config.cache import cache_dir
+from simsiam_core.features.folder_split import folder_of, folder_split
 from simsiam_core.features.unpacking import recorded
 from simsiam_core.features.worker import WorkError
-from simsiam_core.names import printable, storable
+from simsiam_core.names import printable
 from simsiam_core.ui.context import Context
 
 SPLITS = [("training images", "train"), ("test images", "test")]
 MAX_ZIP_BYTES = 500 * 2**20
 LISTED = 200
-_OWN = "folder:"  # as `features.loaded.folder_split` writes it, which would bring torch
 
 
 def banks(context: Context) -> list[tuple[str, str]]:
@@ -25,13 +25,11 @@ def banks(context: Context) -> list[tuple[str, str]]:
     if context.bank_root is not None and context.bank_root.is_dir():
         root = context.bank_root.resolve()
         folders = sorted(p for p in root.iterdir() if p.is_dir() and p.resolve().is_relative_to(root))
-        found += [
-            (f"folder {printable(p.name)}", _OWN + storable(str(p.resolve()))) for p in folders[:LISTED]
-        ]
+        found += [(f"folder {printable(p.name)}", folder_split(str(p.resolve()))) for p in folders[:LISTED]]
     zips = cache_dir() / "own"
     if zips.is_dir():
         unpacked = [recorded(p.resolve()) for p in sorted(zips.iterdir()) if _whole(p)]
-        found += [(f"zip {one.name}", _OWN + one.folder) for one in unpacked]
+        found += [(f"zip {one.name}", folder_split(one.folder)) for one in unpacked]
     return found
 
 
@@ -56,7 +54,7 @@ def allowed(context: Context, split: Any) -> str:
 def split_name(split: str) -> str:
     """`training images`, `test images`, or what is in a folder, by its name."""
     known = {value: title for title, value in SPLITS}
-    folder = Path(split.removeprefix(_OWN))
+    folder = Path(folder_of(split) or split)
     return known.get(split) or f"images of {recorded(folder).name if _is_zip(folder) else folder.name}"
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import gradio as gr
 
 from simsiam_core.config import ConfigError, Preset, expand, parse, preset, presets, read_sweeps
+from simsiam_core.data.sources import SOURCES
 from simsiam_core.features.worker import WorkError
 from simsiam_core.jobs import enqueue
 from simsiam_core.runs import RunError
@@ -97,7 +98,7 @@ def build(context: Context, page: Page) -> Fill:
             yield NO_VIEWS
             return
         config = parse(values)
-        if config.data.source != "textures" and config.data not in context.seen_data:
+        if not SOURCES.get(config.data.source).generated and config.data not in context.seen_data:
             yield {"images": [], "note": NOT_HERE}
         else:
             yield from previews(context.worker, config, seed=draw_now)
@@ -111,7 +112,7 @@ def build(context: Context, page: Page) -> Fill:
             yield from expectation(context.worker, parse(values), taken)
 
     def look_into_folder(source: Any, path: Any) -> Iterator[Any]:
-        if source != "folder" or not path:
+        if source not in SOURCES.names or SOURCES.get(source).path != "folder" or not path:
             yield "", gr.skip()
             return
         try:

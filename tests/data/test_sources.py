@@ -8,6 +8,7 @@ import pickle
 import tarfile
 import urllib.error
 import urllib.request
+from dataclasses import replace
 from email.message import Message
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,10 @@ import torch
 from torchvision.datasets import CIFAR10, CIFAR100, STL10
 
 from simsiam_core.config import ConfigError, DataConfig
-from simsiam_core.data import count_train, load
-from simsiam_core.data.sources import channel_statistics
+from simsiam_core.data import count_train, load, loading
+from simsiam_core.data.loading import channel_statistics
+from simsiam_core.data.sources import SOURCES, listed
+from simsiam_core.registry import Registry
 
 
 @pytest.fixture(autouse=True)
@@ -264,3 +267,25 @@ def test_counting_needs_neither_download_nor_decoding(cache: Path) -> None:
     assert counts == [4000, 50_000, 50_000, 5_000]
     assert count_train(DataConfig(source="cifar10", train_limit=123)) == 123
     assert not cache.exists()
+
+
+def test_sources_are_listed_with_the_default_first_and_ones_own_last() -> None:
+    assert list(listed()) == ["textures", "cifar10", "cifar100", "stl10", "folder"]
+    assert [name for name, source in listed().items() if source.needs_path] == ["folder"]
+    assert [name for name, source in listed().items() if source.download] == ["cifar10", "cifar100", "stl10"]
+    assert [name for name, source in listed().items() if source.generated] == ["textures"]
+
+
+def test_a_source_that_needs_a_path_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    entries = {"textures": replace(SOURCES.get("textures"), path="file")}
+    monkeypatch.setattr(Registry, "get", lambda self, name: entries[name])
+    for ask in (load, count_train, lambda config: loading.count_train(config, 1.0)):
+        with pytest.raises(ConfigError, match="Folder is empty; the source 'textures' needs"):
+            ask(DataConfig())
+    assert count_train(DataConfig(path="/somewhere")) == 4000
+
+
+def test_the_documentation_describes_every_source() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "data.md").read_text(encoding="utf-8")
+    for name, source in listed().items():
+        assert f"| `{name}` | {source.help} | {source.download or '–'} |" in page

@@ -11,7 +11,8 @@ from PIL import Image
 
 from simsiam_core.config import ConfigError
 from simsiam_core.data import Dataset, cache_dir
-from simsiam_core.features import inspection, loaded, unpacking
+from simsiam_core.features import inspection, unpacking
+from simsiam_core.features.folder_split import folder_split
 from simsiam_core.features.retrieval import Question, neighbours
 from simsiam_core.features.unpacking import unpack
 from simsiam_core.runs import RunDirectory
@@ -37,7 +38,7 @@ def test_a_zip_becomes_a_bank_that_is_searched(run: RunDirectory, dataset: Datas
     assert sorted(p.name for p in Path(folder).rglob("*") if p.suffix == ".png") == ["blue.png", "red.png"]
     assert str(unpacked) == "2 images unpacked; 1 file left out: notes.txt (it is no image of a known kind)."
     assert unpack(tmp_path / "a.zip") == unpacked, "found again"
-    split = loaded.folder_split(folder)
+    split = folder_split(folder)
     assert not inspection.is_encoded(run.path, "last", split)
     assert inspection.prepare(run.path, "last", split) == 2
     assert inspection.is_encoded(run.path, "last", split)

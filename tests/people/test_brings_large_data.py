@@ -17,7 +17,7 @@ from PIL import Image
 from tiny import tiny
 
 from simsiam_core.config import DataConfig
-from simsiam_core.data import Dataset, ImageSet, load, placement, sources
+from simsiam_core.data import Dataset, ImageSet, load, loading, placement
 from simsiam_core.data.memory import mapped
 from simsiam_core.data.placement import Placed
 from simsiam_core.features import bank as banks
@@ -126,13 +126,13 @@ def test_channel_statistics_are_read_once(folder: DataConfig, monkeypatch: pytes
     """Kind: 20,000 images were read at every load, to learn the same six numbers."""
     first = load(folder)
     measured: list[int] = []
-    original = sources.channel_statistics
+    original = loading.channel_statistics
 
     def counted(images: ImageSet) -> object:
         measured.append(len(images))
         return original(images)
 
-    monkeypatch.setattr(sources, "channel_statistics", counted)
+    monkeypatch.setattr(loading, "channel_statistics", counted)
     again = load(folder)
     assert measured == []
     assert (again.mean, again.std) == (first.mean, first.std) == original(first.train)

@@ -1,4 +1,4 @@
-"""From a config to images: the five sources behind one function."""
+"""From a config to images: every data source behind one function."""
 
 from __future__ import annotations
 
@@ -9,28 +9,21 @@ import math
 import torch
 
 from simsiam_core.config import ConfigError, DataConfig
+from simsiam_core.config.sections.data import path_missing
 from simsiam_core.data.cache import Progress, statistics
-from simsiam_core.data.folder import list_folder, load_folder
 from simsiam_core.data.image_set import Dataset, ImageSet, Triple
-from simsiam_core.data.scan import ScanTimeoutError
-from simsiam_core.data.textures import TRAIN_COUNT, generate_textures
-from simsiam_core.data.torchvision_sources import SOURCES, load_published
+from simsiam_core.data.sources import SOURCES, Source
 
 _STATISTICS_FROM = 20_000  # images; more would not move the mean
 
 
 def load(config: DataConfig, progress: Progress | None = None) -> Dataset:
-    """The images a config asks for, downloaded or decoded if need be, and cut to its limits.
+    """Return the images a config asks for, downloaded or decoded if need be, and cut to its limits.
 
     Raises ConfigError at data.path or data.source with a sentence that says what to do.
     """
     report = progress or (lambda fraction, text: None)
-    if config.source == "textures":
-        splits, name = generate_textures(config.image_size, report)
-    elif config.source == "folder":
-        splits, name = load_folder(_folder(config), config.image_size, report)
-    else:
-        splits, name = load_published(config.source, config.image_size, report)
+    splits, name = _source(config).load(config, report)
     train = splits.train.limit(config.train_limit)
     test = splits.test.limit(config.test_limit) if splits.test else None
     mean, std = statistics(name, config.train_limit, lambda: channel_statistics(train))
@@ -41,8 +34,28 @@ def load(config: DataConfig, progress: Progress | None = None) -> Dataset:
     return Dataset(train, test, splits.skipped, mean, std, fingerprint, notes=notes)
 
 
+def count_train(config: DataConfig, seconds: float = math.inf) -> int | None:
+    """Count the training images a config would use, without decoding or downloading any; None when unknown.
+
+    Of a folder it counts files, so damaged ones are included; None if that takes longer than `seconds`.
+    Raises ConfigError at data.path.
+    """
+    available = _source(config).count_train(config, seconds)
+    return None if available is None else min(available, config.train_limit or available)
+
+
+def _source(config: DataConfig) -> Source:
+    """Return the source of a config that has the path it needs. Raises ConfigError at data.path."""
+    source = SOURCES.get(config.source)
+    if source.needs_path and (
+        problem := config.unplaced or ("" if config.path else path_missing(config.source))
+    ):
+        raise ConfigError.at("data.path", problem)
+    return source
+
+
 def _lost(before: ImageSet | None, after: ImageSet | None, name: str) -> list[str]:
-    """A sentence where a limit is smaller than the number of classes."""
+    """Return a sentence where a limit is smaller than the number of classes."""
     if before is None or after is None or before.labels is None or after.labels is None:
         return []
     lost = len(before.labels.unique()) - len(after.labels.unique())
@@ -51,32 +64,8 @@ def _lost(before: ImageSet | None, after: ImageSet | None, name: str) -> list[st
     return [f"{len(after):,} {name} images are too few for all classes: {lost:,} of them have none there."]
 
 
-def count_train(config: DataConfig, seconds: float = math.inf) -> int | None:
-    """Training images a config would use, without decoding or downloading any; None when unknown.
-
-    Of a folder it counts files, so damaged ones are included; None if that takes longer than `seconds`.
-    Raises ConfigError at data.path.
-    """
-    if config.source == "textures":
-        available = TRAIN_COUNT
-    elif config.source == "folder":
-        try:
-            available = len(list_folder(_folder(config), seconds).train)
-        except ScanTimeoutError:
-            return None
-    else:
-        available = SOURCES[config.source].train_count
-    return min(available, config.train_limit or available)
-
-
-def _folder(config: DataConfig) -> str:
-    if config.unplaced:
-        raise ConfigError.at("data.path", config.unplaced)
-    return config.path or ""
-
-
 def channel_statistics(images: ImageSet) -> tuple[Triple, Triple]:
-    """Mean and standard deviation of each channel (scale 0..1) from at most 20,000 evenly spaced images."""
+    """Return mean and standard deviation of each channel (scale 0..1) from at most 20,000 evenly spaced images."""
     sample = images.images[:: -(-len(images) // _STATISTICS_FROM)]
     total, squares = torch.zeros(3, dtype=torch.float64), torch.zeros(3, dtype=torch.float64)
     for chunk in sample.split(256):

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import http.client
+import inspect
 import os
 import tempfile
 import urllib.error
 import urllib.request
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+import torchvision
 from torch import Tensor
-from torchvision.datasets import CIFAR10, CIFAR100, STL10
 from torchvision.datasets.utils import check_integrity, extract_archive
 
 from simsiam_core.config import ConfigError
@@ -25,50 +24,41 @@ from simsiam_core.data.cache import Contents, Progress, stored
 from simsiam_core.data.image_set import Splits
 
 
-@dataclass(frozen=True)
-class Source:
-    """A published data set: its torchvision class, which also knows the address and the checksum."""
-
-    dataset: Any
-    read: Callable[[Path, bool], Any]  # (folder it is unpacked in, training part?) -> torchvision data set
-    train_count: int
-
-
-SOURCES = {
-    "cifar10": Source(CIFAR10, lambda root, train: CIFAR10(root, train), 50_000),
-    "cifar100": Source(CIFAR100, lambda root, train: CIFAR100(root, train), 50_000),
-    # The 5,000 labelled images: the other 100,000 of STL-10 have no labels, and no kNN accuracy without.
-    "stl10": Source(STL10, lambda root, train: STL10(root, "train" if train else "test"), 5_000),
-}
-
-
-def load_published(name: str, image_size: int, progress: Progress) -> tuple[Splits, str]:
-    """Train and test images of `cifar10`, `cifar100` or `stl10`, resized; also the name of their cache.
+def load_published(name: str, class_name: str, image_size: int, progress: Progress) -> tuple[Splits, str]:
+    """Return the train and test images of a class of `torchvision.datasets`, resized, and the name of their cache.
 
     Ids are "train/00042", after the position in the published files. Raises ConfigError at data.source when
     they are not here and cannot be downloaded.
     """
-    key = f"{name}-{image_size}"
-    return stored(key, image_size, lambda pixels: _decode(name, image_size, pixels, progress)), key
+    key, dataset_class = f"{name}-{image_size}", getattr(torchvision.datasets, class_name)
+    return stored(
+        key, image_size, lambda pixels: _decode(name, dataset_class, image_size, pixels, progress)
+    ), key
 
 
-def _decode(name: str, image_size: int, pixels: BinaryIO, progress: Progress) -> Contents:
-    source, ids, labels, classes = SOURCES[name], list[str](), list[int](), list[str]()
-    archive = _archive(name, lambda fraction, text: progress(0.8 * fraction, text))
+def _decode(name: str, dataset_class: Any, image_size: int, pixels: BinaryIO, progress: Progress) -> Contents:
+    ids, labels, classes = list[str](), list[int](), list[str]()
+    archive = _archive(name, dataset_class, lambda fraction, text: progress(0.8 * fraction, text))
     progress(0.8, f"Unpacking {archive.name}")
     with tempfile.TemporaryDirectory(prefix="unpacked-", dir=archive.parent) as unpacked:
         extract_archive(archive, unpacked)
         for part in ("train", "test"):
             progress(0.9 if part == "train" else 0.95, f"Reading the {part} images of {name}")
-            dataset = source.read(Path(unpacked), part == "train")
+            dataset = _read(dataset_class, Path(unpacked), part)
             images = torch.from_numpy(np.ascontiguousarray(dataset.data))
             images = images.permute(0, 3, 1, 2) if images.shape[-1] == 3 else images
             for chunk in images.split(1000):
                 pixels.write(_resized(chunk, image_size).numpy().tobytes())
             ids += [f"{part}/{index:05d}" for index in range(len(images))]
-            labels += [int(label) for label in (dataset.labels if name == "stl10" else dataset.targets)]
+            labels += [int(label) for label in getattr(dataset, "targets", None) or dataset.labels.tolist()]
             classes = list(dataset.classes)
     return Contents(ids, labels, classes, sum(i.startswith("train/") for i in ids), [])
+
+
+def _read(dataset_class: Any, unpacked: Path, part: str) -> Any:
+    """Return a split; torchvision's classes take either its name or whether it is the one for training."""
+    by_name = "split" in inspect.signature(dataset_class).parameters
+    return dataset_class(unpacked, part if by_name else part == "train")
 
 
 def _resized(images: Tensor, size: int) -> Tensor:
@@ -77,9 +67,8 @@ def _resized(images: Tensor, size: int) -> Tensor:
     return F.interpolate(images.contiguous(), (size, size), mode="bilinear", antialias=True)
 
 
-def _archive(name: str, progress: Progress) -> Path:
-    """The published archive, from the cache folder or the internet."""
-    dataset = SOURCES[name].dataset
+def _archive(name: str, dataset: Any, progress: Progress) -> Path:
+    """Return the published archive, from the cache folder or the internet."""
     target = cache_dir() / "downloads" / dataset.filename
     target.parent.mkdir(parents=True, exist_ok=True)
     if not target.exists():

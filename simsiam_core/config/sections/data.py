@@ -1,0 +1,89 @@
+"""Images: where they come from, how large they are, and how many of them are used."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import ValidationInfo, field_validator, model_validator
+
+from simsiam_core.config.paths import absolute_path
+from simsiam_core.config.section import AS_STORED, Section, setting
+from simsiam_core.names import storable
+from simsiam_core.registry import names_in
+
+DEFAULT_SOURCE, FOLDER = "textures", "folder"
+
+
+def source_names() -> tuple[str, ...]:
+    """Return the names of all data sources as they are listed: the default first, a folder of one's own last.
+
+    They are the modules of `simsiam_core/data/sources/`, which rests on the schema and is not imported here.
+    """
+    return tuple(
+        sorted(names_in("data.sources"), key=lambda name: (name == FOLDER, name != DEFAULT_SOURCE, name))
+    )
+
+
+def path_missing(source: str) -> str:
+    """Return the sentence about a source that reads a path and was given none."""
+    return f"Folder is empty; the source {source!r} needs the folder of images."
+
+
+if TYPE_CHECKING:
+    SourceName = str
+else:
+    SourceName = Literal[source_names()]
+
+
+class DataConfig(Section, title="Images"):
+    source: SourceName = setting(
+        DEFAULT_SOURCE, "Source", "Where images come from. Textures are generated here and need no download."
+    )
+    path: str | None = setting(
+        None,
+        "Folder",
+        "Only for the source 'folder': images as <class>/*.jpg, train/ and test/ of those, or flat. "
+        "A relative path counts from the folder in which the program was started.",
+    )
+    image_size: int = setting(
+        32, "Image size", "Side of the square the network sees.", unit="px", ge=8, le=256
+    )
+    train_limit: int | None = setting(
+        None,
+        "Training images used",
+        "Take this many, stratified over classes. Empty means all.",
+        ge=2,
+        advanced=True,
+    )
+    test_limit: int | None = setting(
+        None,
+        "Test images used",
+        "Take this many, stratified over classes. Empty means all.",
+        ge=1,
+        advanced=True,
+    )
+
+    @field_validator("path", mode="before")
+    @classmethod
+    def _path_is_absolute_and_storable(cls, path: Any, info: ValidationInfo) -> Any:
+        if not isinstance(path, str) or not path:
+            return path
+        return storable(os.path.expanduser(path) if info.context == AS_STORED else absolute_path(path))
+
+    @property
+    def unplaced(self) -> str:
+        """Return a sentence about a relative path, which version 0.1 may have stored of a folder, or an empty text."""
+        if self.source != FOLDER or not self.path or os.path.isabs(self.path):
+            return ""
+        return (
+            f"The folder of this run, {self.path}, is relative and does not lie beside the folder of runs; write its "
+            "full path as data.path into the run's config.yaml."
+        )
+
+    @model_validator(mode="after")
+    def _folder_needs_a_path(self) -> DataConfig:
+        # Whether another source needs one, its entry in data/sources says: `data.loading` asks that.
+        if self.source == FOLDER and not self.path:
+            raise ValueError(f"data.path: {path_missing(FOLDER)}")
+        return self

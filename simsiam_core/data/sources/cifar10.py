@@ -1,0 +1,14 @@
+"""CIFAR-10 (Krizhevsky, 2009)."""
+
+from __future__ import annotations
+
+from simsiam_core.data.sources._published import published_source
+
+ENTRY = published_source(
+    "cifar10",
+    "CIFAR10",
+    title="CIFAR-10",
+    help="50,000 training and 10,000 test images of ten classes, 32 px.",
+    train_count=50_000,
+    download="170 MB",
+)

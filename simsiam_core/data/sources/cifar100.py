@@ -1,0 +1,14 @@
+"""CIFAR-100 with its hundred fine labels (Krizhevsky, 2009)."""
+
+from __future__ import annotations
+
+from simsiam_core.data.sources._published import published_source
+
+ENTRY = published_source(
+    "cifar100",
+    "CIFAR100",
+    title="CIFAR-100",
+    help="50,000 training and 10,000 test images of a hundred classes, 32 px.",
+    train_count=50_000,
+    download="169 MB",
+)

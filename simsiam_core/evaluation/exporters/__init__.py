@@ -1,0 +1,16 @@
+"""The export formats: one module each, found by its name, with an `Exporter` in a constant named ENTRY.
+
+A module imports torch inside functions alone: the terminal asks about every format at its start.
+"""
+
+from __future__ import annotations
+
+from simsiam_core.evaluation.exporter import Exporter
+from simsiam_core.registry import Registry
+
+EXPORTERS: Registry[Exporter] = Registry("evaluation.exporters", Exporter, "format")
+
+
+def listed() -> dict[str, Exporter]:
+    """Return every format by its name, in the order in which people are shown them."""
+    return dict(sorted(EXPORTERS.all().items(), key=lambda item: (item[1].order, item[0])))

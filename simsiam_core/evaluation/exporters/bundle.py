@@ -1,0 +1,26 @@
+"""Bundle: a run as it could come with the program, in a folder like assets/bundled."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from simsiam_core.evaluation.exporter import FolderExporter
+
+if TYPE_CHECKING:
+    from simsiam_core.runs import RunDirectory
+
+
+def _write(run: RunDirectory, folder: Path, trained_on: str) -> None:
+    from simsiam_core.model.bundled import pack
+
+    pack(run, folder, trained_on)
+
+
+ENTRY = FolderExporter(
+    title="Bundle",
+    help="a folder like assets/bundled, of the last checkpoint",
+    packages=("safetensors",),
+    write=_write,
+    order=70,
+)

@@ -1,0 +1,28 @@
+"""safetensors: the weights of the backbone, and nothing that could be run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, BinaryIO
+
+from simsiam_core.evaluation.exporter import BackboneExporter
+
+if TYPE_CHECKING:
+    from simsiam_core.model import Encoder
+
+
+def _write(encoder: Encoder, file: BinaryIO) -> None:
+    from safetensors.torch import save
+
+    # A trained network lies in channels_last, which the format does not know.
+    weights = {name: value.contiguous() for name, value in encoder.backbone.state_dict().items()}
+    file.write(save(weights, metadata={"format": "pt"}))  # save_file takes no path that is not UTF-8
+
+
+ENTRY = BackboneExporter(
+    title="safetensors",
+    help="weights of the backbone, for a network of your own",
+    suffix=".safetensors",
+    packages=("safetensors",),
+    write=_write,
+    order=10,
+)

@@ -1,0 +1,28 @@
+"""TorchScript: the traced backbone, to be run by torch without this program."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, BinaryIO
+
+from simsiam_core.evaluation.exporter import BackboneExporter
+
+if TYPE_CHECKING:
+    from simsiam_core.model import Encoder
+
+
+def _write(encoder: Encoder, file: BinaryIO) -> None:
+    import torch
+
+    from simsiam_core.evaluation.exporters._program import example
+
+    traced = torch.jit.trace(encoder.backbone, example(encoder))
+    file.write(traced.save_to_buffer())  # `save` takes no path that is not UTF-8
+
+
+ENTRY = BackboneExporter(
+    title="TorchScript",
+    help="the backbone as a program for torch, C++ included",
+    suffix=".pt",
+    write=_write,
+    order=20,
+)

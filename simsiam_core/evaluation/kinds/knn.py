@@ -1,0 +1,32 @@
+"""kNN accuracy, over k and temperature, beside what it has to beat."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from simsiam_core.evaluation.kind import Column, EvaluationKind
+
+if TYPE_CHECKING:
+    from simsiam_core.config.evaluation import EvaluationSettings
+    from simsiam_core.evaluation.job import Measurement, Reporter, Subject
+
+
+def _run(subject: Subject, settings: EvaluationSettings, reporter: Reporter) -> Measurement:
+    from simsiam_core.evaluation.knn_report import report
+
+    return report(subject, reporter)
+
+
+ENTRY = EvaluationKind(
+    title="kNN report",
+    help="Accuracy over k and T, per class and as a confusion matrix, beside nearest centroids and raw pixels.",
+    figures={
+        "knn/accuracy": "kNN, on test",
+        "knn/centroid_accuracy": "nearest centroid",
+        "knn/raw_pixels_accuracy": "kNN on raw pixels",
+    },
+    columns={"knn": Column("kNN", "knn/accuracy", ("k", "temperature"))},
+    run=_run,
+    order=10,
+    has_epochs=False,
+)

@@ -1,0 +1,138 @@
+"""The examples of docs/extending.md work: each file written into a copy of the program, then used there."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from tiny import TINY
+
+from simsiam_core.config import merge
+
+ROOT = Path(__file__).resolve().parents[1]
+# The path of a file, alone on a line, and the block of code below it.
+FILE = re.compile(r"^File `(simsiam_core/[\w/]+\.py)`:\n\n```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+SCRIPT = """
+import contextlib, io, json, sys
+from pathlib import Path
+
+import gradio as gr
+
+from simsiam_core.cli import main
+from simsiam_core.runs import RunStore
+
+
+def typed(*words):
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        code = main(words)
+    assert code == 0, (words, code)
+    return printed.getvalue()
+
+
+def helped(*words):
+    with contextlib.redirect_stdout(io.StringIO()) as printed, contextlib.suppress(SystemExit):
+        main([*words, "--help"])
+    return printed.getvalue()
+
+
+sources, evaluations, formats = json.loads(sys.argv[1])
+told = {"help": {words: helped(*words.split()) for words in ("train", "evaluate", "export", "evaluate few_shot")}}
+run = json.loads(typed("train", "--config", "tiny.yaml", "--data.source", sources[0], "--json"))["run"]
+told["result"] = json.loads(typed("evaluate", evaluations[0], run, "--json", "--shots", "2"))
+typed("export", run, "--format", formats[0], "--out", "exported")
+told["exported"] = Path("exported").read_text().splitlines()
+told["metrics"] = sorted({name for line in RunStore(Path("runs")).find(run).metrics() for name in line})
+told["results"] = typed("results", "--format", "csv")
+
+from simsiam_core.ui import evaluate_form
+from simsiam_core.ui.form import Form
+
+with gr.Blocks():
+    form = Form({})
+    form.render()
+    measuring = evaluate_form.Form(None)
+told["sources"] = [value for _, value in form.controls["data.source"].choices]
+told["kinds"] = dict(measuring.kind.choices)
+told["ids"] = [control.elem_id for control in measuring.settings]
+Path("told.json").write_text(json.dumps(told))
+"""
+
+
+def names(files: dict[str, str], package: str) -> list[str]:
+    """The entries that the examples add to a registry."""
+    return [Path(path).stem for path in files if Path(path).parent == Path("simsiam_core") / package]
+
+
+@pytest.fixture(scope="module")
+def files() -> dict[str, str]:
+    return dict(FILE.findall((ROOT / "docs" / "extending.md").read_text(encoding="utf-8")))
+
+
+@pytest.fixture(scope="module")
+def told(files: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> dict:
+    """What the copy says of the entries that the examples add."""
+    copy = tmp_path_factory.mktemp("extended")
+    for name in ("simsiam_core", "assets"):
+        shutil.copytree(ROOT / name, copy / name)  # with what is compiled already
+    shutil.copy(ROOT / "pyproject.toml", copy)
+    for path, text in files.items():
+        assert not (copy / path).exists(), f"{path} is there already"
+        (copy / path).write_text(text, encoding="utf-8")
+    tiny = merge(TINY, {"training": {"epochs": 1}})
+    (copy / "tiny.yaml").write_text(yaml.safe_dump(tiny), encoding="utf-8")
+    added = [
+        names(files, package) for package in ("data/sources", "evaluation/kinds", "evaluation/exporters")
+    ]
+    process = subprocess.run(
+        [sys.executable, "-c", SCRIPT, json.dumps(added)],
+        cwd=copy,
+        env={
+            **os.environ,
+            "PYTHONPATH": str(copy),
+            "SIMSIAM_CACHE": str(copy / "cache"),
+            "OMP_NUM_THREADS": "1",
+        },
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    assert process.returncode == 0, process.stdout + process.stderr
+    return json.loads((copy / "told.json").read_text(encoding="utf-8"))
+
+
+def test_the_page_has_an_example_of_each(files: dict[str, str]) -> None:
+    for package in ("data/sources", "evaluation/kinds", "evaluation/exporters", "config/evaluations"):
+        assert names(files, package), package
+
+
+def test_the_terminal_lists_them(told: dict) -> None:
+    assert "gratings" in told["help"]["train"]
+    assert "few_shot" in told["help"]["evaluate"] and "--shots" in told["help"]["evaluate few_shot"]
+    assert "tsv: features as a table of text (.tsv)" in " ".join(told["help"]["export"].split())
+
+
+def test_the_page_offers_them(told: dict) -> None:
+    assert told["sources"] == ["textures", "cifar10", "cifar100", "gratings", "stl10", "folder"]
+    assert list(told["kinds"].values()) == ["knn", "linear", "finetune", "few_shot"]
+    assert "Few-shot" in told["kinds"] and "evaluate-shots" in told["ids"]
+
+
+def test_they_train_measure_and_export(told: dict, files: dict[str, str]) -> None:
+    assert 0 <= told["result"]["figures"]["few_shot/accuracy"] <= 1
+    assert told["result"]["stamp"]["data"] == "gratings" and told["result"]["settings"]["shots"] == 2
+    assert "Few-shot: shots 2, seed 0" in told["results"]
+    assert len(told["exported"]) == 80
+    assert told["exported"][0].split("\t")[1].endswith("degrees")
+
+
+def test_a_metric_of_ones_own_is_recorded(told: dict, files: dict[str, str]) -> None:
+    for metric in names(files, "metrics"):
+        assert any(metric in name.replace("/", "_") for name in told["metrics"]), told["metrics"]
