@@ -6,6 +6,7 @@ import pytorch_lightning as pl
 
 from simsiam_core.config import Config
 from simsiam_core.data import load
+from simsiam_core.metrics.representation_std import REPRESENTATION_STD
 from simsiam_core.training.module import SimSiamModule
 
 
@@ -22,7 +23,7 @@ class Record(pl.Callback):
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module, outputs, batch, batch_idx) -> None:
         self.losses.append(outputs["loss"].item())
-        self.spreads.append(outputs["std"].item())
+        self.spreads.append(outputs["metrics"][REPRESENTATION_STD].item())
 
 
 def trained(config: Config, steps: int = -1) -> tuple[SimSiamModule, Record]:

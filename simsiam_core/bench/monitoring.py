@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from simsiam_core.config import merge, parse, preset
+from simsiam_core.metrics.train_images_per_second import IMAGES_PER_SECOND
 from simsiam_core.runs import RunStore
 from simsiam_core.training.callbacks import MetricsCallback
 from simsiam_core.training.worker import train
@@ -47,10 +48,10 @@ def measure(preset_name: str = "quick", epochs: int = 3) -> dict[str, Any]:
         finally:
             for name, hook in originals.items():
                 setattr(MetricsCallback, name, hook)
-        metrics = [m for m in run.metrics() if "train/images_per_second" in m]
+        metrics = [m for m in run.metrics() if IMAGES_PER_SECOND in m]
         steps = max(m["step"] for m in metrics)
         images = steps * config.training.batch_size
-        rate = sorted(m["train/images_per_second"] for m in metrics)[len(metrics) // 2]
+        rate = sorted(m[IMAGES_PER_SECOND] for m in metrics)[len(metrics) // 2]
     return {
         "preset": preset_name,
         "steps": steps,

@@ -20,6 +20,13 @@ import psutil
 from simsiam_core.bench.client import PageClient
 from simsiam_core.bench.page import dashboard
 from simsiam_core.config import parse
+from simsiam_core.metrics.representation_effective_rank import EFFECTIVE_RANK
+from simsiam_core.metrics.representation_std import REPRESENTATION_STD
+from simsiam_core.metrics.train_images_per_second import IMAGES_PER_SECOND
+from simsiam_core.metrics.train_loss import TRAIN_LOSS
+from simsiam_core.metrics.train_lr import LEARNING_RATE
+from simsiam_core.metrics.train_lr_predictor import PREDICTOR_LEARNING_RATE
+from simsiam_core.metrics.val_knn_accuracy import KNN_ACCURACY
 from simsiam_core.runs import RunDirectory, RunStore
 from simsiam_core.runs.processes import process_identity
 
@@ -115,13 +122,13 @@ def _line(step: int, at: float) -> str:
         "step": step,
         "epoch": step // 100,
         "time": round(at, 3),
-        "train/lr": 0.06 * (1 - step / 1e6),
-        "train/lr_predictor": 0.06,
-        "train/loss": -0.9 + 0.1 * ((step * 7919) % 1000) / 1000,
-        "representation/std": 0.9 + 0.05 * ((step * 104729) % 1000) / 1000,
+        LEARNING_RATE: 0.06 * (1 - step / 1e6),
+        PREDICTOR_LEARNING_RATE: 0.06,
+        TRAIN_LOSS: -0.9 + 0.1 * ((step * 7919) % 1000) / 1000,
+        REPRESENTATION_STD: 0.9 + 0.05 * ((step * 104729) % 1000) / 1000,
     }
     if step % 50 == 0:
-        metrics |= {"representation/effective_rank": 40 + step % 7, "train/images_per_second": 5000.0}
+        metrics |= {EFFECTIVE_RANK: 40 + step % 7, IMAGES_PER_SECOND: 5000.0}
     if step % 500 == 0:
-        metrics["val/knn_accuracy"] = 0.5 + step / 1e6
+        metrics[KNN_ACCURACY] = 0.5 + step / 1e6
     return json.dumps(metrics, separators=(",", ":")) + "\n"

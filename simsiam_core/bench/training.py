@@ -24,7 +24,7 @@ from simsiam_core.data import Dataset, ImageSet, count_train
 from simsiam_core.features.encode import encode
 from simsiam_core.features.knn import knn_accuracy
 from simsiam_core.runs import MetricsWriter, RunStore
-from simsiam_core.training.allocator import kept_memory
+from simsiam_core.training.allocator import keep_freed_memory
 from simsiam_core.training.callbacks import CheckpointCallback, MetricsCallback
 from simsiam_core.training.device import resolve_device
 from simsiam_core.training.estimate import knn_checks, work
@@ -67,7 +67,7 @@ def measure(
                 config, device, precision, dataset.train.images
             )
     try:
-        with tempfile.TemporaryDirectory() as folder, kept_memory():
+        with tempfile.TemporaryDirectory() as folder, keep_freed_memory():
             measured = _train(config, dataset, Path(folder), others, rate, rounds)
     finally:
         for loader in loaders:
@@ -90,7 +90,7 @@ def random_dataset(config: Config) -> Dataset:
     return Dataset(images("train", count), images("test", max(1, count // 5)))
 
 
-class _Turns(pl.Callback):
+class _AlternatingTurns(pl.Callback):
     """Interrupts training after so many steps for the other ways to take as many; ends it after all rounds."""
 
     def __init__(
@@ -138,13 +138,13 @@ def _train(
     others: dict[str, baselines.Baseline],
     rate: Callable[[], float],
     rounds: int,
-) -> tuple[_Turns, PhaseClock, SimSiamModule, float]:
+) -> tuple[_AlternatingTurns, PhaseClock, SimSiamModule, float]:
     """Train as a run does until every way had its turns; also the seconds that a checkpoint takes."""
     run = RunStore(folder).create(config)
     pl.seed_everything(config.training.seed, verbose=False)
     module = SimSiamModule(config, dataset)
     clock = PhaseClock(module)
-    turns = _Turns(others, rate, rounds, clock)
+    turns = _AlternatingTurns(others, rate, rounds, clock)
     writer = MetricsWriter(run.metrics_path)
     metrics = MetricsCallback(writer, StatusWriter(run))
     trainer = build_trainer(config, [turns, clock.first, metrics, clock.last], epochs=10**6)
@@ -158,7 +158,10 @@ def _train(
 
 
 def _figures(
-    name: str, config: Config, dataset: Dataset, measured: tuple[_Turns, PhaseClock, SimSiamModule, float]
+    name: str,
+    config: Config,
+    dataset: Dataset,
+    measured: tuple[_AlternatingTurns, PhaseClock, SimSiamModule, float],
 ) -> dict[str, Any]:
     turns, clock, module, checkpoint = measured
     accelerator, precision = resolve_device(config.training)

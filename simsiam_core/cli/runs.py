@@ -12,7 +12,9 @@ from simsiam_core.cli.terminal import print_row
 from simsiam_core.config.paths import path_flag
 from simsiam_core.evaluation.curves import metrics_csv
 from simsiam_core.jobs import stop
-from simsiam_core.runs import MetricsReader, RunDirectory, RunError, RunStore
+from simsiam_core.metrics import describe
+from simsiam_core.runs import CollapseReader, MetricsReader, RunDirectory, RunError, RunStore
+from simsiam_core.runs.metrics import COORDINATES
 
 
 def add_to(commands: Any) -> None:
@@ -59,8 +61,8 @@ def _show(arguments: argparse.Namespace) -> int:
     run = chosen_run(arguments)
     latest: dict[str, float] = {}
     record = MetricsReader(run.metrics_path)
-    for metric in record.poll():
-        latest.update({name: value for name, value in metric.items() if "/" in name})
+    for line in record.poll():
+        latest.update({name: value for name, value in line.items() if name not in COORDINATES})
     epochs = _epochs(run)
     problems = [*run.damage(), *filter(None, [record.problem])]
     summary = {**_summary(run), "metrics": latest, "checkpoints": [c.name for c in run.checkpoints()]}
@@ -79,8 +81,13 @@ def _show(arguments: argparse.Namespace) -> int:
     print_row("  checkpoints", text=", ".join(summary["checkpoints"]) or "none yet")
     for problem in problems:
         print_row("  damaged    ", text=problem)
+    collapse = CollapseReader().read(run, status)
+    if collapse and collapse.sentence and collapse.sentence != status.error:
+        print_row("  warning    ", text=collapse.sentence)
     for name, value in sorted(latest.items()):
-        print(f"  {name:<32} {value:.6g}")
+        metric = describe(name)
+        unit = f", {metric.unit}" if metric.unit else ""
+        print_row(f"  {name:<32} {value:<10.6g}", text=f"{metric.title}{unit}")
     return 0
 
 

@@ -28,6 +28,7 @@ from simsiam_core.config.ablations import ABLATIONS, members
 from simsiam_core.config.paths import path_flag
 from simsiam_core.jobs import InUseError, Notifier, enqueue
 from simsiam_core.jobs.stop_request import Interrupted, StopRequest
+from simsiam_core.metrics.val_knn_accuracy import KNN_ACCURACY
 from simsiam_core.runs import RunDirectory, RunError, RunStore, Status
 from simsiam_core.runs.crash import crashes_logged
 from simsiam_core.runs.liveness import folder_identity
@@ -107,7 +108,7 @@ def _train(arguments: argparse.Namespace, flags: SchemaFlags) -> int:
         code = _work(run, request, arguments.tensorboard, terminal)
     if not arguments.json:
         return code
-    accuracies = [m["val/knn_accuracy"] for m in run.metrics() if "val/knn_accuracy" in m]
+    accuracies = [line[KNN_ACCURACY] for line in run.metrics() if KNN_ACCURACY in line]
     status = run.status()
     print_json(
         {

@@ -13,6 +13,9 @@ from simsiam_core.data import ImageSet, Triple, normalise
 from simsiam_core.data.image_set import stratified
 from simsiam_core.data.memory import fits
 from simsiam_core.features.knn import knn_accuracy
+from simsiam_core.metrics.val_knn_accuracy_raw_pixels import RAW_PIXELS_ACCURACY
+from simsiam_core.metrics.val_raw_pixels_images import RAW_PIXELS_IMAGES
+from simsiam_core.metrics.val_raw_pixels_side import RAW_PIXELS_SIDE
 
 PIXEL_BYTES = (
     2 * 10**9
@@ -42,11 +45,11 @@ class RawPixels:
     @property
     def metrics(self) -> dict[str, float]:
         """As they stand in a line of metrics: beside the accuracy only what was left out."""
-        line: dict[str, float] = {"val/knn_accuracy_raw_pixels": self.accuracy}
+        line: dict[str, float] = {RAW_PIXELS_ACCURACY: self.accuracy}
         if not self.whole:
-            line["val/raw_pixels_side"] = self.side
+            line[RAW_PIXELS_SIDE] = self.side
         if self.images < self.all_images:
-            line["val/raw_pixels_images"] = self.images
+            line[RAW_PIXELS_IMAGES] = self.images
         return line
 
 

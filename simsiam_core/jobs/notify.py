@@ -12,9 +12,8 @@ import urllib.request
 from collections import deque
 from dataclasses import asdict, dataclass
 
-from simsiam_core.runs import RunDirectory, Status
+from simsiam_core.runs import CollapseReader, RunDirectory, Status
 
-COLLAPSED_STD = 0.2  # of representation/std: 1 healthy, 0 collapsed
 KEPT_EVENTS = 100
 SEND_SECONDS = 30
 ENDINGS = {
@@ -47,8 +46,8 @@ class Notifier:
     def __init__(self, url: str = "", command: str = "") -> None:
         self._url, self._command = url, command
         self._states: dict[str, str] | None = None
-        self._measured: dict[str, tuple[int, int]] = {}  # the versions of the metrics that were looked at
-        self._collapsed: set[str] = set()
+        self._collapses = CollapseReader()
+        self._collapsed: set[str] = set()  # the runs of which a collapse was told
         self.events: deque[Event] = deque(maxlen=KEPT_EVENTS)
         self._number = 0
 
@@ -57,27 +56,24 @@ class Notifier:
         before, self._states = self._states, {run_id: status.state for run_id, status in statuses.items()}
         for run_id, status in statuses.items():
             if status.state == "running":
-                self._watch_for_collapse(runs[run_id])
+                self._check_collapse(runs[run_id], status)
             elif (
                 before is not None
                 and before.get(run_id) not in (None, status.state)
                 and status.state in ENDINGS
             ):
-                self._measured.pop(run_id, None)
                 # Between two looks a run may have begun and failed; what is taken out of the queue, somebody knows.
                 if before[run_id] != "running" and status.state in ("stopped", "paused"):
                     continue
                 self._tell(run_id, status.state, f"{ENDINGS[status.state]} {status.error or ''}".strip())
 
-    def _watch_for_collapse(self, run: RunDirectory) -> None:
-        version = run.metrics_version()
-        if run.id in self._collapsed or self._measured.get(run.id) == version:
+    def _check_collapse(self, run: RunDirectory, status: Status) -> None:
+        if run.id in self._collapsed:
             return
-        self._measured[run.id] = version
-        spread = run.recent("representation/std").values.get("representation/std")
-        if spread is not None and spread < COLLAPSED_STD:
+        judged = self._collapses.read(run, status)
+        if judged is not None and judged.collapsed:
             self._collapsed.add(run.id)
-            self._tell(run.id, "collapsed", f"looks collapsed: its representation std fell to {spread:.2f}.")
+            self._tell(run.id, "collapsed", judged.news)
 
     def _tell(self, run_id: str, kind: str, text: str) -> None:
         self._number += 1

@@ -1,20 +1,46 @@
-"""The network: backbones, SimSiam's heads and loss, and reading checkpoints."""
+"""The network: backbones, SimSiam's heads and loss, and reading checkpoints.
 
-from simsiam_core.model.backbone import ResNet, build_backbone
-from simsiam_core.model.checkpoint import CheckpointError, Encoder, fingerprint, load_encoder, recipe
-from simsiam_core.model.simsiam import Output, SimSiam, negative_cosine, rotation_task, simsiam_loss
+Names are imported from their modules when they are asked for: most of these import torch, which who only asks about
+dimensions does without.
+"""
 
-__all__ = [
-    "CheckpointError",
-    "Encoder",
-    "Output",
-    "ResNet",
-    "SimSiam",
-    "build_backbone",
-    "fingerprint",
-    "load_encoder",
-    "negative_cosine",
-    "recipe",
-    "rotation_task",
-    "simsiam_loss",
-]
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from simsiam_core.model.backbone import ResNet as ResNet
+    from simsiam_core.model.backbone import build_backbone as build_backbone
+    from simsiam_core.model.checkpoint import CheckpointError as CheckpointError
+    from simsiam_core.model.checkpoint import Encoder as Encoder
+    from simsiam_core.model.checkpoint import fingerprint as fingerprint
+    from simsiam_core.model.checkpoint import load_encoder as load_encoder
+    from simsiam_core.model.checkpoint import recipe as recipe
+    from simsiam_core.model.simsiam import Output as Output
+    from simsiam_core.model.simsiam import SimSiam as SimSiam
+    from simsiam_core.model.simsiam import negative_cosine as negative_cosine
+    from simsiam_core.model.simsiam import rotation_task as rotation_task
+    from simsiam_core.model.simsiam import simsiam_loss as simsiam_loss
+
+_MODULES = {
+    "CheckpointError": "checkpoint",
+    "Encoder": "checkpoint",
+    "Output": "simsiam",
+    "ResNet": "backbone",
+    "SimSiam": "simsiam",
+    "build_backbone": "backbone",
+    "fingerprint": "checkpoint",
+    "load_encoder": "checkpoint",
+    "negative_cosine": "simsiam",
+    "recipe": "checkpoint",
+    "rotation_task": "simsiam",
+    "simsiam_loss": "simsiam",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a name of this package from its module."""
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"simsiam_core.model.{_MODULES[name]}"), name)

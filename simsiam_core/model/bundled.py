@@ -15,6 +15,7 @@ from typing import Any
 import torch
 
 from simsiam_core.config import Config, ConfigError, dump_yaml, merge, parse, read_yaml
+from simsiam_core.metrics.val_knn_accuracy import KNN_ACCURACY
 from simsiam_core.model.checkpoint import BACKBONE_PREFIX, RECIPE, load_encoder
 from simsiam_core.runs import BUNDLED, Notes, RunDirectory, RunStore, Status
 from simsiam_core.runs.files import write_text
@@ -121,7 +122,7 @@ def pack(run: RunDirectory, bundle: Path, source: str) -> Path:
         "ended": ended,
     }
     every = max(1, len(lines) // LINES_KEPT)
-    kept = [line for i, line in enumerate(lines) if i % every == 0 or "val/knn_accuracy" in line]
+    kept = [line for i, line in enumerate(lines) if i % every == 0 or KNN_ACCURACY in line]
     bundle.mkdir(parents=True, exist_ok=True)
     save_file(half, bundle / WEIGHTS, metadata={"format": "pt"})
     write_text(bundle / CONFIG, dump_yaml(parse(merge(encoder.config.model_dump(), {"data": data}))))

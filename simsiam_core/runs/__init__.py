@@ -1,5 +1,7 @@
 """The run directory: one folder per run holds the truth, and only this package knows its file names."""
 
+from simsiam_core.runs.collapse import Collapse
+from simsiam_core.runs.collapse_reader import CollapseReader
 from simsiam_core.runs.directory import BUNDLED, Checkpoint, RunDirectory, RunError
 from simsiam_core.runs.metrics import MetricsReader, MetricsWriter, Recent
 from simsiam_core.runs.notes import Notes
@@ -13,6 +15,8 @@ __all__ = [
     "BUNDLED",
     "FIRST_STEP",
     "Checkpoint",
+    "Collapse",
+    "CollapseReader",
     "MetricsReader",
     "MetricsWriter",
     "Notes",

@@ -18,10 +18,11 @@ from simsiam_core.runs.header import Header, read_header
 from simsiam_core.runs.json_files import DamagedFileError
 from simsiam_core.runs.liveness import has_live_process
 from simsiam_core.runs.lock import RUN_LOCK, FileLock, LockedError
-from simsiam_core.runs.metrics import Metric, Recent, read_metrics, recent
+from simsiam_core.runs.metrics import MetricLine, Recent, read_metrics, recent
 from simsiam_core.runs.notes import Notes, read_notes
 from simsiam_core.runs.origin import Origin, read_origin, write_origin
-from simsiam_core.runs.status import DISK_FULL, Status, damage, read_status, write_status
+from simsiam_core.runs.status import DISK_FULL, Status
+from simsiam_core.runs.status_file import damage, read_status, write_status
 
 LOG_TAIL_BYTES = 256 * 1024
 BUNDLED = "20200101-000000-bundled-0000"  # the run that comes with the program; every other one is newer
@@ -191,7 +192,7 @@ class RunDirectory:
 
     # --- metrics and log ----------------------------------------------------------------------------
 
-    def metrics(self) -> list[Metric]:
+    def metrics(self) -> list[MetricLine]:
         """Every complete metric line."""
         return read_metrics(self.metrics_path)
 

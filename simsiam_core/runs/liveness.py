@@ -6,13 +6,10 @@ import socket
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from simsiam_core.runs.lock import RUN_LOCK, is_locked
 from simsiam_core.runs.processes import machine_id, process_alive, uses_wall_clock
-
-if TYPE_CHECKING:
-    from simsiam_core.runs.status import Status
+from simsiam_core.runs.status import Status
 
 # Only for runs on another machine, whose processes cannot be asked: a trainer beats about once a second.
 STALE_HEARTBEAT_SECONDS = 120.0

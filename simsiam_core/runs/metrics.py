@@ -27,7 +27,8 @@ PACED_BYTES = 128 * 2**10  # about 800 lines, which tell the pace of late
 MOST_STEPS = 2**53
 LATEST_TIME = 1e11  # seconds of the epoch; later ones have no date
 MOST = 1e300  # of a metric; larger ones overflow as soon as they are drawn
-Metric = dict[str, Any]  # {"step": int, "epoch": int, "time": float, "<metric>": number, …}
+COORDINATES = ("step", "epoch", "time")  # of a line; everything else is a metric
+MetricLine = dict[str, Any]  # {"step": int, "epoch": int, "time": float, "<metric>": number, …}
 
 
 class MetricsWriter:
@@ -83,7 +84,7 @@ class MetricsReader:
         count = f"{self._damaged:,} damaged line{'s' if self._damaged > 1 else ''}"
         return f"{self._path.name} has {count}, of which only what is sound is shown: {self._first_damage}."
 
-    def poll(self) -> list[Metric]:
+    def poll(self) -> list[MetricLine]:
         """The complete lines added since the last poll; of damaged ones what is sound, or nothing."""
         try:
             found = self._path.stat()
@@ -112,7 +113,7 @@ class MetricsReader:
         self._tail = (self._tail + data[:complete])[-TAIL_BYTES:]
         return [metric for line in data[:complete].split(b"\n")[:-1] if (metric := self._one(line))]
 
-    def _one(self, line: bytes) -> Metric | None:
+    def _one(self, line: bytes) -> MetricLine | None:
         self._lines += 1
         metric, damage = _checked(line)
         if damage:
@@ -121,7 +122,7 @@ class MetricsReader:
         return metric
 
 
-def read_metrics(path: Path) -> list[Metric]:
+def read_metrics(path: Path) -> list[MetricLine]:
     """Every complete line of the file."""
     return MetricsReader(path).poll()
 
@@ -201,11 +202,11 @@ def drop_truncated_line(path: Path) -> None:
         os.truncate(path, data.rfind(b"\n") + 1)
 
 
-def _parsed(line: bytes) -> Metric | None:
+def _parsed(line: bytes) -> MetricLine | None:
     return _checked(line)[0]
 
 
-def _checked(line: bytes) -> tuple[Metric | None, str]:
+def _checked(line: bytes) -> tuple[MetricLine | None, str]:
     """What is sound in a line, or None where its step or time is not; and what is damaged, in words."""
     try:
         value = from_json(line)  # five times as fast as json, and a page may wait for 200,000 lines

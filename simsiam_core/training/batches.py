@@ -12,7 +12,7 @@ from simsiam_core.training.ranks import Ranks
 
 
 def counter_seed(*numbers: int) -> int:
-    """One 63-bit seed from several counters (the SplitMix64 mixing steps of Steele et al., 2014)."""
+    """Mix one 63-bit seed from several counters (the SplitMix64 mixing steps of Steele et al., 2014)."""
     mask, state = (1 << 64) - 1, 0
     for number in numbers:
         state = (state + number + 0x9E3779B97F4A7C15) & mask
@@ -33,7 +33,7 @@ class Batches:
     def __init__(self, images: ImageSet, batch_size: int, seed: int, ranks: Ranks | None = None) -> None:
         self._images = images.images
         self._batch_size = batch_size
-        self._share = (ranks or Ranks()).part(batch_size)
+        self._share = (ranks or Ranks()).shard(batch_size)
         self._seed = seed
         self._epoch = -1
         self._order = torch.empty(0, dtype=torch.int64)
@@ -65,7 +65,7 @@ class Batches:
             self._prefetcher = Prefetcher(self._images, device)
 
     def batch(self, epoch: int, index: int) -> Tensor:
-        """The share of this process of batch `index` of epoch `epoch`: uint8 `[B, 3, S, S]`."""
+        """Fetch the share of this process of batch `index` of epoch `epoch`: uint8 `[B, 3, S, S]`."""
         if epoch != self._epoch:
             generator = torch.Generator().manual_seed(counter_seed(self._seed, epoch))
             order = torch.randperm(len(self._images), generator=generator)

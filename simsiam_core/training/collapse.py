@@ -1,41 +1,49 @@
-"""Collapse, watched and said in words: the loss cannot tell, the spread of the representation can."""
+"""The judge of collapse in a training process, and when it ends the run."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from simsiam_core.jobs.notify import COLLAPSED_STD
+from simsiam_core.runs.collapse import PATIENCE_STEPS, Collapse, CollapseJudge
 
-PATIENCE_STEPS = 20  # so many steps in a row, before it is said; a single odd batch is no collapse
+__all__ = ["PATIENCE_STEPS", "CollapseWatch"]
 
 
 class CollapseWatch:
-    """Follows `representation/std` step by step."""
+    """Judges every step that is measured, on top of the record from before a resume."""
 
-    def __init__(self) -> None:
-        self._since: int | None = None
-        self._std = 1.0
-        self._last = 0
+    def __init__(self, record: Iterable[Mapping[str, Any]] = ()) -> None:
+        self._judge = CollapseJudge()
+        self._judge.observe(record)
+        self._judgement = self._judge.judgement
+        self._resumed_after = self._judgement.step if self._judgement else 0
+        self._told = False
 
-    def observe(self, lines: Iterable[Mapping[str, Any]]) -> None:
-        """Take in metric lines in the order of their steps; those without a std are passed over."""
-        for line in lines:
-            if "representation/std" not in line:
-                continue
-            self._std, self._last = line["representation/std"], line["step"]
-            if self._std >= COLLAPSED_STD:
-                self._since = None
-            elif self._since is None:
-                self._since = line["step"]
+    def observe(self, lines: Iterable[Mapping[str, Any]]) -> bool:
+        """Judge metric lines in the order of their steps; whether the run has collapsed or recovered by them.
+
+        A collapse from before a resume counts as one that is found now.
+        """
+        self._judge.observe(lines)
+        self._judgement = self._judge.judgement
+        told, self._told = self._told, self.sentence is not None
+        return told != self._told
+
+    @property
+    def judgement(self) -> Collapse | None:
+        """The judgement at the last step, for the status; None before any."""
+        return self._judgement
 
     @property
     def sentence(self) -> str | None:
         """What is wrong, in words; None while nothing is."""
-        if self._since is None or self._last - self._since < PATIENCE_STEPS:
+        return self._judgement.sentence if self._judgement else None
+
+    @property
+    def lasting_sentence(self) -> str | None:
+        """As `sentence`, once the collapse has lasted in this process alone: a resumed run may recover."""
+        judged = self._judgement
+        if judged is None or judged.step - self._resumed_after <= PATIENCE_STEPS:
             return None
-        return (
-            f"Collapse: per-dimension std is {self._std:.0%} of a healthy value since step {self._since}; "
-            "loss near −1 is not success. Check that stop-gradient and predictor are on, "
-            "and try a lower learning rate."
-        )
+        return judged.sentence

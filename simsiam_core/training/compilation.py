@@ -47,7 +47,7 @@ def decide(config: TrainingConfig, device: torch.device, steps: int) -> tuple[bo
 
 
 def switch_sentence(before: bool | None, now: bool) -> str:
-    """What is said where a run goes on in another way than its checkpoint was trained; else empty.
+    """Say that a run goes on in another way than its checkpoint was trained; empty where it does not.
 
     `before` is None where that is not known, as at the start of a run.
     """
@@ -88,7 +88,7 @@ def compile_network(network: nn.Module) -> None:
         object.__setattr__(network, "tell_rotation", torch.compile(network.tell_rotation, **how))
 
 
-def undo(network: nn.Module) -> None:
+def uncompile(network: nn.Module) -> None:
     """Make a network eager again."""
     network._compiled_call_impl = None  # torch has no public way back
     network.__dict__.pop("tell_rotation", None)
@@ -101,7 +101,7 @@ def _try(network: nn.Module, trial: Callable[[], object]) -> str:
     try:
         trial()
     except Exception as error:  # dynamo, inductor, Triton and the C compiler have each their own kinds
-        undo(network)
+        uncompile(network)
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
     finally:

@@ -15,7 +15,7 @@ HALF: dict[str, torch.dtype] = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.
 
 
 def resolve_device(config: TrainingConfig) -> tuple[Literal["cpu", "gpu"], Precision]:
-    """Accelerator and precision where the config says "auto". Raises ConfigError for GPUs that are not there."""
+    """Choose accelerator and precision where the config says "auto". Raises ConfigError for GPUs that are not there."""
     gpu = torch.cuda.is_available()
     if config.device == "gpu" and not gpu:
         raise ConfigError.at(
@@ -34,8 +34,8 @@ def resolve_device(config: TrainingConfig) -> tuple[Literal["cpu", "gpu"], Preci
     return accelerator, "bf16-mixed" if _has_bf16(config.devices) else "16-mixed"
 
 
-def computing(precision: Precision, accelerator: str) -> AbstractContextManager[None]:
-    """Within it `32-true` means fp32, TF32 left out; other precisions are torch's and Lightning's to arrange."""
+def matmul_precision(precision: Precision, accelerator: str) -> AbstractContextManager[None]:
+    """Compute matrix products of `32-true` in fp32, without TF32; other precisions are left to Lightning."""
     kind = "cuda" if accelerator == "gpu" else "cpu"
     return true_fp32(kind) if precision == "32-true" else nullcontext()
 

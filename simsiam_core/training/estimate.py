@@ -17,9 +17,11 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from simsiam_core.config import Config, OptimiserConfig, parse
 from simsiam_core.data import Progress, count_train
+from simsiam_core.model.dimensions import feature_dim
+from simsiam_core.training.calibration import BusyError, calibrate
 from simsiam_core.training.device import HALF, Precision, resolve_device
 from simsiam_core.training.objective import Objective, Views
-from simsiam_core.training.pace import CONTEXT_BYTES, GREY, BusyError, DoesNotFitError, Pace, calibrate
+from simsiam_core.training.pace import CONTEXT_BYTES, GREY, DoesNotFitError, Pace
 
 # Of a calibration step: a second on two cores, and enough images for the pace of a batch.
 CPU_STEP_FLOP = 1e11
@@ -56,7 +58,7 @@ class Estimate:
 
 
 def work(config: Config) -> Work:
-    """Counted on torch's meta device, where shapes flow through the network and nothing is computed."""
+    """Count it on torch's meta device, where shapes flow through the network and nothing is computed."""
     return _work(_shape(config))
 
 
@@ -91,7 +93,7 @@ def _work(config: Config) -> Work:
 
 
 def _shape(config: Config) -> Config:
-    """The config without what a step's cost does not depend on, so that one measurement serves many."""
+    """Strip a config of what a step's cost does not depend on, so that one measurement serves many."""
     return Config(
         model=config.model,
         objective=config.objective,
@@ -103,7 +105,7 @@ def _shape(config: Config) -> Config:
 def predict(
     values: Mapping[str, Any], taken: tuple[str, ...] = (), progress: Progress | None = None
 ) -> Estimate:
-    """The estimate of a config given as nested values. Raises ConfigError.
+    """Estimate a config given as nested values. Raises ConfigError.
 
     One device's share of a batch is timed. Several GPUs are taken to work side by side with nothing lost in
     between, processes on a CPU to take its cores from each other. `taken` are GPUs that jobs were given, by their
@@ -143,28 +145,27 @@ def predict(
 
 
 def knn_checks(config: Config) -> int:
-    """How often kNN accuracy is measured: before training, at the cadence, and at the end."""
+    """Count the measurements of kNN accuracy: before training, at the cadence, and at the end."""
     epochs, every = config.training.epochs, config.knn.knn_every
     return 1 + epochs // every + bool(epochs % every)
 
 
 def knn_seconds(config: Config, count: int, pace: Pace) -> float:
-    """Seconds of one kNN check: encoding all images, one pass each, for a test split a fifth as large.
+    """Estimate the seconds of one kNN check: encoding all images, one pass each, for a test split a fifth as large.
 
     The search adds 2 × images × queries × dimension operations at the pace of training.
     """
     tests = min(count // 5, config.data.test_limit or count)
     passes = Objective(config, *GREY).passes
     encoding = (count + tests) * pace.seconds_per_image * FORWARD_SHARE / passes
-    width = config.model.width * 8 * (4 if config.model.backbone == "resnet50" else 1)
     flop_per_second = work(config).flop / pace.seconds_per_image
-    return encoding + 2 * count * tests * width / flop_per_second
+    return encoding + 2 * count * tests * feature_dim(config.model) / flop_per_second
 
 
 def memory_bytes(
     config: Config, count: int | None, accelerator: str, precision: Precision, pace: Pace | None
 ) -> float:
-    """Peak memory of training in bytes: of each GPU, or of all processes on a CPU, added up.
+    """Estimate the peak memory of training in bytes: of each GPU, or of all processes on a CPU, added up.
 
     Measured on a GPU with that batch, where it was; otherwise from the network's definition.
     """

@@ -34,14 +34,14 @@ class Evaluation:
     def knn_accuracy(
         self, encoder: Encoder, train_images: Tensor | None = None, half: torch.dtype | None = None
     ) -> float | None:
-        """Share of test images whose neighbours among the training images vote for the right class.
+        """Measure the share of test images whose neighbours among the training images vote for the right class.
 
         Every process encodes its part of the images; the first one counts votes, the others get None.
         `train_images` are the training images where they lie on the device already; `half` is what the network
         computes in, without it fp32. Features and votes are fp32 in any case.
         """
         assert self._test is not None
-        self._ranks.agree_on_buffers(encoder.backbone)
+        self._ranks.broadcast_buffers(encoder.backbone)
         self._place(next(encoder.backbone.parameters()).device)
         encoder.backbone.eval()
         train = self._train if train_images is None else replace(self._train, images=train_images)
@@ -62,14 +62,14 @@ class Evaluation:
         device = next(encoder.backbone.parameters()).device
         features, mine = (
             torch.zeros(len(images), encoder.dim, device=device),
-            self._ranks.part(len(images)),
+            self._ranks.shard(len(images)),
         )
         encode(encoder, images[mine], str(device), out=features[mine], half=half)
-        self._ranks.fill(features)
+        self._ranks.all_reduce(features)
         return features
 
     def raw_pixels(self, device: torch.device) -> RawPixels:
-        """The same vote on raw pixels: what a representation has to beat."""
+        """Measure the same vote on raw pixels: what a representation has to beat."""
         assert self._test is not None
         knn = self._knn
         return raw_pixel_accuracy(

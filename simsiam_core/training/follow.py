@@ -14,9 +14,9 @@ import torch
 from simsiam_core.data import load
 from simsiam_core.jobs.stop_request import SIGNALS, StopRequest
 from simsiam_core.runs import RunDirectory
-from simsiam_core.training.allocator import kept_memory
+from simsiam_core.training.allocator import keep_freed_memory
 from simsiam_core.training.callbacks import KnnCallback, StopCallback, measured_steps
-from simsiam_core.training.device import computing, resolve_device
+from simsiam_core.training.device import matmul_precision, resolve_device
 from simsiam_core.training.evaluation import Evaluation
 from simsiam_core.training.module import SimSiamModule
 from simsiam_core.training.ranks import Ranks
@@ -25,7 +25,7 @@ from simsiam_core.training.trainer import build_trainer
 
 
 def follow(run: RunDirectory, ranks: Ranks) -> None:
-    """Train along from where the first process starts, until it ends; write nothing."""
+    """Train from where the first process starts, until it ends; write nothing."""
     config = run.config()
     dataset = load(config.data)
     pl.seed_everything(config.training.seed, verbose=False)
@@ -33,32 +33,34 @@ def follow(run: RunDirectory, ranks: Ranks) -> None:
     evaluation = Evaluation(config, dataset, ranks)
     callbacks: list[pl.Callback] = []
     if evaluation.possible:
-        callbacks.append(KnnCallback(evaluation, measured=measured_steps(run)))
-    request = StopRequest()  # never made here: the first process tells of its own
+        callbacks.append(KnnCallback(evaluation, measured=measured_steps(run.metrics())))
+    request = StopRequest()  # none is made here: the first process broadcasts its own
     trainer = build_trainer(config, [*callbacks, StopCallback(request, ranks)], ranks)
     found = newest(run)
     accelerator, precision = resolve_device(config.training)
-    with kept_memory(), computing(precision, accelerator):
+    with keep_freed_memory(), matmul_precision(precision, accelerator):
         trainer.fit(module, ckpt_path=found.path if found else None, weights_only=True)
 
 
-def _end_with_the_first() -> None:
-    """The first process holds the other end of this pipe, however it ends."""
+def _exit_with_first_process() -> None:
+    """Exit when the first process has ended: it holds the other end of this pipe."""
     os.read(sys.stdin.fileno(), 1)  # nothing is ever written: it returns when the other end is closed
     os._exit(1)
 
 
 def main() -> None:
-    """With the words of the command line: run directory, which of how many, where they meet, and on what."""
+    """Parse the command line (run directory, index, count, meeting file, device) and follow."""
     for number in SIGNALS:  # such as a batch system sends to all; the first process acts on them
         signal.signal(number, signal.SIG_IGN)
     run, index, count, place, kind = sys.argv[1:]
-    threading.Thread(target=_end_with_the_first, daemon=True).start()
+    threading.Thread(target=_exit_with_first_process, daemon=True).start()
     ranks = Ranks(int(index), int(count))
-    ranks.meet(Path(place), torch.device("cuda", ranks.index) if kind == "cuda" else torch.device("cpu"))
+    ranks.init_process_group(
+        Path(place), torch.device("cuda", ranks.index) if kind == "cuda" else torch.device("cpu")
+    )
     try:
         follow(RunDirectory(Path(run)), ranks)
     except Exception:
         print(f"Process {ranks.index + 1} of {ranks.count}:", file=sys.stderr)
         raise
-    ranks.leave()
+    ranks.destroy_process_group()

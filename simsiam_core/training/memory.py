@@ -11,19 +11,19 @@ import torch
 from simsiam_core.training.device import HALF
 from simsiam_core.training.estimate import work
 from simsiam_core.training.module import SimSiamModule
-from simsiam_core.training.pace import SAFETY, fitting_batch, rounded
+from simsiam_core.training.pace import SAFETY, fitting_batch, rounded_batch
 
 CPU_SHARE = 2.5  # of what autograd keeps: gradients, views and the convolutions' own space; 2.2 was measured
 CPU_BYTES = 1e8  # for the threads, whatever the batch
 
 
 def address_space() -> int:
-    """Bytes of this process's addresses that are taken."""
+    """Return how many bytes of this process's address space are taken."""
     return psutil.Process().memory_info().vms
 
 
 def memory_sentence(module: SimSiamModule, precision: str, gpu: bool, taken: int) -> str:
-    """What happened and which batch size to try, for a run that ended for want of memory.
+    """Say what happened and which batch size to try, for a run that ended for want of memory.
 
     `taken` is the `address_space` before the first step. On several GPUs the memory of each is held against its
     share of the batch.
@@ -41,7 +41,7 @@ def memory_sentence(module: SimSiamModule, precision: str, gpu: bool, taken: int
 
 
 def batch_that_fits_beside_others(module: SimSiamModule, taken: int) -> int | None:
-    """The batch size that this machine's free memory allows, or None if none is.
+    """Estimate the batch size that this machine's free memory allows, or None if none is.
 
     By what autograd keeps of an image (`estimate.work`), beside the weights' gradients and momentum. A limit on
     the address space, which is each process's own, is held against what was `taken` before the first step: what the
@@ -54,11 +54,11 @@ def batch_that_fits_beside_others(module: SimSiamModule, taken: int) -> int | No
         free = min(free, processes * (limit - taken))
     cost = work(module.config)
     fixed = processes * (CPU_BYTES + 2 * 4 * cost.parameters)
-    return rounded((SAFETY * free - fixed) / (CPU_SHARE * cost.activation_bytes))
+    return rounded_batch((SAFETY * free - fixed) / (CPU_SHARE * cost.activation_bytes))
 
 
 def batch_that_fits(module: SimSiamModule, precision: str) -> int | None:
-    """The batch size that the memory of this GPU allows, or None if none is.
+    """Measure the batch size that the memory of this GPU allows, or None if none is.
 
     Counts what other programs use as taken. The network is not compiled for it: that takes less memory.
     """

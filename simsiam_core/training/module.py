@@ -9,12 +9,15 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
-from torch import Tensor, nn
+from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
 
 from simsiam_core.config import Config
 from simsiam_core.data import Dataset
-from simsiam_core.features.diagnostics import representation_std
+from simsiam_core.metrics import Measure, StepOutputs, in_order
+from simsiam_core.metrics.train_loss import TRAIN_LOSS
+from simsiam_core.metrics.train_lr import LEARNING_RATE
+from simsiam_core.metrics.train_lr_predictor import PREDICTOR_LEARNING_RATE
 from simsiam_core.model import Encoder, recipe
 from simsiam_core.model.checkpoint import RECIPE
 from simsiam_core.model.sync_batch_norm import synchronise_batch_norms
@@ -28,6 +31,11 @@ from simsiam_core.training.ranks import Ranks
 from simsiam_core.training.schedule import lr_factor
 
 Parameters = list[nn.Parameter]
+
+
+def measured_at_every_step() -> list[tuple[str, Measure]]:
+    """Return the metrics of the registry that every step measures, by name."""
+    return [(m.name, m.measure) for m in in_order() if m.measure is not None and m.every_steps == 1]
 
 
 class SimSiamModule(pl.LightningModule):
@@ -54,8 +62,11 @@ class SimSiamModule(pl.LightningModule):
         if self.ranks.count > 1 and config.training.sync_batch_norm:
             synchronise_batch_norms(self.network, cuda=resolve_device(config.training)[0] == "gpu")
         self.batches = Batches(dataset.train, config.training.batch_size, config.training.seed, self.ranks)
+        self._metrics = measured_at_every_step()
         self.compiled: bool | None = None  # whether the steps made so far were; None while none was made
-        self.activity: Callable[[str], object] = lambda text: None  # told of what takes long before the first
+        self.activity: Callable[[str], object] = lambda text: (
+            None
+        )  # called with what takes long before the first
 
     @property
     def total_steps(self) -> int:
@@ -90,11 +101,11 @@ class SimSiamModule(pl.LightningModule):
         batches["is_last_batch"] = False
 
     def train_dataloader(self) -> range:
-        """Batch numbers: the images are on the device already, and `training_step` picks them by number."""
+        """Return batch numbers: the images are on the device already, and `training_step` picks them by number."""
         return range(len(self.batches))
 
     def on_train_start(self) -> None:
-        """What the config says wins over what a checkpoint restored: rates, decay and momentum.
+        """Apply the config over what a checkpoint restored: rates, decay and momentum.
 
         A checkpoint brings the optimiser's running averages and the count of steps; the settings that it also
         brings are those of the run that wrote it, which a fork or an extension may have changed.
@@ -126,15 +137,15 @@ class SimSiamModule(pl.LightningModule):
         )
         everywhere = self.ranks.mean(torch.tensor(float(self.compiled), device=self.device))
         if self.compiled and float(everywhere) < 1:
-            compilation.undo(self.network)
+            compilation.uncompile(self.network)
             self.compiled, why = False, compilation.NOT_EVERYWHERE
         if self.ranks.first:
             switch = compilation.switch_sentence(before, self.compiled)
             print(why, *filter(None, [switch]), sep="\n", flush=True)
 
     def _trial(self) -> None:
-        """A step on black images, forward and backward, of which nothing stays."""
-        side, share = self.config.data.image_size, self.ranks.part(self.config.training.batch_size)
+        """Make a step on black images, forward and backward, of which nothing stays."""
+        side, share = self.config.data.image_size, self.ranks.shard(self.config.training.batch_size)
         shape = (share.stop - share.start, 3, side, side)
         images = torch.zeros(shape, dtype=torch.uint8, device=self.device)
         views = self.objective.views(images, torch.Generator(self.device))
@@ -147,27 +158,31 @@ class SimSiamModule(pl.LightningModule):
         )
         synchronise(self.device)  # what fails on the device shall fail here
 
-    def training_step(self, _number: int) -> dict[str, Tensor]:
-        """One step; batch-norm statistics are per view, as in every published recipe."""
+    def training_step(self, _number: int) -> dict[str, Any]:
+        """Make one step; batch-norm statistics are per view, as in every published recipe.
+
+        Returns the `loss` to minimise, `metrics` by name, and the `outputs` from which costly ones are measured now
+        and then.
+        """
         # Not by `batch_idx`: the step alone says where a resumed run is.
         images = self.batches.batch(*divmod(self._scheduled(self.global_step), len(self.batches)))
         self.generator.manual_seed(counter_seed(self.config.training.seed, 1, self.global_step))
         losses = self.objective.losses(self.network, self.objective.views(images, self.generator))
-        z = self.ranks.joined(losses.z)
-        outputs = {
-            "loss": losses.total,
-            "mean_loss": self.ranks.mean(losses.total.detach()),
-            "std": representation_std(z),
-            "z": z,
-        }
-        if losses.half_features is not None:
-            outputs["half_features"] = losses.half_features
-        if losses.rotation_accuracy is not None:
-            outputs["rotation_accuracy"] = self.ranks.mean(losses.rotation_accuracy)
-        return outputs
+        outputs = StepOutputs(
+            loss=self.ranks.mean(losses.total.detach()),
+            z=self.ranks.all_gather(losses.z),
+            half_features=losses.half_features,
+            project=self.network.fp32_projections,
+        )
+        metrics = {TRAIN_LOSS: outputs.loss}
+        metrics |= {name: self.ranks.mean(value) for name, value in losses.metrics.items()}
+        for name, measure in self._metrics:
+            if (value := measure(outputs)) is not None:
+                metrics[name] = value
+        return {"loss": losses.total, "metrics": metrics, "outputs": outputs}
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """SGD or AdamW; each group follows `lr_factor` step by step."""
+        """Make SGD or AdamW; each group follows `lr_factor` step by step."""
         optimiser_config = self.config.optimiser
         groups = self._parameter_groups()
         optimiser: torch.optim.Optimizer
@@ -195,7 +210,7 @@ class SimSiamModule(pl.LightningModule):
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def _parameter_groups(self) -> list[dict[str, Any]]:
-        """Encoder and predictor apart, for their learning rates; norms and biases apart, for weight decay."""
+        """Part encoder and predictor, for their learning rates, and norms and biases, for weight decay."""
         decay = self.config.optimiser.weight_decay
         plain = decay if self.config.optimiser.decay_norm_and_bias else 0.0
         named = [(name, p) for name, p in self.network.named_parameters() if p.requires_grad]
@@ -209,21 +224,21 @@ class SimSiamModule(pl.LightningModule):
         return [group for group in groups if group["params"]]
 
     def learning_rates(self) -> dict[str, float]:
-        """The learning rates of the step to come, as metrics."""
+        """Return the learning rates of the step to come, as metrics."""
         rates = {group["name"]: group["lr"] for group in self.trainer.optimizers[0].param_groups}
-        metrics = {"train/lr": rates["encoder"]}
+        metrics = {LEARNING_RATE: rates["encoder"]}
         if "predictor" in rates:
-            metrics["train/lr_predictor"] = rates["predictor"]
+            metrics[PREDICTOR_LEARNING_RATE] = rates["predictor"]
         return metrics
 
     def encoder(self) -> Encoder:
-        """The backbone as it is now, ready to encode."""
+        """Return the backbone as it is now, ready to encode."""
         train, step = self.dataset.train, self.global_step
         mean, std = self.dataset.mean, self.dataset.std
         return Encoder(self.network.backbone, self.config, mean, std, train.classes, self.epochs_done, step)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """A checkpoint carries what rebuilds it."""
+        """Add what rebuilds the network to a checkpoint."""
         checkpoint[RECIPE] = recipe(
             self.config,
             self.dataset.mean,

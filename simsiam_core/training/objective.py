@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import torch
 import torch.nn.functional as F
@@ -12,6 +13,7 @@ from simsiam_core.config import Config
 from simsiam_core.config.network import network_settings
 from simsiam_core.data import Augmentation
 from simsiam_core.data.image_set import Triple
+from simsiam_core.metrics.train_rotation_accuracy import ROTATION_ACCURACY
 from simsiam_core.model import SimSiam, rotation_task, simsiam_loss
 from simsiam_core.training.ranks import Ranks
 
@@ -30,8 +32,8 @@ class Losses:
 
     total: Tensor
     z: Tensor  # [B, projector_dim], of the first view
-    rotation_accuracy: Tensor | None  # share of the crops whose turn was told
     half_features: Tensor | None = None  # [B, dim] that z was made of, where that was in half precision
+    metrics: Mapping[str, Tensor] = field(default_factory=dict)  # by name, of this process's images, detached
 
 
 class Objective:
@@ -50,13 +52,13 @@ class Objective:
         return network_settings(self.config).rotation
 
     def network(self) -> SimSiam:
-        """A new network with the heads that it takes, in channels_last, which convolutions like."""
+        """Build a network with the heads that it takes, in channels_last, which convolutions like."""
         settings = network_settings(self.config)
         network = SimSiam(settings.model, rotation=settings.rotation)
         return network.to(memory_format=torch.channels_last)
 
     def views(self, images: Tensor, generator: torch.Generator) -> Views:
-        """Views of uint8 images `[B, 3, S, S]`; an equal state of the generator gives equal views."""
+        """Make views of uint8 images `[B, 3, S, S]`; an equal state of the generator gives equal views."""
         views = self._augmentation.views(images, generator, self.config.objective.views, self._share)
         crops = self._crops.views(images, generator, 1, self._share)[0] if self.rotates else None
         return Views(
@@ -65,24 +67,24 @@ class Objective:
         )
 
     def losses(self, network: SimSiam, views: Views) -> Losses:
-        """SimSiam's loss, plus that of telling the turns of the crops (E-SimSiam).
+        """Compute SimSiam's loss, plus that of telling the turns of the crops (E-SimSiam).
 
         Views go through the network one at a time, and the turned crops before them: so the running
         statistics of the batch norms, with which the network is used later, end on whole views.
         """
-        rotation = accuracy = None
+        rotation, metrics = None, dict[str, Tensor]()
         if views.crops is not None:
             turned, turns = rotation_task(views.crops)
             logits = network.tell_rotation(turned).float()
             rotation = F.cross_entropy(logits, turns)
-            accuracy = (logits.detach().argmax(1) == turns).float().mean()
+            metrics[ROTATION_ACCURACY] = (logits.detach().argmax(1) == turns).float().mean()
         outputs = [network(view) for view in views.views]
         loss = simsiam_loss(outputs, stop_gradient=self.config.model.stop_gradient)
         if rotation is not None:
             loss = loss + self.config.objective.rotation_weight * rotation
         z, features = outputs[0].z.detach(), outputs[0].features
         half = features.detach() if features is not None and features.dtype != torch.float32 else None
-        return Losses(loss, z.float(), accuracy, half)
+        return Losses(loss, z.float(), half, metrics)
 
     @property
     def passes(self) -> float:

@@ -1,16 +1,11 @@
-"""How fast training steps are on this machine: a few real ones are timed.
-
-What was measured is kept for as long as the process lives, so another number of epochs costs nothing; unless
-something else was at work meanwhile, a run perhaps: then it serves for a minute.
-"""
+"""How fast training steps are on this machine, measured now: a few real ones are timed."""
 
 from __future__ import annotations
 
 import gc
-import math
 import time
-from collections.abc import Callable, Collection
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
@@ -20,8 +15,8 @@ from torch import nn
 
 from simsiam_core.config import Config
 from simsiam_core.data.memory import free_bytes, is_out_of_memory
-from simsiam_core.training.allocator import kept_memory
-from simsiam_core.training.device import Precision, autocast, computing
+from simsiam_core.training.allocator import keep_freed_memory
+from simsiam_core.training.device import Precision, autocast, matmul_precision
 from simsiam_core.training.objective import Objective
 
 GREY = (0.5,) * 3, (0.25,) * 3  # mean and std of the random images, near enough
@@ -30,7 +25,6 @@ TIMED_SECONDS = 1.0
 # What others may have of the machine while steps are timed, for these to tell the pace of a run that has it alone.
 OTHERS_CORES = 0.25  # of all of them: less than a run takes, more than a browser that sits there
 OTHERS_BYTES = 1.5e9  # of a GPU's memory: more than a screen takes
-KEPT_SECONDS = 60.0  # where others had more
 SMALL_BATCHES = (8, 24)  # whose memory tells that of any
 SAFETY = 0.9  # of the memory: fragments and the kNN check want some too
 
@@ -38,7 +32,7 @@ SAFETY = 0.9  # of the memory: fragments and the kNN check want some too
 def step_loop(
     config: Config, device: torch.device, precision: Precision, images: int, augmented: bool
 ) -> tuple[Any, nn.Module]:
-    """A function that makes one training step without Lightning, on random data; and its network.
+    """Return a function that makes one training step without Lightning, on random data; and its network.
 
     With `augmented` off, the views are made once: all that is left is the network.
     """
@@ -78,10 +72,6 @@ class Pace:
     alone: bool = True  # whether nothing else was at work meanwhile
 
 
-class BusyError(RuntimeError):
-    """Every GPU is taken, and this was not measured while one was free."""
-
-
 class DoesNotFitError(RuntimeError):
     """The steps took more memory than there is; `fits` is the largest batch that a device has room for, if any."""
 
@@ -90,52 +80,8 @@ class DoesNotFitError(RuntimeError):
         self.fits = fits
 
 
-_paces: dict[Any, tuple[Pace, float]] = {}  # with the time until which it serves
-
-
-def calibrate(
-    config: Config, images: int, device: str, precision: Precision, taken: Collection[str] = ()
-) -> Pace:
-    """The pace of a config, measured now or before. Raises DoesNotFitError, and for GPUs BusyError.
-
-    A GPU is measured by a process of its own, which leaves none of its memory taken, and never one that is among
-    those `taken` by jobs or that somebody else works on: then what was measured last has to do.
-    """
-    key = config, images, device, precision
-    pace, until = _paces.get(key, (None, 0.0))
-    if pace is not None and time.monotonic() <= until:
-        return pace
-    if device == "cuda":
-        found = _on_a_free_gpu(config, images, precision, taken) or pace or _of_another_batch(key)
-        if found is None:
-            raise BusyError("Every GPU is taken.")
-        pace = found
-    else:
-        pace = fitting_pace(config, images, torch.device(device), precision)
-    _paces[key] = pace, math.inf if pace.alone else time.monotonic() + KEPT_SECONDS
-    return pace
-
-
-def _of_another_batch(key: tuple[Any, ...]) -> Pace | None:
-    """The pace of the same steps with other images a step, which is near enough; its memory is not the same."""
-    config, _, device, precision = key
-    alike = (pace for (c, _, d, p), (pace, _) in _paces.items() if (c, d, p) == (config, device, precision))
-    known = next(alike, None)
-    return None if known is None else replace(known, peak_bytes=None, alone=False)
-
-
-def _on_a_free_gpu(config: Config, images: int, precision: Precision, taken: Collection[str]) -> Pace | None:
-    from simsiam_core.jobs.gpus import free_gpus
-    from simsiam_core.training.trial import measure
-
-    for gpu in free_gpus(taken):
-        if (pace := measure(config, images, precision, gpu.id)) is not None:
-            return pace
-    return None
-
-
 def fitting_pace(config: Config, images: int, place: torch.device, precision: Precision) -> Pace:
-    """As `_pace`. Raises DoesNotFitError where memory runs out."""
+    """Time steps, as `_pace` does. Raises DoesNotFitError where memory runs out."""
     try:
         return _pace(config, images, place, precision)
     except Exception as problem:
@@ -157,7 +103,7 @@ def _fitting_batch(config: Config, place: torch.device, precision: Precision) ->
 
 
 def fitting_batch(peak: Callable[[int], float], free: float, fixed: float = 0.0) -> int | None:
-    """The batch that `free` bytes of a device allow, or None if none is.
+    """Estimate the batch that `free` bytes of a device allow, or None if none is.
 
     Memory of a step grows in a straight line with the batch: the `peak` of two small ones gives the line. `fixed`
     bytes are wanted beside that.
@@ -170,26 +116,26 @@ def fitting_batch(peak: Callable[[int], float], free: float, fixed: float = 0.0)
         raise
     for_an_image = max(1.0, (high - low) / (SMALL_BATCHES[1] - SMALL_BATCHES[0]))
     fixed += max(0.0, low - SMALL_BATCHES[0] * for_an_image)
-    return rounded((SAFETY * free - fixed) / for_an_image)
+    return rounded_batch((SAFETY * free - fixed) / for_an_image)
 
 
-def rounded(fits: float) -> int | None:
-    """Down to a batch size that a person would choose; None if there is none."""
+def rounded_batch(fits: float) -> int | None:
+    """Round down to a batch size that a person would choose; None if there is none."""
     step = 32 if fits >= 64 else 2
     return max(0, int(fits)) // step * step or None
 
 
 def _pace(config: Config, images: int, place: torch.device, precision: Precision) -> Pace:
-    """From the steps of a second or more, three at least, after one that warms up."""
+    """Time the steps of a second or more, three at least, after one that warms up."""
     if place.type == "cuda":
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats(place)
-    exactly = computing(precision, "gpu" if place.type == "cuda" else "cpu")
-    with torch.random.fork_rng(), kept_memory(), exactly:
+    exactly = matmul_precision(precision, "gpu" if place.type == "cuda" else "cpu")
+    with torch.random.fork_rng(), keep_freed_memory(), exactly:
         step, _ = step_loop(config, place, precision, images, augmented=True)
         step()
         synchronise(place)
-        times, others = list[float](), _Others(place)
+        times, others = list[float](), _OtherProcesses(place)
         while len(times) < 3 or sum(times) < TIMED_SECONDS:
             started = time.perf_counter()
             step()
@@ -202,18 +148,18 @@ def _pace(config: Config, images: int, place: torch.device, precision: Precision
 
 def gpu_is_taken(place: torch.device) -> bool:
     """Whether other processes hold so much of a GPU's memory that they must be at work on it."""
-    return _Others(place).at_work()
+    return _OtherProcesses(place).at_work()
 
 
-class _Others:
-    """Whether other processes work on this device, from its making on."""
+class _OtherProcesses:
+    """Watches from when it is made whether other processes work on a device."""
 
     def __init__(self, place: torch.device) -> None:
         self._place = place
         self._started, self._spent = time.monotonic(), self._core_seconds()
 
     def at_work(self) -> bool:
-        """Whether they had more than their due until now."""
+        """Return whether they used more than OTHERS_CORES or OTHERS_BYTES until now."""
         if self._place.type == "cuda":  # others' work cannot be seen, but their memory can
             free, total = torch.cuda.mem_get_info(self._place)
             return total - free - torch.cuda.memory_reserved(self._place) - CONTEXT_BYTES > OTHERS_BYTES
@@ -222,6 +168,6 @@ class _Others:
 
     @staticmethod
     def _core_seconds() -> float:
-        """Seconds that the machine's cores have worked for other processes than this one."""
+        """Return the seconds that the machine's cores have worked for other processes than this one."""
         machine, own = psutil.cpu_times(), psutil.Process().cpu_times()
         return machine.user + machine.system + getattr(machine, "nice", 0.0) - own.user - own.system

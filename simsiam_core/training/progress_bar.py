@@ -24,7 +24,7 @@ class ProgressBar(pl.Callback):
         self._bar: tqdm | None = None
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
-        """From where the run starts or goes on."""
+        """Begin where the run starts or goes on."""
         self._bar = self._terminal.bar = tqdm(
             total=pl_module.total_steps,
             initial=trainer.global_step,
@@ -36,23 +36,23 @@ class ProgressBar(pl.Callback):
             leave=False,  # what stays of a run is in its log
             bar_format="{n_fmt} of {total_fmt} steps |{bar}| {desc}{elapsed} < {remaining}",
         )
-        self._say_epoch(pl_module)
+        self._show_epoch(pl_module)
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, *_: Any) -> None:
-        """One step more."""
+        """Count one step more."""
         if self._bar is not None:
             self._bar.ncols = _columns()
             self._bar.update()
             if pl_module.at_epoch_end:
-                self._say_epoch(pl_module)
+                self._show_epoch(pl_module)
 
     def teardown(self, trainer: pl.Trainer, pl_module: Any, stage: str) -> None:
-        """However training ends."""
+        """Remove the bar, however training ends."""
         self._terminal.bar = None
         if self._bar is not None:
             self._bar.close()
 
-    def _say_epoch(self, module: Any) -> None:
+    def _show_epoch(self, module: Any) -> None:
         assert self._bar is not None
         self._bar.set_description_str(
             f"epoch {module.epochs_done} of {module.config.training.epochs}, ", refresh=False
@@ -60,5 +60,5 @@ class ProgressBar(pl.Callback):
 
 
 def _columns() -> int:
-    """As many as fit on a line now; 80 are taken where the terminal does not say."""
+    """Return how many fit on a line now; 80 where the terminal does not say."""
     return shutil.get_terminal_size().columns - 1

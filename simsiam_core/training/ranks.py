@@ -39,18 +39,18 @@ _ENDS: tuple[End, ...] = (None, "stopped", "paused")
 
 
 class Ranks:
-    """Which of how many processes this is; alone unless said otherwise, and then every method is for free."""
+    """Which of how many processes this is; the only one by default, and then every method returns at once."""
 
     def __init__(self, index: int = 0, count: int = 1) -> None:
         self.index, self.count = index, count
-        self._hosts: Any = None  # for words between the processes, past their GPUs
+        self._hosts: Any = None  # a group for messages between the processes, past their GPUs
 
     @property
     def first(self) -> bool:
         """Whether this is the process that writes."""
         return self.index == 0
 
-    def meet(self, place: Path, device: torch.device) -> None:
+    def init_process_group(self, place: Path, device: torch.device) -> None:
         """Wait for the other processes, at a file that all of them know."""
         if sys.platform == "linux":
             os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")  # nothing of this is for other machines
@@ -67,44 +67,44 @@ class Ranks:
         )
         self._hosts = dist.new_group(backend="gloo", timeout=PATIENCE)
 
-    def leave(self) -> None:
-        """The end of what `meet` began."""
+    def destroy_process_group(self) -> None:
+        """Disconnect from the other processes."""
         self._hosts = None
         if dist.is_initialized():
             dist.destroy_process_group()
 
-    def part(self, length: int) -> slice:
-        """The share of this process of so many things; the shares of all processes follow one another."""
+    def shard(self, length: int) -> slice:
+        """Return the share of this process of `length` things; the shares of all processes follow one another."""
         return slice(length * self.index // self.count, length * (self.index + 1) // self.count)
 
     def mean(self, value: Tensor) -> Tensor:
-        """The mean of a number over all processes; without a gradient, and no process waits for its device."""
+        """Return the mean of a number over all processes, without a gradient; no process waits for its device."""
         if self.count == 1:
             return value
         total = value.detach().clone()
         dist.all_reduce(total)
         return total / self.count
 
-    def joined(self, rows: Tensor) -> Tensor:
-        """The rows `[b, …]` of all processes, one process after the other: `[count · b, …]`."""
+    def all_gather(self, rows: Tensor) -> Tensor:
+        """Return the rows `[b, …]` of all processes, one process after the other: `[count · b, …]`."""
         if self.count == 1:
             return rows
         parts = [torch.empty_like(rows) for _ in range(self.count)]
         dist.all_gather(parts, rows.contiguous())
         return torch.cat(parts)
 
-    def fill(self, rows: Tensor) -> None:
-        """Complete a tensor of which each process has written its `part`, and zeros elsewhere."""
+    def all_reduce(self, rows: Tensor) -> None:
+        """Complete a tensor of which each process has written its `shard`, and zeros elsewhere."""
         if self.count > 1:
             dist.all_reduce(rows)
 
-    def agree_on_buffers(self, network: nn.Module) -> None:
-        """Running statistics that each process gathered for itself become those of the first."""
+    def broadcast_buffers(self, network: nn.Module) -> None:
+        """Replace the running statistics that each process gathered for itself by those of the first."""
         for buffer in network.buffers() if self.count > 1 else ():
             dist.broadcast(buffer, 0)
 
-    def agree(self, end: End) -> End:
-        """What the first process was asked to do, for all to do after the same step."""
+    def broadcast_request(self, end: End) -> End:
+        """Return what the first process was asked to do, for all to do after the same step."""
         if self._hosts is None:
             return end
         asked = torch.tensor(_ENDS.index(end))
@@ -113,8 +113,10 @@ class Ranks:
 
 
 @contextmanager
-def together(run: RunDirectory, count: int, cuda: bool, on_failure: Callable[[str], None]) -> Iterator[Ranks]:
-    """In the first process: start the others on `run`, and be one of them.
+def process_group(
+    run: RunDirectory, count: int, cuda: bool, on_failure: Callable[[str], None]
+) -> Iterator[Ranks]:
+    """Start the other processes on `run` from the first, and connect them.
 
     If one of the others is lost, waiting for it usually raises; where it goes on for ever, `on_failure` is given
     the sentence for the user and this process ends too. Raises RuntimeError with that sentence.
@@ -124,29 +126,31 @@ def together(run: RunDirectory, count: int, cuda: bool, on_failure: Callable[[st
         return
     with tempfile.TemporaryDirectory(prefix="simsiam-") as folder:
         place = Path(folder) / "meeting"
-        others = [_start(run, index, count, place, cuda) for index in range(1, count)]
-        watch = _Watch(others, on_failure)
+        others = [_start_process(run, index, count, place, cuda) for index in range(1, count)]
+        monitor = _ProcessMonitor(others, on_failure)
         ranks = Ranks(0, count)
         threads = torch.get_num_threads()
         try:
             if not cuda:
                 torch.set_num_threads(max(1, threads // count))
-            ranks.meet(place, torch.device("cuda", 0) if cuda else torch.device("cpu"))
+            ranks.init_process_group(place, torch.device("cuda", 0) if cuda else torch.device("cpu"))
             yield ranks
-            watch.over.set()
+            monitor.over.set()
         except Exception as problem:
-            if not watch.over.is_set() and (lost := watch.lost(GONE_SECONDS)):
+            if not monitor.over.is_set() and (lost := monitor.lost(GONE_SECONDS)):
                 raise RuntimeError(lost) from problem
             raise
         finally:
-            done = watch.over.is_set()
-            watch.over.set()
-            ranks.leave()
+            done = monitor.over.is_set()
+            monitor.over.set()
+            ranks.destroy_process_group()
             torch.set_num_threads(threads)
-            _end(others, END_SECONDS if done else 0)
+            _end_processes(others, END_SECONDS if done else 0)
 
 
-def _start(run: RunDirectory, index: int, count: int, place: Path, cuda: bool) -> subprocess.Popen[bytes]:
+def _start_process(
+    run: RunDirectory, index: int, count: int, place: Path, cuda: bool
+) -> subprocess.Popen[bytes]:
     environment = dict(os.environ)
     if not cuda:
         environment["OMP_NUM_THREADS"] = str(max(1, torch.get_num_threads() // count))
@@ -162,7 +166,7 @@ def _start(run: RunDirectory, index: int, count: int, place: Path, cuda: bool) -
         )
 
 
-def _end(others: list[subprocess.Popen[bytes]], patience: float) -> None:
+def _end_processes(others: list[subprocess.Popen[bytes]], patience: float) -> None:
     for other in others:
         with contextlib.suppress(subprocess.TimeoutExpired):
             other.wait(patience)
@@ -172,13 +176,13 @@ def _end(others: list[subprocess.Popen[bytes]], patience: float) -> None:
             other.stdin.close()
 
 
-class _Watch(threading.Thread):
+class _ProcessMonitor(threading.Thread):
     """Notices when one of the others ends before its time."""
 
     def __init__(self, others: list[subprocess.Popen[bytes]], on_failure: Callable[[str], None]) -> None:
-        super().__init__(name="watch", daemon=True)
+        super().__init__(name="process monitor", daemon=True)
         self.over, self.sentence = threading.Event(), ""
-        self._others, self._last_word = others, on_failure
+        self._others, self._on_failure = others, on_failure
         self.start()
 
     def run(self) -> None:
@@ -187,13 +191,13 @@ class _Watch(threading.Thread):
             self.sentence = self.sentence or self.lost()
             if self.sentence:
                 if not self.over.wait(NOTICE_SECONDS):
-                    self._last_word(self.sentence)
-                    _end(self._others, 0)
+                    self._on_failure(self.sentence)
+                    _end_processes(self._others, 0)
                     os._exit(1)
                 return
 
     def lost(self, patience: float = 0.0) -> str:
-        """Which process has ended, or does so within `patience` seconds, as a sentence; empty if none."""
+        """Say which process has ended, or does so within `patience` seconds, as a sentence; empty if none."""
         deadline = time.monotonic() + patience
         while True:
             for index, other in enumerate(self._others, start=2):

@@ -16,7 +16,7 @@ from simsiam_core.runs import RunDirectory
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundCheckpoint:
     """A checkpoint that can be read: its name, and how far training had come."""
 
     name: str
@@ -26,8 +26,8 @@ class Found:
     recipe: Mapping[str, Any]  # what the checkpoint carries beside its weights
 
 
-def newest(run: RunDirectory) -> Found | None:
-    """The checkpoint with the most steps that can be read; a damaged one is passed over for the one before it.
+def newest(run: RunDirectory) -> FoundCheckpoint | None:
+    """Find the checkpoint with the most steps that can be read; a damaged one is passed over for the one before it.
 
     By the step inside: times of writing change when a run is copied or touched.
     """
@@ -38,7 +38,7 @@ def newest(run: RunDirectory) -> Found | None:
             content = read_checkpoint(checkpoint.path)
             recipe = content[RECIPE]
             step, epoch = int(content["global_step"]), int(recipe["epochs_done"])
-            return Found(checkpoint.name, checkpoint.path, step, epoch, recipe)
+            return FoundCheckpoint(checkpoint.name, checkpoint.path, step, epoch, recipe)
         except (CheckpointError, KeyError, TypeError, ValueError):
             print(f"Passed over {checkpoint.name}: it cannot be read.", flush=True)
     return None
@@ -52,7 +52,7 @@ class WholeCheckpointIO(TorchCheckpointIO):
     """
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
-        """Raises OSError."""
+        """Write the checkpoint to `path`. Raises OSError."""
         buffer = io.BytesIO()
         torch.save(checkpoint, buffer)
         Path(path).write_bytes(buffer.getbuffer())

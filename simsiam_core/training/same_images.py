@@ -22,7 +22,7 @@ from simsiam_core.data import Dataset, ImageSet
 from simsiam_core.data.sources import SOURCES
 from simsiam_core.runs import FIRST_STEP, RunDirectory
 from simsiam_core.runs.files import replacing
-from simsiam_core.training.resume import Found
+from simsiam_core.training.resume import FoundCheckpoint
 
 SIDE = 64  # pixels a side that are digested: an image that changes changes nearly everywhere
 NAMED = 3  # images named in a sentence; the others are counted
@@ -50,7 +50,7 @@ class ImageList:
 
 
 def image_list(config: Config, dataset: Dataset) -> ImageList | None:
-    """The list of images that lie at a path, training images first; None for the other sources."""
+    """List the images that lie at a path, training images first; None for the other sources."""
     if not SOURCES.get(config.data.source).needs_path:
         return None
     parts = [dataset.train] if dataset.test is None else [dataset.train, dataset.test]
@@ -63,7 +63,7 @@ def image_list(config: Config, dataset: Dataset) -> ImageList | None:
 
 
 def check_same_images(
-    run: RunDirectory, found: Found, config: Config, dataset: Dataset, now: ImageList | None
+    run: RunDirectory, found: FoundCheckpoint, config: Config, dataset: Dataset, now: ImageList | None
 ) -> None:
     """Raise ConfigError with a sentence that says what has changed and how to go on, unless nothing has.
 
@@ -102,7 +102,7 @@ def _read(path: Path) -> ImageList | None:
 
 
 def _difference(before: ImageList, now: ImageList) -> str:
-    """What a person would have to undo, in words."""
+    """Say what a person would have to undo."""
     old, new = (dict(zip(each.ids, each.digests, strict=True)) for each in (before, now))
     parts = [
         _counted([i for i in now.ids if i not in old], "added"),
@@ -114,8 +114,8 @@ def _difference(before: ImageList, now: ImageList) -> str:
     return "; ".join(filter(None, parts)) or "other images of them are for training and for testing"
 
 
-def _by_statistics(run: RunDirectory, found: Found, config: Config, dataset: Dataset) -> str:
-    """What tells other images without a list of them; empty if nothing does."""
+def _by_statistics(run: RunDirectory, found: FoundCheckpoint, config: Config, dataset: Dataset) -> str:
+    """Say what tells other images without a list of them; empty if nothing does."""
     classes = found.recipe.get("classes")
     if classes is not None and list(classes) != list(dataset.train.classes):
         return _other_classes(list(classes), list(dataset.train.classes))
@@ -155,5 +155,5 @@ def _classes(names: list[str], what: str) -> str:
 
 
 def identity(images: ImageList | None) -> dict[str, Any] | None:
-    """What a checkpoint carries of the list, in plain types."""
+    """Return what a checkpoint carries of the list, in plain types."""
     return None if images is None else {"count": len(images.ids), "fingerprint": images.fingerprint}

@@ -8,7 +8,7 @@ import math
 def lr_factor(
     step: int, *, warmup_steps: int, total_steps: int, restart_step: int = 0, decayed: bool = True
 ) -> float:
-    """Share of the peak learning rate at optimiser step `step`, counted from 0.
+    """Return the share of the peak learning rate at optimiser step `step`, counted from 0.
 
     Linear from 1/warmup_steps to 1 during warm-up, then half a cosine to 0 (Loshchilov & Hutter, 2016;
     SimSiam section 4), or constant at 1 where `decayed` is off. From `restart_step` on a second half cosine

@@ -1,4 +1,4 @@
-"""The training process's own voice: its status, replaced about once a second."""
+"""Writes `status.json` while a process trains, about once a second."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ class StatusWriter:
 
     @property
     def status(self) -> Status:
-        """As last set, whether or not it is on disk yet."""
+        """The status as last set, whether or not it is on disk yet."""
         return self._status
 
     def now(self) -> float:
-        """The present moment, for what is measured: never before an earlier one, whatever is done to the clock."""
+        """Return the time for a measurement: never before an earlier one, whatever is done to the clock."""
         return self._clock.now()
 
     def beat(self, *, force: bool = False, **changes: Any) -> None:
-        """Take in changes; write them if the last writing is long enough ago, or at once with `force`."""
+        """Change fields and renew the heartbeat; write at once with `force`, else if the last write is long ago."""
         beat = {"heartbeat": time.time(), "elapsed": round(self._clock.elapsed, 3)}
         self._status = self._status.model_copy(update={**beat, **changes})
         if force or time.monotonic() - self._written >= BEAT_SECONDS:
@@ -38,5 +38,5 @@ class StatusWriter:
             self._written = time.monotonic()
 
     def progress(self, share: float, activity: str) -> None:
-        """A `Progress` callback: what is being prepared, and how far it is."""
+        """Report what is being prepared and how far it is: a `Progress` callback."""
         self.beat(activity=f"{activity}, {share:.0%}")

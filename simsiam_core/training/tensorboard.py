@@ -6,7 +6,9 @@ from typing import Any
 
 import pytorch_lightning as pl
 
+from simsiam_core.metrics import charts
 from simsiam_core.runs import MetricsReader, RunDirectory
+from simsiam_core.runs.metrics import COORDINATES
 
 
 class TensorBoardCallback(pl.Callback):
@@ -16,19 +18,24 @@ class TensorBoardCallback(pl.Callback):
         from torch.utils.tensorboard import SummaryWriter
 
         self._reader = MetricsReader(run.metrics_path)
+        layout = {
+            first.title: ["Multiline", [m.name for m in (first, *others)]]
+            for first, *others in charts().values()
+        }
         self._writer = SummaryWriter(run.path / "tensorboard")
+        self._writer.add_custom_scalars({"Monitor": layout})
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
-        """What the last epoch has measured, its kNN accuracy included."""
+        """Copy what the last epoch has measured, its kNN accuracy included."""
         self._copy()
 
     def teardown(self, trainer: pl.Trainer, pl_module: Any, stage: str) -> None:
-        """The rest."""
+        """Copy the rest."""
         self._copy()
         self._writer.close()
 
     def _copy(self) -> None:
         for line in self._reader.poll():
             for name, value in line.items():
-                if name not in ("step", "epoch", "time"):
+                if name not in COORDINATES:
                     self._writer.add_scalar(name, value, line["step"], line["time"])

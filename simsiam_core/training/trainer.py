@@ -27,7 +27,7 @@ def build_trainer(
         "ignore", module="pytorch_lightning"
     )  # hints about loaders and loggers not used here
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
-    strategy = _Strategy(config, ranks) if ranks.count > 1 else "auto"
+    strategy = _ConnectedDDPStrategy(config, ranks) if ranks.count > 1 else "auto"
     trainer = pl.Trainer(
         accelerator=accelerator,
         devices=ranks.count,
@@ -53,12 +53,12 @@ def build_trainer(
     return trainer
 
 
-class _Strategy(DDPStrategy):
-    """Gradients averaged over processes that have met already."""
+class _ConnectedDDPStrategy(DDPStrategy):
+    """DDP over a process group that is initialised already."""
 
     def __init__(self, config: Config, ranks: Ranks) -> None:
         super().__init__(
-            cluster_environment=_Met(ranks),
+            cluster_environment=_StartedProcesses(ranks),
             gradient_as_bucket_view=True,
             broadcast_buffers=not config.training.sync_batch_norm,  # else they are equal as it is
         )
@@ -69,8 +69,8 @@ class _Strategy(DDPStrategy):
             super().barrier(name, *args, **kwargs)
 
 
-class _Met(LightningEnvironment):
-    """Tells Lightning that there is nobody left to start."""
+class _StartedProcesses(LightningEnvironment):
+    """Tells Lightning that every process of the group was started already, so that it starts none."""
 
     def __init__(self, ranks: Ranks) -> None:
         super().__init__()

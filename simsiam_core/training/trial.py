@@ -20,7 +20,7 @@ SECONDS = 180.0  # the longest that a trial may take, the start of a sleeping dr
 
 
 def measure(config: Config, images: int, precision: Precision, gpu: str, device: str = "cuda") -> Pace | None:
-    """The pace on one GPU, by its id for CUDA_VISIBLE_DEVICES; None where others turn out to work on it.
+    """Measure the pace on one GPU, by its id for CUDA_VISIBLE_DEVICES; None where others turn out to work on it.
 
     Raises DoesNotFitError, or RuntimeError where the trial fails.
     """
@@ -48,8 +48,8 @@ def measure(config: Config, images: int, precision: Precision, gpu: str, device:
 
 
 def main() -> None:
-    """In the trial's process: print the pace, the batch that fits, or nothing of either, as a JSON object."""
-    threading.Thread(target=_end_with_the_asker, daemon=True).start()
+    """Run in the trial's process: print the pace, the batch that fits, or nothing of either, as a JSON object."""
+    threading.Thread(target=_exit_with_parent, daemon=True).start()
     config, images, precision, device = sys.argv[1:]
     place = torch.device(device)
     try:
@@ -62,6 +62,6 @@ def main() -> None:
     print(json.dumps(found), flush=True)
 
 
-def _end_with_the_asker() -> None:
+def _exit_with_parent() -> None:
     os.read(sys.stdin.fileno(), 1)
     os._exit(1)

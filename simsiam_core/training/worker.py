@@ -1,4 +1,4 @@
-"""What a job runs: parse, load, build, train, and a last word in every case."""
+"""What a job runs: load the data, build, train, and write the final status in every case."""
 
 from __future__ import annotations
 
@@ -12,35 +12,34 @@ import traceback
 import pytorch_lightning as pl
 import torch
 
-from simsiam_core.config import ConfigError
-from simsiam_core.data import check_fit, load
+from simsiam_core.config import Config, ConfigError
+from simsiam_core.data import Dataset, check_fit, load
 from simsiam_core.data.augmentation import cpu_kernel
 from simsiam_core.data.left_out import left_out_lines
 from simsiam_core.data.memory import is_out_of_memory
 from simsiam_core.jobs.stop_request import StopRequest
-from simsiam_core.runs import FIRST_STEP, MetricsWriter, Origin, RunDirectory
-from simsiam_core.runs.files import remove_leftovers
-from simsiam_core.runs.metrics import cut_path, rewind
+from simsiam_core.runs import MetricsWriter, RunDirectory
 from simsiam_core.runs.status import DISK_FULL
 from simsiam_core.training import compilation
-from simsiam_core.training.allocator import kept_memory
+from simsiam_core.training.allocator import keep_freed_memory
 from simsiam_core.training.callbacks import (
     CheckpointCallback,
     KnnCallback,
     MetricsCallback,
     StopCallback,
-    TrainingFailure,
     measured_steps,
 )
 from simsiam_core.training.collapse import CollapseWatch
-from simsiam_core.training.device import computing, resolve_device
+from simsiam_core.training.device import Precision, matmul_precision, resolve_device
 from simsiam_core.training.estimate import work
 from simsiam_core.training.evaluation import Evaluation
+from simsiam_core.training.failure import TrainingFailure
 from simsiam_core.training.memory import address_space, memory_sentence
 from simsiam_core.training.module import SimSiamModule
-from simsiam_core.training.ranks import together
-from simsiam_core.training.resume import Found, newest
-from simsiam_core.training.same_images import check_same_images, identity, image_list
+from simsiam_core.training.ranks import process_group
+from simsiam_core.training.resume import FoundCheckpoint, newest
+from simsiam_core.training.same_images import identity
+from simsiam_core.training.start import starting_point
 from simsiam_core.training.status import StatusWriter
 from simsiam_core.training.trainer import build_trainer
 
@@ -62,7 +61,7 @@ def train(
     except ConfigError as problem:
         state, error, code = "failed", str(problem), 2
     except TrainingFailure as problem:
-        state, error, code = "failed", f"{problem} {_way_back(run)}", 1
+        state, error, code = "failed", f"{problem} {_recovery_hint(run)}", 1
     except KeyboardInterrupt:
         state, error, code = request.state or "stopped", None, 0
     except Exception as problem:
@@ -70,7 +69,9 @@ def train(
         if isinstance(problem, OSError) and problem.errno in DISK_FULL:
             error = _disk_full(run)
         elif is_out_of_memory(problem):
-            error = f"Memory ran out before training began; use fewer or smaller images. {_way_back(run)}"
+            error = (
+                f"Memory ran out before training began; use fewer or smaller images. {_recovery_hint(run)}"
+            )
         else:
             error = f"{type(problem).__name__}: {problem}"
             with contextlib.suppress(OSError):
@@ -82,8 +83,8 @@ def train(
     return code
 
 
-def _way_back(run: RunDirectory) -> str:
-    """What is left to go on from, as a sentence."""
+def _recovery_hint(run: RunDirectory) -> str:
+    """Say what is left to go on from, as a sentence."""
     found = newest(run)
     if found is None:
         return "There is no checkpoint to go on from."
@@ -114,63 +115,45 @@ def _fit(
     """Train; returns the state that the run ends in. Until the first step may come, a stop request raises."""
     config = run.config()
     accelerator, precision = resolve_device(config.training)
-    dataset = load(config.data, status.progress)
-    for line in (*dataset.notes, *left_out_lines(dataset.skipped)):
-        print(line)
-    check_fit(config, len(dataset.train))
-    remove_leftovers(run.checkpoints_dir)
-    found = newest(run)
-    images = image_list(config, dataset)
-    origin = _origin(run, found)
-    if found and not (origin and found.step <= origin.step):
-        check_same_images(run, found, config, dataset, images)
-    if images:
-        images.write(run.images_path)
-    if cut := rewind(run.metrics_path, found.step if found else -1):
-        print(f"{cut} later lines of the record were put aside in {cut_path(run.metrics_path).name}.")
-    collapse = CollapseWatch()
+    dataset = _load_images(config, status)
+    start = starting_point(run, config, dataset)
+    record = run.metrics()
+    collapse = CollapseWatch(record)
 
     def on_failure(error: str) -> None:
-        error = f"{error} {_way_back(run)}"
+        error = f"{error} {_recovery_hint(run)}"
         status.beat(force=True, state="failed", error=error, exit_code=1, ended=time.time(), activity="")
 
-    out_of_memory = False
     status.beat(force=True, activity="Starting")
     with (
         contextlib.closing(MetricsWriter(run.metrics_path)) as writer,
-        together(run, config.training.devices, accelerator == "gpu", on_failure) as ranks,
+        process_group(run, config.training.devices, accelerator == "gpu", on_failure) as ranks,
     ):
         pl.seed_everything(config.training.seed, verbose=False)
-        module = SimSiamModule(config, dataset, ranks, origin, identity(images))
+        module = SimSiamModule(config, dataset, ranks, start.origin, identity(start.images))
         module.activity = lambda text: status.beat(force=True, activity=text)
-        _announce(module, status, found, accelerator, precision)
+        _announce(module, status, start.checkpoint, accelerator, precision)
         metrics = MetricsCallback(writer, status, collapse, request)
         checkpoints = CheckpointCallback(run, config.checkpoints, metrics)
-        evaluation = Evaluation(config, dataset, ranks)
         callbacks: list[pl.Callback] = [metrics, *extra_callbacks, checkpoints]
+        evaluation = Evaluation(config, dataset, ranks)
         if evaluation.possible:
             interrupts = request if ranks.count == 1 else None
-            callbacks.append(KnnCallback(evaluation, writer, status, measured_steps(run), interrupts))
-        watched = collapse if config.training.stop_on_collapse else None
-        callbacks.append(StopCallback(request, ranks, checkpoints, watched))
+            callbacks.append(KnnCallback(evaluation, writer, status, measured_steps(record), interrupts))
+        ending_collapse = collapse if config.training.stop_on_collapse else None
+        callbacks.append(StopCallback(request, ranks, checkpoints, ending_collapse))
         trainer = build_trainer(config, callbacks, ranks)
         if accelerator == "cpu":
             cpu_kernel()  # what its compiler takes is none of the steps'
         request.poll()
         taken = address_space()
-        try:
-            with kept_memory(), computing(precision, accelerator):
-                trainer.fit(module, ckpt_path=found.path if found else None, weights_only=True)
-        except Exception as problem:
-            if not is_out_of_memory(problem):
-                raise
-            out_of_memory = True  # left first: the exception keeps the tensors of its frames alive
-    if out_of_memory:
+        in_memory = _fits_in_memory(trainer, module, start.checkpoint, accelerator, precision)
+    if not in_memory:
         gc.collect()
-        compilation.undo(module.network)  # other batch sizes are tried: each would be compiled anew
+        compilation.uncompile(module.network)  # other batch sizes are tried: each would be compiled anew
         raise TrainingFailure(memory_sentence(module, precision, accelerator == "gpu", taken))
-    if watched and watched.sentence:
-        status.beat(error=watched.sentence)
+    if ending_collapse and ending_collapse.lasting_sentence:
+        status.beat(error=ending_collapse.lasting_sentence)
     if trainer.global_step >= module.total_steps:
         return "finished"
     if request.state is None:
@@ -178,18 +161,39 @@ def _fit(
     return request.state
 
 
-def _origin(run: RunDirectory, found: Found | None) -> Origin | None:
-    """Where epochs are counted from; a checkpoint from before it, where the later ones are lost, takes its place."""
-    origin = run.origin()
-    if origin is None or (found and found.step >= origin.step):
-        return origin
-    earlier = Origin(found.step, found.epoch) if found else FIRST_STEP
-    run.write_origin(earlier)
-    return earlier
+def _load_images(config: Config, status: StatusWriter) -> Dataset:
+    """Load the data and say what was left out. Raises ConfigError where it does not fit the settings."""
+    dataset = load(config.data, status.progress)
+    for line in (*dataset.notes, *left_out_lines(dataset.skipped)):
+        print(line)
+    check_fit(config, len(dataset.train))
+    return dataset
+
+
+def _fits_in_memory(
+    trainer: pl.Trainer,
+    module: SimSiamModule,
+    checkpoint: FoundCheckpoint | None,
+    accelerator: str,
+    precision: Precision,
+) -> bool:
+    """Train; False where memory ran out. The exception is gone by then: it keeps the tensors of its frames alive."""
+    try:
+        with keep_freed_memory(), matmul_precision(precision, accelerator):
+            trainer.fit(module, ckpt_path=checkpoint.path if checkpoint else None, weights_only=True)
+    except Exception as problem:
+        if not is_out_of_memory(problem):
+            raise
+        return False
+    return True
 
 
 def _announce(
-    module: SimSiamModule, status: StatusWriter, found: Found | None, accelerator: str, precision: str
+    module: SimSiamModule,
+    status: StatusWriter,
+    found: FoundCheckpoint | None,
+    accelerator: str,
+    precision: str,
 ) -> None:
     """Say in the log and the status what begins, and where."""
     count, total = module.ranks.count, module.total_steps

@@ -8,6 +8,10 @@ from typing import Any
 import numpy as np
 
 from simsiam_core.config import fields
+from simsiam_core.metrics import describe, in_order
+from simsiam_core.metrics.representation_std import REPRESENTATION_STD
+from simsiam_core.metrics.train_loss import TRAIN_LOSS
+from simsiam_core.metrics.val_knn_accuracy import KNN_ACCURACY
 from simsiam_core.runs import RunDirectory, RunError
 from simsiam_core.ui.chart import ACCURACY, figure
 from simsiam_core.ui.monitor_words import origin, steps_per_epoch
@@ -16,16 +20,11 @@ from simsiam_core.ui.theme import SERIES_COLOURS
 from simsiam_core.ui.words import run_name
 
 AXES = {"step": "Step", "epoch": "Epoch", "minutes": "Minutes since the start", "images": "Images seen"}
-NAMES = {
-    "train/loss": "Loss",
-    "val/knn_accuracy": "kNN accuracy",
-    "representation/std": "Representation std",
-    "representation/effective_rank": "Effective rank",
-    "train/lr": "Learning rate",
-    "train/images_per_second": "Images per second",
+NAMES = {metric.name: metric.title for metric in in_order() if metric.key}
+RESULTS = {
+    metric.key: metric.name for metric in in_order() if metric.key and (metric.result or metric.column)
 }
-RESULTS = {"knn": "val/knn_accuracy", "std": "representation/std", "loss": "train/loss"}
-PANELS = ("train/loss", "representation/std", "val/knn_accuracy")
+PANELS = (TRAIN_LOSS, REPRESENTATION_STD, KNN_ACCURACY)
 LEVEL_LABELS = 5  # axes of the parallel coordinates
 EMPTY = "Tick runs in the table to compare them."
 Values = dict[str, Any]  # leaf path of a config to its value
@@ -113,11 +112,14 @@ def _traces(
     return traces
 
 
-def _scale(metric: str) -> dict[str, Any]:
-    """Accuracies in per cent; the std from 0, so that collapsed looks collapsed."""
-    if metric == "representation/std":
+def _scale(name: str) -> dict[str, Any]:
+    """Fractions in per cent; what may be too low from 0, so that collapsed looks collapsed."""
+    metric = describe(name)
+    if metric.healthy[0] is not None:
         return {"rangemode": "tozero"}
-    return ACCURACY if metric.endswith("accuracy") else {}
+    if metric.scale == "log":
+        return {"type": "log"}
+    return ACCURACY if metric.scale == "fraction" else {}
 
 
 def _x(run: RunDirectory, steps: np.ndarray, times: np.ndarray, started: float, axis: str) -> np.ndarray:

@@ -9,10 +9,12 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from simsiam_core.jobs import Entry, queue_entries
+from simsiam_core.metrics.train_images_per_second import IMAGES_PER_SECOND
+from simsiam_core.metrics.val_knn_accuracy import KNN_ACCURACY
 from simsiam_core.runs import Recent, RunDirectory, RunStore, Status, Statuses
 
 FRESH_SECONDS = 0.9  # a page asks once a second, so it is never shown the same glance twice
-LISTED = ("val/knn_accuracy", "train/images_per_second")  # the metrics that the list of runs shows
+LISTED = (KNN_ACCURACY, IMAGES_PER_SECOND)  # the metrics that the list of runs shows
 T = TypeVar("T")
 
 

@@ -13,6 +13,9 @@ from simsiam_core.config import ConfigError
 from simsiam_core.features import inspection, maps
 from simsiam_core.features.maps import Map
 from simsiam_core.features.worker import WorkError
+from simsiam_core.metrics import describe
+from simsiam_core.metrics.train_loss import TRAIN_LOSS
+from simsiam_core.metrics.val_knn_accuracy import KNN_ACCURACY
 from simsiam_core.runs import RunDirectory, RunError
 from simsiam_core.ui import map_file, map_view
 from simsiam_core.ui.chart import ACCURACY, figure, plotly_chart, plotly_map
@@ -139,8 +142,8 @@ def _curves(context: Context, run: RunDirectory, checkpoint: str) -> dict[str, A
     per_epoch, began = steps_per_epoch(run, status), origin(run)
     traces = []
     for metric, name, axis, colour in (
-        ("train/loss", "loss", "y", SERIES_COLOURS[0]),
-        ("val/knn_accuracy", "kNN accuracy", "y2", SERIES_COLOURS[1]),
+        (TRAIN_LOSS, "loss", "y", SERIES_COLOURS[0]),
+        (KNN_ACCURACY, describe(KNN_ACCURACY).title, "y2", SERIES_COLOURS[1]),
     ):
         x, y = curves.points(metric, "epoch", per_epoch, began)
         if x:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import cycle
 from typing import Any
 
+from simsiam_core.metrics import Metric, charts, describe, in_order
 from simsiam_core.runs import RunDirectory, Status
 from simsiam_core.ui.chart import ACCURACY, figure
 from simsiam_core.ui.monitor_words import NO_RUNS, origin, steps_per_epoch
@@ -17,37 +19,53 @@ AXES = {"step": "Step", "epoch": "Epoch", "minutes": "Minutes since the start"}
 
 
 FROM_ZERO = {"rangemode": "tozero"}
-DASHES = ("solid", "dot")  # of a chart's first and second metric
+DASHES = {
+    "solid": "",
+    "dot": "dotted",
+    "dash": "dashed",
+    "dashdot": "dash-dotted",
+}  # of a chart's metrics, in turn
 
 
 @dataclass(frozen=True)
 class ChartSpec:
-    """One chart: its metrics by name, the second of which is drawn dotted, and the layout of its y axis."""
+    """One chart: its metrics by name, each with another dash, and the layout of its y axis."""
 
     key: str
     title: str
     note: str
     metrics: tuple[str, ...]
     y_axis: Mapping[str, Any] = field(default_factory=dict)
-    waiting: str = "Nothing measured yet; the first values come within a few steps."
+    waiting: str = ""
 
 
-CHARTS = (
-    ChartSpec("loss", "Loss", "−1 alone is no success", ("train/loss",)),
-    ChartSpec(
-        "knn",
-        "kNN accuracy",
-        "dotted: kNN on raw pixels",
-        ("val/knn_accuracy", "val/knn_accuracy_raw_pixels"),
-        {**ACCURACY, "tickformat": ".1~%"},
-        "Nothing measured yet. It takes labels and test images, and comes as often as set under kNN check.",
-    ),
-    ChartSpec("lr", "Learning rate", "dotted: predictor", ("train/lr", "train/lr_predictor"), FROM_ZERO),
-    ChartSpec(
-        "std", "Representation std", "1 healthy, 0 collapsed", ("representation/std",), {"range": [0, 1.1]}
-    ),
-    ChartSpec("rank", "Effective rank", "dimensions in use", ("representation/effective_rank",), FROM_ZERO),
-)
+def chart_specs() -> tuple[ChartSpec, ...]:
+    """The charts that the registry's metrics are drawn on; each is called by its first metric."""
+    return tuple(
+        ChartSpec(
+            key,
+            first.title,
+            first.note,
+            tuple(m.name for m in (first, *others)),
+            _y_axis(first),
+            first.waiting,
+        )
+        for key, (first, *others) in charts().items()
+    )
+
+
+def _y_axis(metric: Metric) -> dict[str, Any]:
+    """The layout of a chart's y axis, as its first metric has it."""
+    if metric.scale == "fraction":
+        return {**ACCURACY, "tickformat": ".1~%"}
+    if metric.scale == "log":
+        return {"type": "log"}
+    if metric.axis == (0, None):
+        return dict(FROM_ZERO)
+    return {"range": list(metric.axis)} if any(bound is not None for bound in metric.axis) else {}
+
+
+CHARTS = chart_specs()
 
 
 def colour(index: int) -> str:
@@ -55,16 +73,12 @@ def colour(index: int) -> str:
     return SERIES_COLOURS[index % len(SERIES_COLOURS)]
 
 
-def _caption(metric: str, dash: str, curves: Curves) -> str:
+def _caption(metric: Metric, dash: str, curves: Curves) -> str:
     """What stands behind a run's name: which of its lines it is, and what a figure was measured on."""
-    parts = ["dotted"] if dash == "dot" else []
-    if metric == "val/knn_accuracy" and (bits := curves.latest("val/knn_bits")):
-        parts.append(f"encoded in {bits:.0f} bits")
-    if metric == "val/knn_accuracy_raw_pixels":
-        if side := curves.latest("val/raw_pixels_side"):
-            parts.append(f"at {side:.0f} px")
-        if images := curves.latest("val/raw_pixels_images"):
-            parts.append(f"on {images:,.0f} images")
+    parts = [DASHES[dash]] if DASHES[dash] else []
+    for other in in_order():
+        if other.qualifies == metric.name and (value := curves.latest(other.name)):
+            parts.append(other.phrase.format(value))
     return f" ({', '.join(parts)})" if parts else ""
 
 
@@ -79,23 +93,24 @@ def chart(
     traces = []
     for index, run in enumerate(runs):
         per_epoch, began = steps_per_epoch(run, statuses[run.id]), origin(run)
-        for metric, dash in zip(spec.metrics, DASHES, strict=False):
-            x, y = curves[run.id].points(metric, axis, per_epoch, began)
+        for name, dash in zip(spec.metrics, cycle(DASHES), strict=False):
+            metric = describe(name)
+            x, y = curves[run.id].points(name, axis, per_epoch, began)
             if not x:
                 continue
-            if metric.endswith("raw_pixels"):  # measured once: a level to beat, drawn as one
-                end = max(curves[run.id].points("val/knn_accuracy", axis, per_epoch, began)[0], default=1)
+            if metric.level:  # measured once: drawn as a line across the chart
+                end = max(curves[run.id].points(spec.metrics[0], axis, per_epoch, began)[0], default=1)
                 x, y = [0, end], y * 2
-            line = {"color": colour(index), "dash": dash, "width": 1.2 if dash == "dot" else 1.8}
+            solid = dash == "solid"
             traces.append(
                 {
-                    "uid": f"{run.id}-{metric.replace('/', '-')}",  # plotly makes a CSS class of it
+                    "uid": f"{run.id}-{name.replace('/', '-')}",  # plotly makes a CSS class of it
                     "type": "scatter",
-                    "mode": "lines+markers" if len(x) < 60 and dash == "solid" else "lines",
+                    "mode": "lines+markers" if len(x) < 60 and solid else "lines",
                     "name": run_name(run.id) + _caption(metric, dash, curves[run.id]),
                     "x": x,
                     "y": y,
-                    "line": line,
+                    "line": {"color": colour(index), "dash": dash, "width": 1.8 if solid else 1.2},
                     "marker": {"size": 4},
                 }
             )

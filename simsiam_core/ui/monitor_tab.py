@@ -59,7 +59,7 @@ def build(context: Context, page: Page, fill: Fill) -> None:
                 elem_id="monitor-axis",
                 elem_classes="segmented",
             )
-            for row in (CHARTS[:2], CHARTS[2:]):
+            for row in (CHARTS[:2], *(CHARTS[i : i + 3] for i in range(2, len(CHARTS), 3))):
                 with gr.Row(elem_classes="chart-row"):
                     for spec in row:
                         with gr.Column(elem_classes="sheet chart-panel", min_width=260):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from simsiam_core.runs import RunDirectory
+from simsiam_core.runs import CollapseReader, RunDirectory
 from simsiam_core.ui.context import Context
 from simsiam_core.ui.glance import Glance
 from simsiam_core.ui.monitor_charts import CHARTS, ChartSpec, chart, colour
@@ -50,6 +50,7 @@ class Monitor:
 
     def __init__(self, context: Context) -> None:
         self._context = context
+        self._collapses = CollapseReader()
 
     def parts(self, seen: Look, axis: XAxis) -> list[Part]:
         """The list, each of `CHARTS`, heading and log."""
@@ -66,7 +67,9 @@ class Monitor:
         if run is None:
             return [*parts, Part("monitor-head", None, str), Part("monitor-log", None, str)]
         waits = next((entry.reason for entry in seen.glance.queue if entry.run.id == run.id), "")
-        head = heading(run, seen.glance.statuses[run.id], seen.glance.recent[run.id], curves[run.id], waits)
+        status = seen.glance.statuses[run.id]
+        collapse = self._collapses.read(run, status)
+        head = heading(run, status, seen.glance.recent[run.id], curves[run.id], collapse, waits)
         written = (run.id, run.log_version())
         return [
             *parts,

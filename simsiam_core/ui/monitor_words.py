@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import html
 
-import numpy as np
-
-from simsiam_core.jobs.notify import COLLAPSED_STD
-from simsiam_core.runs import FIRST_STEP, Origin, Recent, RunDirectory, RunError, Status
-from simsiam_core.training.collapse import CollapseWatch
-from simsiam_core.ui.series import Curves, Series
+from simsiam_core.metrics import describe
+from simsiam_core.metrics.train_images_per_second import IMAGES_PER_SECOND
+from simsiam_core.metrics.val_knn_accuracy import KNN_ACCURACY
+from simsiam_core.runs import FIRST_STEP, Collapse, Origin, Recent, RunDirectory, RunError, Status
+from simsiam_core.ui.series import Curves
 from simsiam_core.ui.words import bar, duration, moment, problem, rate, run_name
 
 NO_RUNS = "No runs yet. Choose a preset on the Train tab and press Start training."
@@ -46,7 +45,14 @@ def detail(run: RunDirectory, status: Status, recent: Recent) -> str:
     return " · ".join([*parts, *_how_it_goes(status, recent)])
 
 
-def heading(run: RunDirectory, status: Status, recent: Recent, curves: Curves, waits: str = "") -> str:
+def heading(
+    run: RunDirectory,
+    status: Status,
+    recent: Recent,
+    curves: Curves,
+    collapse: Collapse | None = None,
+    waits: str = "",
+) -> str:
     """The current run in one glance: state, progress, pace, and what is wrong or why it waits; as HTML."""
     facts = []
     if status.total_steps and (planned := epochs(run)):
@@ -63,7 +69,7 @@ def heading(run: RunDirectory, status: Status, recent: Recent, curves: Curves, w
         f'<span class="run-state" data-state="{status.state}">{status.state}</span></div>'
         f"{bar(status.progress)}"
         f'<p class="facts">{html.escape(" · ".join(facts))}</p>{sentences}'
-        f"{_problems(run, status, curves)}{_collapse_warning(curves)}"
+        f"{_problems(run, status, curves)}{_collapse_warning(collapse)}"
     )
 
 
@@ -86,12 +92,13 @@ def _how_it_goes(status: Status, recent: Recent) -> list[str]:
     if status.state == "running":
         if (left := _seconds_left(status, recent)) is not None:
             parts.append(f"{duration(left)} left")
-        if speed := recent.values.get("train/images_per_second"):
+        if speed := recent.values.get(IMAGES_PER_SECOND):
             parts.append(rate(speed))
     elif status.started and status.ended:
         parts.append(f"took {duration(status.working_seconds)}")
-    if (accuracy := recent.values.get("val/knn_accuracy")) is not None:
-        parts.append(f"kNN {accuracy:.1%}")
+    if (accuracy := recent.values.get(KNN_ACCURACY)) is not None:
+        metric = describe(KNN_ACCURACY)
+        parts.append(f"{metric.column} {metric.text(accuracy)}")
     return parts
 
 
@@ -99,21 +106,11 @@ def _seconds_left(status: Status, recent: Recent) -> float | None:
     """From the pace of late, since this process began (a pause of a night is none), evaluation included."""
     if recent.first is None or recent.last is None or recent.last[0] <= recent.first[0]:
         return None
-    pace = max(0.0, status.last_update - recent.first[1]) / (recent.last[0] - recent.first[0])
+    pace = max(0.0, status.last_seen - recent.first[1]) / (recent.last[0] - recent.first[0])
     return pace * (status.total_steps - status.step) if status.total_steps else None
 
 
-def _collapse_warning(curves: Curves) -> str:
-    spread = curves.series.get("representation/std", Series())
-    stds = np.array(spread.values)
-    healthy = np.flatnonzero(stds >= COLLAPSED_STD)
-    since = (
-        int(healthy[-1]) + 1 if len(healthy) else 0
-    )  # a watch over the low ones at the end says all there is
-    watch = CollapseWatch()
-    if since < len(stds):
-        ends = (since, len(stds) - 1)
-        watch.observe({"step": spread.steps[i], "representation/std": float(stds[i])} for i in ends)
-    if not watch.sentence:
+def _collapse_warning(collapse: Collapse | None) -> str:
+    if collapse is None or collapse.sentence is None:
         return ""
-    return f'<p class="warning" id="monitor-collapse">{html.escape(watch.sentence)}</p>'
+    return f'<p class="warning" id="monitor-collapse">{html.escape(collapse.sentence)}</p>'

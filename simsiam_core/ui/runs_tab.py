@@ -9,6 +9,8 @@ import gradio as gr
 from simsiam_core.config import ConfigError, fields
 from simsiam_core.config.ablations import ABLATIONS, members
 from simsiam_core.jobs import enqueue
+from simsiam_core.metrics.representation_effective_rank import EFFECTIVE_RANK
+from simsiam_core.metrics.train_loss import TRAIN_LOSS
 from simsiam_core.runs import RunDirectory, RunError
 from simsiam_core.ui import compare
 from simsiam_core.ui.actions import READ_ONLY
@@ -22,7 +24,7 @@ from simsiam_core.ui.words import problem, run_name
 
 METRICS = [(title, metric) for metric, title in compare.NAMES.items()]
 AXES = [("Step", "step"), ("Epoch", "epoch"), ("Time", "minutes"), ("Images", "images")]
-OUTCOMES = [("kNN accuracy", "knn"), ("Representation std", "std"), ("Loss", "loss")]
+OUTCOMES = [(compare.NAMES[metric], key) for key, metric in compare.RESULTS.items()]
 SETTINGS = [(f"{spec.title} ({spec.section})", spec.path) for spec in fields() if spec.path != "name"]
 FOLLOW_SECONDS = 2.0  # between two looks at what the runs have measured since
 IDLE_SECONDS = 5.0  # where none is at work: one may be started from a terminal
@@ -54,9 +56,7 @@ def build(context: Context, page: Page, tab: gr.Tab, fill: Fill) -> None:
             start = gr.Button("Start the group over the form's settings", elem_id="runs-ablate")
             trouble = gr.HTML(elem_id="runs-trouble", padding=False)
     with gr.Column(elem_classes="sheet"), gr.Row(elem_classes="form-grid"):
-        metric = gr.Dropdown(
-            METRICS, value="representation/effective_rank", label="Metric", elem_id="runs-metric"
-        )
+        metric = gr.Dropdown(METRICS, value=EFFECTIVE_RANK, label="Metric", elem_id="runs-metric")
         axis = gr.Dropdown(AXES, value="epoch", label="Against", elem_id="runs-axis")
         strength = gr.Slider(0, 0.99, 0.0, step=0.01, label="Smoothing", elem_id="runs-smoothing", buttons=[])
         outcome = gr.Dropdown(OUTCOMES, value="knn", label="Result", elem_id="runs-outcome")
@@ -91,7 +91,7 @@ def build(context: Context, page: Page, tab: gr.Tab, fill: Fill) -> None:
 
     def draw(ids: list[str], m: str, x: str, strength_now: float, outcome_now: str, path: str) -> list[Any]:
         runs = chosen(ids)
-        x, m = x if x in compare.AXES else "step", m if m in compare.NAMES else "train/loss"
+        x, m = x if x in compare.AXES else "step", m if m in compare.NAMES else TRAIN_LOSS
         outcome_now = outcome_now if outcome_now in compare.RESULTS else "knn"
         strength_now = min(max(strength_now or 0.0, 0.0), 0.99)
         return [

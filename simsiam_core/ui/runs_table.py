@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from simsiam_core.config import fields
+from simsiam_core.metrics import in_order
 from simsiam_core.runs import RunDirectory, Status
 from simsiam_core.ui import compare
 from simsiam_core.ui.glance import Glances
@@ -12,11 +13,11 @@ from simsiam_core.ui.series import CurveCache
 from simsiam_core.ui.table import rows
 from simsiam_core.ui.words import moment, run_name
 
+MEASURED = {metric.key: metric for metric in in_order() if metric.column}
 COLUMNS = {
     "name": "Run",
     "state": "State",
-    "knn": "kNN",
-    "std": "Std",
+    **{key: metric.column for key, metric in MEASURED.items()},
     "epochs": "Epochs",
     "batch": "Batch",
     "lr": "LR",
@@ -26,7 +27,7 @@ COLUMNS = {
     "tags": "Tags",
     "when": "Created",
 }
-NUMBERS = ("knn", "std", "epochs", "batch", "lr", "seed")
+NUMBERS = (*MEASURED, "epochs", "batch", "lr", "seed")
 NOTHING = "No runs yet. Choose a preset on the Train tab and press Start training."
 
 
@@ -63,8 +64,7 @@ def _line(run: RunDirectory, status: Status, found: dict[str, float], place: int
     cells = {
         "name": run_name(run.id),
         "state": status.state + (f" {status.progress:.0%}" if status.active else ""),
-        "knn": f"{found['knn']:.1%}" if "knn" in found else "",
-        "std": f"{found['std']:.2f}" if "std" in found else "",
+        **{key: metric.text(found[key]) if key in found else "" for key, metric in MEASURED.items()},
         "epochs": str(values.get("training.epochs", "")),
         "batch": str(values.get("training.batch_size", "")),
         "lr": f"{learning_rate:.3g}" if learning_rate else "",

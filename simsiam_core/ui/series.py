@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 
 from simsiam_core.runs import FIRST_STEP, MetricsReader, Origin, RunDirectory
-from simsiam_core.runs.metrics import Metric
+from simsiam_core.runs.metrics import COORDINATES, MetricLine
 
 XAxis = Literal["step", "epoch", "minutes"]
 Curve = tuple[np.ndarray, np.ndarray]  # x and y
@@ -88,12 +88,12 @@ class Curves:
             for line in lines:
                 self._add(line)
 
-    def _add(self, line: Metric) -> None:
+    def _add(self, line: MetricLine) -> None:
         self.version += 1
         step, time = line["step"], self._steady(line.get("time"))
         self.started = time if self.started is None else self.started
         for name, value in line.items():
-            if name not in ("step", "epoch", "time") and isinstance(value, int | float):
+            if name not in COORDINATES and isinstance(value, int | float):
                 series = self.series.get(name)
                 if series is None:
                     series = self.series[name] = Series()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 
 from simsiam_core.config import Config
+from simsiam_core.model.dimensions import feature_dim
 
 _STEMS = {
     "cifar": "3×3, stride 1, no pooling: full resolution, right for 32 px",
@@ -21,9 +22,11 @@ def summary(config: Config, images: int | None) -> str:
         steps = images // batch
         rows.append(("Steps", f"{steps:,} an epoch, {steps * epochs:,} in all ({images:,} training images)"))
     model = config.model
-    features = model.width * 8 * (4 if model.backbone == "resnet50" else 1)
     rows.append(
-        ("Representation", f"{features:,} numbers an image, from {model.backbone} at width {model.width}")
+        (
+            "Representation",
+            f"{feature_dim(model):,} numbers an image, from {model.backbone} at width {model.width}",
+        )
     )
     rows.append(("Stem", _STEMS[model.stem]))
     for off, sentence in (

@@ -18,7 +18,8 @@ from simsiam_core.bench.accept.training import furthest, methods
 from simsiam_core.cli import accept as command
 from simsiam_core.cli import main
 from simsiam_core.config import presets
-from simsiam_core.features import diagnostics
+from simsiam_core.metrics import StepOutputs
+from simsiam_core.metrics.representation_std import REPRESENTATION_STD, representation_std
 from simsiam_core.training import module
 
 ON_ONE_CPU = ("sync", "equality", "prefetch", "fp16", "compiled", "learn", "isolation")
@@ -45,10 +46,10 @@ def test_every_preset_is_compiled() -> None:
 def test_a_step_that_reads_a_value_back_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A person who adds `.item()` to a step is told where."""
 
-    def reading(z: Tensor) -> Tensor:
-        return torch.tensor(diagnostics.representation_std(z).item())
+    def reading(step: StepOutputs) -> Tensor:
+        return torch.tensor(representation_std(step.z).item())
 
-    monkeypatch.setattr(module, "representation_std", reading)
+    monkeypatch.setattr(module, "measured_at_every_step", lambda: [(REPRESENTATION_STD, reading)])
     monkeypatch.setattr(sync, "METHODS", {"SimSiam": {}})
     found = rows("sync", tmp_path)
     assert [row.passed for row in found] == [False, False]

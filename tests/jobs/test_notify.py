@@ -7,9 +7,11 @@ import time
 from pathlib import Path
 
 from pretended import begin, end
+from tiny import tiny
 
 from simsiam_core.jobs import Notifier
-from simsiam_core.runs import RunStore
+from simsiam_core.runs import Collapse, RunStore, Status
+from simsiam_core.runs.collapse import PATIENCE_STEPS
 
 
 def test_ends_and_collapses_are_told_once(store: RunStore, three: list, tmp_path: Path) -> None:
@@ -35,9 +37,9 @@ def test_ends_and_collapses_are_told_once(store: RunStore, three: list, tmp_path
 
     look()
     begin(three[0])
-    three[0].metrics_path.write_text(
-        '{"step":1,"representation/std":0.9}\n{"step":2,"representation/std":0.05}\n'
-    )
+    stds = [0.9, *[0.05] * (PATIENCE_STEPS + 1)]
+    lines = [{"step": step, "representation/std": std} for step, std in enumerate(stds, start=1)]
+    three[0].metrics_path.write_text("".join(json.dumps(line) + "\n" for line in lines))
     look()
     look()
     end(three[0], "failed", error="The loss became nan.")
@@ -67,3 +69,18 @@ def test_a_run_that_begins_and_fails_between_two_looks_is_told(store: RunStore, 
     end(three[2], "stopped")
     look()
     assert [(event.run, event.kind) for event in notifier.events] == [(three[0].id, "failed")]
+
+
+def test_a_recorded_collapse_is_told_once_and_no_sooner(store: RunStore) -> None:
+    run, notifier = store.create(tiny()), Notifier()
+    for collapse in (
+        None,
+        Collapse(since=4, step=23, std=0.1),
+        Collapse(since=4, step=24, std=0.08),
+        Collapse(step=25, std=0.9),
+        Collapse(since=26, step=60, std=0.07),
+    ):
+        notifier({run.id: run}, {run.id: Status(state="running", collapse=collapse)})
+    assert [(event.kind, event.text) for event in notifier.events] == [
+        ("collapsed", "looks collapsed: its representation std fell to 0.08.")
+    ]

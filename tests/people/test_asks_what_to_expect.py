@@ -14,7 +14,7 @@ from simsiam_core.config import merge
 from simsiam_core.features.worker import WorkError
 from simsiam_core.jobs import gpus
 from simsiam_core.jobs.gpus import Gpu
-from simsiam_core.training import estimate, pace, trial
+from simsiam_core.training import calibration, estimate, pace, trial
 from simsiam_core.training.estimate import predict
 from simsiam_core.training.pace import DoesNotFitError, Pace
 from simsiam_core.ui.estimate import expectation
@@ -50,7 +50,7 @@ def trials(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(gpus, "visible_gpus", lambda: (Gpu("GPU 0", "GPU-a"),))
     monkeypatch.setattr(gpus, "is_occupied", lambda gpu: False)
     monkeypatch.setattr(trial, "measure", measure)
-    monkeypatch.setattr(pace, "_paces", {})
+    monkeypatch.setattr(calibration, "_paces", {})
     return made
 
 

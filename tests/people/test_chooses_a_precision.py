@@ -20,13 +20,13 @@ from simsiam_core.features import bank as banks
 from simsiam_core.features import encode as encoding
 from simsiam_core.features import loaded, retrieval
 from simsiam_core.features.bank import bank_path, load_bank
-from simsiam_core.features.diagnostics import effective_rank
 from simsiam_core.features.encode import encode
+from simsiam_core.metrics import representation_effective_rank
+from simsiam_core.metrics.representation_effective_rank import effective_rank
 from simsiam_core.model import Encoder, SimSiam
 from simsiam_core.model.precision import true_fp32
 from simsiam_core.runs import RunStore
-from simsiam_core.training import callbacks
-from simsiam_core.training.device import computing, resolve_device
+from simsiam_core.training.device import matmul_precision, resolve_device
 from simsiam_core.training.evaluation import Evaluation
 from simsiam_core.training.worker import train
 
@@ -40,7 +40,7 @@ def test_fp32_means_fp32_and_is_given_back() -> None:
     """Kind: cuDNN's convolutions used TF32 also under 32-true, so that encoded features were not fp32."""
     before = switches()
     assert before[1], "torch's own default, which this is about"
-    with computing("32-true", "cpu"):
+    with matmul_precision("32-true", "cpu"):
         assert switches()[:2] == ("highest", False)
         with true_fp32("cpu"):
             pass
@@ -49,7 +49,7 @@ def test_fp32_means_fp32_and_is_given_back() -> None:
     with pytest.raises(KeyError), true_fp32("cpu"):
         raise KeyError
     assert switches() == before
-    with computing("bf16-mixed", "cpu"):
+    with matmul_precision("bf16-mixed", "cpu"):
         assert switches() == before
 
 
@@ -137,7 +137,7 @@ def test_a_run_in_half_precision_writes_the_rank_of_fp32_projections(
         ranked.append(z)
         return effective_rank(z)
 
-    monkeypatch.setattr(callbacks, "effective_rank", noted)
+    monkeypatch.setattr(representation_effective_rank, "effective_rank", noted)
     run = store.create(tiny(training={"epochs": 1, "precision": "bf16-mixed"}))
     announce(run)
     assert train(run) == 0

@@ -11,8 +11,9 @@ import torch
 from tiny import tiny
 
 from simsiam_core.config import Config
-from simsiam_core.training import pace
-from simsiam_core.training.pace import Pace, calibrate
+from simsiam_core.training import calibration, pace
+from simsiam_core.training.calibration import calibrate
+from simsiam_core.training.pace import Pace
 
 BUSY = "print(flush=True)\nwhile True: pass"
 
@@ -44,11 +45,11 @@ def test_a_busy_machine_is_measured_again(alone: bool, times: int, monkeypatch: 
 
     now = [1000.0]
     monkeypatch.setattr(pace, "_pace", found)
-    monkeypatch.setattr(pace, "_paces", {})
-    monkeypatch.setattr(pace.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(calibration, "_paces", {})
+    monkeypatch.setattr(calibration.time, "monotonic", lambda: now[0])
     first = calibrate(tiny(), 8, "cpu", "32-true")
-    now[0] += pace.KEPT_SECONDS / 2
+    now[0] += calibration.KEPT_SECONDS / 2
     assert calibrate(tiny(), 8, "cpu", "32-true") is first
-    now[0] += pace.KEPT_SECONDS
+    now[0] += calibration.KEPT_SECONDS
     calibrate(tiny(), 8, "cpu", "32-true")
     assert len(measured) == times

@@ -95,7 +95,7 @@ def test_the_others_end_with_a_killed_first_process(job: tuple) -> None:
 
 
 def test_shares_make_up_the_whole() -> None:
-    parts = [list(range(10))[Ranks(i, 3).part(10)] for i in range(3)]
+    parts = [list(range(10))[Ranks(i, 3).shard(10)] for i in range(3)]
     assert [number for part in parts for number in part] == list(range(10))
 
 

@@ -19,6 +19,7 @@ from simsiam_core.config import Config
 from simsiam_core.data import load
 from simsiam_core.features.encode import encode
 from simsiam_core.jobs import pause, resume, stop
+from simsiam_core.metrics.train_loss import TRAIN_LOSS
 from simsiam_core.model import load_encoder
 from simsiam_core.runs import RunDirectory
 from simsiam_core.training.worker import train
@@ -96,7 +97,7 @@ def _pause_kill_and_stop(place: Place, run: RunDirectory) -> Iterator[Row]:
     yield Row("it goes on after the kill", going, f"to step {run.status().step}", note=_why(run))
     stop(run)
     yield equal("state after a stop", run.status().state, "stopped", run.status().error or "")
-    steps = [line["step"] for line in run.metrics() if "train/loss" in line]
+    steps = [line["step"] for line in run.metrics() if TRAIN_LOSS in line]
     wrong = (
         len(set(range(1, run.status().step + 1)).symmetric_difference(steps)) + len(steps) - len(set(steps))
     )

@@ -11,6 +11,7 @@ import pytorch_lightning as pl
 from simsiam_core.bench.accept.rows import NO_GPU, Place, Row, equal, skipped, within
 from simsiam_core.bench.accept.training import STEPS, furthest, quiet, small
 from simsiam_core.jobs.stop_request import StopRequest
+from simsiam_core.metrics.train_loss import TRAIN_LOSS
 from simsiam_core.model.checkpoint import read_checkpoint
 from simsiam_core.runs import RunDirectory
 from simsiam_core.training.worker import train
@@ -55,7 +56,7 @@ def _train(run: RunDirectory, pause_at: int | None = None) -> int:
 
 
 def _losses(run: RunDirectory) -> list[float]:
-    return [line["train/loss"] for line in run.metrics() if "train/loss" in line]
+    return [line[TRAIN_LOSS] for line in run.metrics() if TRAIN_LOSS in line]
 
 
 def _scale(run: RunDirectory) -> float | None:

@@ -12,6 +12,9 @@ import pytorch_lightning as pl
 from simsiam_core.bench.accept.rows import NO_TIME, Place, Row, at_least, skipped
 from simsiam_core.bench.accept.training import quiet, small
 from simsiam_core.config import Config, ConfigError, merge, parse, preset
+from simsiam_core.metrics.train_loss import TRAIN_LOSS
+from simsiam_core.metrics.val_knn_accuracy import KNN_ACCURACY
+from simsiam_core.metrics.val_knn_accuracy_raw_pixels import RAW_PIXELS_ACCURACY
 from simsiam_core.training.worker import train
 
 ARCHIVE = "cifar-10-python.tar.gz"
@@ -28,11 +31,9 @@ def check(place: Place) -> Iterator[Row]:
     with quiet():
         code = train(run, (clock,))
     lines = run.metrics()
-    losses = [line["train/loss"] for line in lines if "train/loss" in line]
-    accuracies = [line["val/knn_accuracy"] for line in lines if "val/knn_accuracy" in line]
-    raw = next(
-        (line["val/knn_accuracy_raw_pixels"] for line in lines if "val/knn_accuracy_raw_pixels" in line), 0
-    )
+    losses = [line[TRAIN_LOSS] for line in lines if TRAIN_LOSS in line]
+    accuracies = [line[KNN_ACCURACY] for line in lines if KNN_ACCURACY in line]
+    raw = next((line[RAW_PIXELS_ACCURACY] for line in lines if RAW_PIXELS_ACCURACY in line), 0)
     what = f"{config.data.source}, {config.training.epochs} epochs"
     if clock.over:
         yield from skipped([what], f"{NO_TIME} after {run.status().epoch} epochs")

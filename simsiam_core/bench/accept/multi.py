@@ -13,6 +13,7 @@ from simsiam_core.bench.accept.rows import Place, Row, skipped, until, within
 from simsiam_core.bench.accept.training import STEPS, furthest, small
 from simsiam_core.config import Config
 from simsiam_core.jobs import stop
+from simsiam_core.metrics.train_loss import TRAIN_LOSS
 from simsiam_core.runs import RunDirectory
 
 LIMIT, END_SECONDS, START_SECONDS = 1e-4, 30.0, 180.0
@@ -58,7 +59,7 @@ def _config(place: Place, devices: int) -> Config:
 
 
 def _losses(run: RunDirectory) -> list[float]:
-    return [line["train/loss"] for line in run.metrics() if "train/loss" in line]
+    return [line[TRAIN_LOSS] for line in run.metrics() if TRAIN_LOSS in line]
 
 
 def _ends(run: RunDirectory, name: str, victim: int) -> Row:

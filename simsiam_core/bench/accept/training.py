@@ -15,6 +15,7 @@ from torch import Tensor
 from simsiam_core.bench.accept.rows import Place
 from simsiam_core.config import Config, merge, parse, presets
 from simsiam_core.data import Dataset, load
+from simsiam_core.metrics.train_loss import TRAIN_LOSS
 from simsiam_core.training.callbacks import KnnCallback
 from simsiam_core.training.evaluation import Evaluation
 from simsiam_core.training.module import SimSiamModule
@@ -130,7 +131,9 @@ class _Record(pl.Callback):
         self._steps = steps
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, outputs: Any, *_: Any) -> None:
-        self.losses.append(outputs["mean_loss"].detach().float())  # left on the device: reading waits
+        self.losses.append(
+            outputs["metrics"][TRAIN_LOSS].detach().float()
+        )  # left on the device: reading waits
         trainer.should_stop = trainer.should_stop or len(self.losses) >= self._steps
 
 

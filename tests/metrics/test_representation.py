@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from simsiam_core.features.diagnostics import effective_rank, representation_std
+from simsiam_core.metrics.representation_effective_rank import effective_rank
+from simsiam_core.metrics.representation_std import representation_std
 
 
 def gaussian(rows: int, dim: int) -> torch.Tensor:

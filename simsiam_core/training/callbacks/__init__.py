@@ -1,0 +1,8 @@
+"""What watches a training run: metrics, kNN accuracy, checkpoints, and requests to stop. One module a callback."""
+
+from simsiam_core.training.callbacks.checkpoints import CheckpointCallback
+from simsiam_core.training.callbacks.knn import KnnCallback, measured_steps
+from simsiam_core.training.callbacks.metrics import MetricsCallback
+from simsiam_core.training.callbacks.stop import StopCallback
+
+__all__ = ["CheckpointCallback", "KnnCallback", "MetricsCallback", "StopCallback", "measured_steps"]

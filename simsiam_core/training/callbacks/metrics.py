@@ -1,0 +1,135 @@
+"""Metrics and status while a run trains."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Any, NamedTuple
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from simsiam_core.jobs.stop_request import StopRequest
+from simsiam_core.metrics import StepOutputs, describe, in_order
+from simsiam_core.metrics.train_images_per_second import IMAGES_PER_SECOND
+from simsiam_core.metrics.train_loss import TRAIN_LOSS
+from simsiam_core.runs import MetricsWriter
+from simsiam_core.training.collapse import CollapseWatch
+from simsiam_core.training.failure import TrainingFailure
+from simsiam_core.training.module import SimSiamModule
+from simsiam_core.training.status import StatusWriter
+
+FLUSH_SECONDS = 0.5  # how long a metric may wait on the device before it is written
+
+
+class _Pending(NamedTuple):
+    """A step whose values are on the device still."""
+
+    line: dict[str, Any]
+    names: tuple[str, ...]
+    values: Tensor  # float32 [len(names)]
+
+
+class MetricsCallback(pl.Callback):
+    """Gathers metrics on the device and writes them in batches: one synchronisation per flush, none per step.
+
+    Metrics of the registry that are measured every so many steps are measured in a flush, from its last step.
+    """
+
+    def __init__(
+        self,
+        writer: MetricsWriter,
+        status: StatusWriter,
+        collapse: CollapseWatch | None = None,
+        request: StopRequest | None = None,
+    ) -> None:
+        self._writer = writer
+        self._status = status
+        self._collapse = collapse or CollapseWatch()
+        self._request = request or StopRequest()
+        self._occasional = [m for m in in_order() if m.measure is not None and m.every_steps > 1]
+        self._pending: list[_Pending] = []
+        self._rates: dict[str, float] = {}
+        self._last_flush = time.monotonic()
+        self._last_outputs: StepOutputs | None = None
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Start the clock of throughput anew: evaluation between epochs is left out."""
+        self._last_flush = time.monotonic()
+
+    def on_train_batch_start(self, trainer: pl.Trainer, pl_module: Any, batch: Any, batch_idx: int) -> None:
+        """Note the learning rates that this very step uses; after it the schedule has moved on."""
+        self._rates = pl_module.learning_rates()
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Keep this step's numbers; flush when the oldest has waited long enough."""
+        line = {
+            "step": trainer.global_step,
+            "epoch": pl_module.epochs_done,
+            "time": self._status.now(),
+            **self._rates,
+        }
+        metrics: dict[str, Tensor] = outputs["metrics"]
+        values = torch.stack([value.detach().float() for value in metrics.values()])
+        self._pending.append(_Pending(line, tuple(metrics), values))
+        self._last_outputs = outputs["outputs"]
+        if time.monotonic() - self._last_flush >= FLUSH_SECONDS:
+            self.flush(trainer, pl_module)
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        """Leave nothing unwritten before evaluation and checkpoint."""
+        self.flush(trainer, pl_module)
+
+    def flush(self, trainer: pl.Trainer, module: SimSiamModule) -> None:
+        """Write what is pending. Raises TrainingFailure at a loss that is no number, all before it written."""
+        if not self._pending:
+            return
+        lines = self._lines_on_host()
+        now, last = time.monotonic(), lines[-1]
+        images = len(lines) * module.config.training.batch_size
+        throughput = images / max(now - self._last_flush, 1e-9)
+        last[IMAGES_PER_SECOND] = describe(IMAGES_PER_SECOND).recorded(throughput)
+        last.update(self._measured_occasionally(lines[0]["step"], last["step"], module.total_steps))
+        self._writer.write(lines)
+        changed = self._collapse.observe(lines)
+        if changed and self._collapse.sentence:
+            print(self._collapse.sentence, flush=True)
+        self._status.beat(
+            force=changed,
+            step=last["step"],
+            epoch=last["epoch"],
+            activity="Training, its terminal is closed" if self._request.hung_up else "Training",
+            collapse=self._collapse.judgement,
+        )
+        self._pending.clear()
+        self._last_flush = now
+
+    def _lines_on_host(self) -> list[dict[str, Any]]:
+        """Return the pending lines with their values by name, waiting for the device once."""
+        numbers = iter(torch.cat([pending.values for pending in self._pending]).tolist())
+        lines: list[dict[str, Any]] = []
+        for line, names, _ in self._pending:
+            measured = {name: next(numbers) for name in names}
+            if not math.isfinite(loss := measured[TRAIN_LOSS]):
+                self._pending.clear()
+                self._writer.write(lines)
+                raise TrainingFailure(
+                    f"The loss became {loss} at step {line['step']}; lower the learning rate or use precision 32-true."
+                )
+            lines.append(line | measured)
+        return lines
+
+    def _measured_occasionally(self, first: int, last: int, total: int) -> dict[str, float]:
+        """Measure costly metrics of the last step, where their turn has come since step `first`, or training ends."""
+        outputs, found = self._last_outputs, dict[str, float]()
+        if outputs is None:
+            return found
+        for metric in self._occasional:
+            if last != total and first // metric.every_steps == (last + 1) // metric.every_steps:
+                continue
+            if metric.measure and (value := metric.measure(outputs)) is not None:
+                found[metric.name] = metric.recorded(float(value))
+        return found
