@@ -1,10 +1,16 @@
-"""`python -m simsiam_core`: the same actions as the page, without a browser."""
+"""`python -m simsiam_core`, or `simsiam` where it is installed: the same actions as the page, without a browser."""
 
 import sys
 
 from simsiam_core import garbage_collection
 from simsiam_core.cli import main
 
-if __name__ == "__main__":
+
+def run() -> int:
+    """Run the command that the program was started with."""
     garbage_collection.reduce_gc_overhead()
-    sys.exit(main())
+    return main()
+
+
+if __name__ == "__main__":
+    sys.exit(run())

@@ -13,9 +13,11 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "simsiam_core"
 FLOORS = {
+    "assets": 0,
     "garbage_collection": 0,
     "output": 0,
     "names": 0,
+    "program": 0,
     "registry": 0,
     "metrics": 1,
     "config": 1,

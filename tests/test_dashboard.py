@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 import socket
-from pathlib import Path
 
 import pytest
 
-SPEC = importlib.util.spec_from_file_location(
-    "dashboard", Path(__file__).resolve().parents[1] / "dashboard.py"
-)
-assert SPEC and SPEC.loader
-dashboard = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(dashboard)
+from simsiam_core.ui import server as dashboard
 
 
 @pytest.mark.parametrize("flags", [["--colour"], ["--port", "0"], ["--port", "many"], ["--auth", "me"]])

@@ -10,7 +10,6 @@ function card(entry) {
   node.type = "button";
   node.dataset.id = entry.id;
   if (entry.agrees !== undefined && entry.agrees !== null) node.classList.add(entry.agrees ? "agrees" : "differs");
-  if (entry.selected) node.classList.add("selected");
   node.title = entry.title || entry.id;
   makeImage(entry, "card-image", node);
   if (entry.label) make("span", "card-label", node, entry.label);

@@ -221,8 +221,7 @@ function show(index) {
   const step = () => {
     if (current !== index) return;
     const t = geometry.ids.length <= TWEEN_UP_TO ? Math.min(1, (performance.now() - began) / TWEEN_MS) : 1;
-    const eased = t * t * (3 - 2 * t);
-    shown = t < 1 ? to.map((axis, d) => axis.map((v, i) => from[d][i] + eased * (v - from[d][i]))) : to;
+    shown = t < 1 ? between(from, to, t) : to;
     plot.change(move).then(() => t < 1 && requestAnimationFrame(step));
   };
   step();

@@ -1,3 +1,4 @@
+// include: shared/square
 // An image of which a square part can be marked by dragging. `props.value` is {src, note}; triggers `select` with
 // `region`: [left, top, side] as shares of the image, or null for the whole of it (a click).
 const root = element.querySelector(".region");
@@ -16,13 +17,6 @@ function at(event) {
   return [share(event.clientX, box.left, box.width), share(event.clientY, box.top, box.height)];
 }
 
-function square(from, to) {
-  const wanted = Math.max(Math.abs(to[0] - from[0]), Math.abs(to[1] - from[1]));
-  const room = (f, t) => (t >= f ? 1 - f : f);
-  const side = Math.min(wanted, room(from[0], to[0]), room(from[1], to[1]));
-  return [to[0] >= from[0] ? from[0] : from[0] - side, to[1] >= from[1] ? from[1] : from[1] - side, side];
-}
-
 function draw(region) {
   frame.style.display = region ? "block" : "none";
   if (!region) return;
@@ -35,10 +29,10 @@ image.addEventListener("pointerdown", (event) => {
   image.setPointerCapture(event.pointerId);
   start = at(event);
 });
-image.addEventListener("pointermove", (event) => start && draw(square(start, at(event))));
+image.addEventListener("pointermove", (event) => start && draw(squareBetween(start, at(event))));
 image.addEventListener("pointerup", (event) => {
   if (!start) return;
-  const region = square(start, at(event));
+  const region = squareBetween(start, at(event));
   start = null;
   const chosen = region[2] >= 0.1 ? region : null;
   draw(chosen);

@@ -1,3 +1,4 @@
+// include: shared/order
 // A table. `props.value` is {columns: [{key, title, number}], rows: [{id, cells: {key: text}, sort: {key: value}, shown,
 // muted, title}], choose, empty}. Headings sort, the field above filters by any text; with `choose` each row has a
 // tick box, which triggers `input` with the id and whether it is ticked; a click on a row triggers `select`.
@@ -14,16 +15,6 @@ const body = table.appendChild(document.createElement("tbody"));
 const empty = root.appendChild(document.createElement("p"));
 empty.className = "table-empty";
 let order = { key: null, down: false };
-
-const rank = (row, key) => (row.sort && row.sort[key] !== undefined ? row.sort[key] : row.cells[key] ?? "");
-
-function compare(a, b) {
-  const [x, y] = [rank(a, order.key), rank(b, order.key)];
-  const missing = (v) => v === "" || v === null;
-  if (missing(x) || missing(y)) return missing(x) - missing(y); // what was not measured goes last either way
-  const sign = typeof x === "number" && typeof y === "number" ? x - y : String(x).localeCompare(String(y));
-  return order.down ? -sign : sign;
-}
 
 function heading(column) {
   const cell = document.createElement("th");
@@ -69,7 +60,7 @@ function draw() {
   const { columns = [], rows = [], choose = false, empty: text = "" } = props.value || {};
   const wanted = search.value.trim().toLowerCase();
   let kept = rows.filter((row) => Object.values(row.cells).join(" ").toLowerCase().includes(wanted));
-  if (order.key) kept = [...kept].sort(compare);
+  if (order.key) kept = [...kept].sort((a, b) => inOrder(a, b, order));
   const top = document.createElement("tr");
   if (choose) top.appendChild(document.createElement("th"));
   top.append(...columns.map(heading));

@@ -59,6 +59,17 @@ class PageClient:
         }
         return self.post("/component_server", json=body).raise_for_status().content
 
+    def neighbours(self, run_id: str, checkpoint: str, image: bytes) -> None:
+        """Upload an image on Neighbours and ask for the 20 test images most like it. Raises CallError."""
+        box = self.component("neighbours-upload")
+        (register,) = self.functions(box, "upload")
+        ask = next(d for d in self.config["dependencies"] if d["trigger_after"] == register["id"])
+        file = self.upload("noise.png", image)
+        self.call(register["id"], [[file], run_id], trigger=box)
+        answer = self.call(ask["id"], [None, run_id, checkpoint, "test", 20, 0.1, False, []], trigger=box)
+        if 'class="problem"' in str(answer["data"]) or "most alike" not in str(answer["data"]):
+            raise CallError(f"No neighbours: {str(answer['data'])[:300]}")
+
     def upload(self, name: str, content: bytes, kind: str = "image/png") -> dict[str, Any]:
         """Upload a file; returns what an event may carry for it."""
         answer = self._http.post(f"{self._api}/upload", files={"files": (name, content, kind)})

@@ -133,15 +133,7 @@ class Load:
         self.ticks.append(time.monotonic() - started)
 
     def _ask(self, page: PageClient) -> None:
-        box = page.component("neighbours-upload")
-        (register,) = page.functions(box, "upload")
-        ask = next(d for d in page.config["dependencies"] if d["trigger_after"] == register["id"])
-        file = page.upload("noise.png", _noise())
-        page.call(register["id"], [[file], self._run.id], trigger=box)
-        asked: list[Any] = [None, self._run.id, "epoch=0000", "test", 20, 0.1, False, []]
-        answer = page.call(ask["id"], asked, trigger=box)
-        if 'class="problem"' in str(answer["data"]) or "most alike" not in str(answer["data"]):
-            raise CallError(f"No neighbours: {str(answer['data'])[:300]}")
+        page.neighbours(self._run.id, "epoch=0000", noise_png())
         self.answers += 1
 
     def _open(self) -> PageClient:
@@ -156,7 +148,8 @@ class Load:
             self.errors.append(f"{type(error).__name__}: {error}")
 
 
-def _noise() -> bytes:
+def noise_png() -> bytes:
+    """An image of random pixels, as a file."""
     buffer = io.BytesIO()
     Image.fromarray(np.random.default_rng().integers(0, 256, (64, 64, 3), np.uint8)).save(buffer, "png")
     return buffer.getvalue()

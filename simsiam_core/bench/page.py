@@ -17,7 +17,7 @@ from typing import Any
 
 import psutil
 
-DASHBOARD = Path(__file__).resolve().parents[2] / "dashboard.py"
+SERVER = "simsiam_core.ui.server"  # by its name alone: nothing here imports the page
 
 
 @dataclass(frozen=True)
@@ -30,17 +30,20 @@ class Dashboard:
 
 
 @contextmanager
-def dashboard(runs_dir: Path, limit: float = 60.0) -> Iterator[Dashboard]:
-    """`python dashboard.py` over a folder of runs, ended on leaving."""
-    command = [sys.executable, str(DASHBOARD), "--no-browser", "--no-bundled", "--runs-dir", str(runs_dir)]
+def dashboard(runs_dir: Path, limit: float = 60.0, checkout: Path | None = None) -> Iterator[Dashboard]:
+    """Start the dashboard, of another checkout if one is given, over a folder of runs; end it on leaving."""
+    program = ["-m", SERVER] if checkout is None else [str(checkout / "dashboard.py")]
+    command = [sys.executable, *program, "--no-browser", "--no-bundled", "--runs-dir", str(runs_dir)]
     started = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    process = subprocess.Popen(
+        command, cwd=checkout, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
     try:
         assert process.stdout is not None
         address = next((m[0] for line in process.stdout if (m := re.search(r"http://\S+", line))), None)
         while address is None or not _answers(address):
             if process.poll() is not None or time.perf_counter() - started > limit:
-                raise RuntimeError("The dashboard did not start; run dashboard.py to see why.")
+                raise RuntimeError("The dashboard did not start; start it by hand to see why.")
             time.sleep(0.05)
         yield Dashboard(address.rstrip("/"), process.pid, time.perf_counter() - started)
     finally:
@@ -49,7 +52,7 @@ def dashboard(runs_dir: Path, limit: float = 60.0) -> Iterator[Dashboard]:
 
 
 def measure() -> dict[str, Any]:
-    """Seconds from `python dashboard.py` to the first answered request, imports included."""
+    """Seconds from starting the dashboard to the first answered request, imports included."""
     with tempfile.TemporaryDirectory() as folder, dashboard(Path(folder)) as started:
         server = psutil.Process(started.pid)
         return {

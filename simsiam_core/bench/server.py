@@ -40,13 +40,13 @@ def measure(runs: int = 20, lines: int = 200_000, pages: int = 10, ticks: int = 
             clients = [PageClient(page.address) for _ in range(pages)]
             first = max(_news(client)[0] for client in clients)
             server, times, sizes = psutil.Process(page.pid), list[float](), list[int]()
-            _settle(server)
+            settle(server)
             for client in clients:
                 _news(client)
                 client.notices()
             spent, began = sum(server.cpu_times()[:2]), time.monotonic()
             for tick in range(ticks):
-                _append(growing, lines + tick + 1)
+                append_step(growing, lines + tick + 1)
                 answers: list[tuple[float, int]] = []
                 threads = [threading.Thread(target=_play, args=(client, tick, answers)) for client in clients]
                 for index, thread in enumerate(threads):  # clocks of pages are not in step
@@ -87,8 +87,8 @@ def _news(client: PageClient) -> tuple[float, int]:
     return time.perf_counter() - started, size
 
 
-def _settle(server: psutil.Process) -> None:
-    """Until the imports that follow a start are done: they are no cost of the pages."""
+def settle(server: psutil.Process) -> None:
+    """Wait until the imports that follow a start are done: they are no cost of the pages."""
     while server.cpu_percent(1.0) > 20:
         pass
 
@@ -96,11 +96,19 @@ def _settle(server: psutil.Process) -> None:
 def _grown_run(store: RunStore, lines: int) -> RunDirectory:
     """A run that this process seems to train, with a long record."""
     run = store.create(parse({"name": "long"}))
+    pretend_to_train(run, lines)
+    return run
+
+
+def pretend_to_train(run: RunDirectory, lines: int) -> None:
+    """Give a run a record of so many steps, and this process as the one that trains it."""
     pid, started = process_identity(os.getpid())
     run.update_status(
         state="running",
         pid=pid,
         pid_started=started,
+        boot="",
+        folder="",
         host=os.uname().nodename,
         started=time.time(),
         step=lines,
@@ -108,10 +116,10 @@ def _grown_run(store: RunStore, lines: int) -> RunDirectory:
     )
     with run.metrics_path.open("w", encoding="utf-8") as file:
         file.writelines(_line(step, time.time() - 0.1 * (lines - step)) for step in range(1, lines + 1))
-    return run
 
 
-def _append(run: RunDirectory, step: int) -> None:
+def append_step(run: RunDirectory, step: int) -> None:
+    """Record one more step."""
     with run.metrics_path.open("a", encoding="utf-8") as file:
         file.write(_line(step, time.time()))
     run.update_status(step=step)

@@ -24,6 +24,7 @@ from simsiam_core.cli import (
 from simsiam_core.cli.streams import OutputError, standard_streams
 from simsiam_core.config import ConfigError
 from simsiam_core.config.homes import prepare_home
+from simsiam_core.program import add_version, called_as
 from simsiam_core.runs import RunError
 
 DONE, FAILED, BAD_INPUT = 0, 1, 2
@@ -32,9 +33,10 @@ DONE, FAILED, BAD_INPUT = 0, 1, 2
 def build_parser() -> argparse.ArgumentParser:
     """The parser of all commands."""
     parser = argparse.ArgumentParser(
-        prog="python -m simsiam_core",
+        prog=called_as("simsiam", "python -m simsiam_core"),
         description="SimSiam representation learning: train, follow and look inside, without a browser.",
     )
+    add_version(parser)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in (
         train,

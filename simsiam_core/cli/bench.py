@@ -6,12 +6,15 @@ import argparse
 import importlib
 from typing import Any
 
-from simsiam_core.cli.options import add_json, print_figures, whole_number
-from simsiam_core.config import presets
+from simsiam_core.cli.options import add_json, print_figures, print_json, whole_number
+from simsiam_core.cli.terminal import progress_line
+from simsiam_core.config import ConfigError, presets
+from simsiam_core.config.paths import path_flag
 
 QUESTIONS = {
     "neighbours": "how long a neighbour query takes, and whether it is exact",
     "map": "how soon a map of 10,000 points is there",
+    "compare": "whether this checkout is as quick as another one (about twelve minutes)",
     "canvas": "how smoothly a map of 50,000 points moves in Chromium (wants playwright)",
     "monitoring": "what watching a run costs the run",
     "load": "what 40 people at once cost the server and the training (four minutes)",
@@ -50,11 +53,23 @@ def add_to(commands: Any) -> None:
     evaluation.add_argument(
         "--path", metavar="FOLDER", help="labelled images to take features of; without it they are made up"
     )
+    comparing = parser.add_argument_group("compare")
+    comparing.add_argument("--against", type=path_flag, metavar="DIR", help="the other checkout, needed here")
+    comparing.add_argument("--pairs", type=whole_number, default=10, help="pairs of each (%(default)s)")
+    comparing.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        choices=("page", "tick", "upload", "quick"),
+        help="page start, ticks, uploads or training, instead of all; may be repeated",
+    )
     add_json(parser)
     parser.set_defaults(run_command=_bench)
 
 
 def _bench(arguments: argparse.Namespace) -> int:
+    if arguments.question == "compare":
+        return _compare(arguments)
     options: dict[str, Any] = {}
     if arguments.question == "training":
         options = {
@@ -76,3 +91,21 @@ def _bench(arguments: argparse.Namespace) -> int:
     figures = importlib.import_module(f"simsiam_core.bench.{arguments.question}").measure(**options)
     print_figures(figures, arguments.json)
     return 0
+
+
+def _compare(arguments: argparse.Namespace) -> int:
+    """Exit code 1 where this checkout is slower."""
+    from simsiam_core.bench.compare import compare, table
+
+    if arguments.against is None:
+        raise ConfigError.at(
+            "against", "bench compare needs --against DIR, another checkout of this program."
+        )
+    with progress_line() as progress:
+        ratios = compare(arguments.against.resolve(), arguments.pairs, arguments.only, progress)
+    if arguments.json:
+        measures = {name: ratio.as_json() for name, ratio in ratios.items()}
+        print_json({"against": str(arguments.against), "pairs": arguments.pairs, "measures": measures})
+    else:
+        print("\n".join(table(ratios)))
+    return int(any(ratio.slower for ratio in ratios.values()))

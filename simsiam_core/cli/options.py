@@ -39,6 +39,14 @@ def add_run(parser: argparse.ArgumentParser) -> None:
     add_save_dir(parser)
 
 
+def add_runs(parser: argparse.ArgumentParser, number: str) -> None:
+    """Several runs, as `add_run`; `number` is argparse's: "+" for one or more, "*" for any number."""
+    parser.add_argument(
+        "runs", metavar="RUN", nargs=number, help="runs, by id, by a unique prefix of it, or by path"
+    )
+    add_save_dir(parser)
+
+
 def add_network(parser: argparse.ArgumentParser, looked_at: str) -> None:
     """A run, one of its checkpoints and a split: what the commands that look inside a network ask for."""
     add_run(parser)
@@ -80,6 +88,12 @@ def number(text: str) -> float:
 def chosen_run(arguments: argparse.Namespace) -> RunDirectory:
     """The run that `add_run` asked for. Raises RunError."""
     return RunStore(arguments.save_dir).find(arguments.run)
+
+
+def chosen_runs(arguments: argparse.Namespace) -> list[RunDirectory]:
+    """The runs that `add_runs` asked for, each once. Raises RunError."""
+    found = [RunStore(arguments.save_dir).find(name) for name in arguments.runs]
+    return list({run.path: run for run in found}.values())
 
 
 def print_json(value: dict[str, Any]) -> None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from typing import Any
 
 from simsiam_core.cli.options import add_json, add_run, add_save_dir, chosen_run, print_json, whole_number
-from simsiam_core.cli.terminal import print_row
+from simsiam_core.cli.terminal import confirmed, print_row
 from simsiam_core.config import ConfigError, find_field, merge, typed
 from simsiam_core.config.problems import unknown_setting
 from simsiam_core.jobs import SCHEDULES, extend, fork, pause, resume
@@ -92,11 +91,8 @@ def _fork(arguments: argparse.Namespace) -> int:
 
 def _delete(arguments: argparse.Namespace) -> int:
     run = chosen_run(arguments)
-    if not arguments.yes:
-        if not sys.stdin.isatty():
-            raise RunError("There is nobody to ask; add --yes to delete without a question.")
-        if input(f"Move {run.id} to the trash? [y/N] ").strip().lower() not in ("y", "yes"):
-            return 1
+    if not confirmed(f"Move {run.id} to the trash?", arguments.yes):
+        return 1
     RunStore(run.path.parent).trash(run)
     if arguments.json:
         print_json({"run": run.id, "deleted": True})

@@ -1,4 +1,4 @@
-"""`runs`: list them, show one; stop, pause, resume, extend, fork, delete and restore."""
+"""`runs`: list them, show one; stop, pause, resume, extend, fork, delete and restore; disk use."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 from datetime import datetime, timedelta
 from typing import Any
 
-from simsiam_core.cli import run_actions
+from simsiam_core.cli import disk, run_actions
 from simsiam_core.cli.options import add_json, add_run, add_save_dir, chosen_run, print_json
 from simsiam_core.cli.terminal import print_row
 from simsiam_core.config.paths import path_flag
@@ -38,6 +38,7 @@ def add_to(commands: Any) -> None:
     add_json(stopping)
     stopping.set_defaults(run_command=_stop)
     run_actions.add_to(actions)
+    disk.add_to(actions)
 
 
 def _list(arguments: argparse.Namespace) -> int:

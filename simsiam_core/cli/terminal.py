@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from simsiam_core.output import rewrites_lines
+from simsiam_core.runs import RunError
 
 NARROW = 18  # columns; what is left of a line for its last part may be no less
 
@@ -39,6 +40,15 @@ def print_row(*columns: str, text: str = "") -> None:
         replace_whitespace=False,
     )
     print("\n".join(lines) if len(line) > width else line)
+
+
+def confirmed(question: str, yes: bool) -> bool:
+    """Ask before something is deleted, unless `yes`. Raises RunError where there is no terminal to ask on."""
+    if yes:
+        return True
+    if not sys.stdin.isatty():
+        raise RunError("There is nobody to ask; add --yes to delete without a question.")
+    return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
 
 
 @contextmanager

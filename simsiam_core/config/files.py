@@ -11,13 +11,14 @@ from typing import Any
 
 import yaml
 
+from simsiam_core.assets import asset_path
 from simsiam_core.config.fields import fields
 from simsiam_core.config.problems import ConfigError
 from simsiam_core.config.scalars import scalar
 from simsiam_core.config.schema import Config
 from simsiam_core.config.yaml_reader import YamlError, read_yaml_text
 
-PRESETS_DIR = Path(__file__).resolve().parents[2] / "assets" / "presets"
+PRESETS_DIR = asset_path("presets")
 _LARGEST = 2**20  # bytes; a file of settings has two thousand
 
 

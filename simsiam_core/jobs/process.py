@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import site
 import socket
 import subprocess
 import sys
@@ -47,9 +48,7 @@ def launch(
     it never waits for a reader. Raises RunError if it cannot start or ends before it has announced itself.
     """
     environment = {**os.environ, **(variables or {}), "PYTHONUNBUFFERED": "1"}
-    # The job runs in another folder, where what is relative here would lead elsewhere.
-    named = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
-    environment["PYTHONPATH"] = os.pathsep.join([str(PROJECT_DIR), *map(os.path.abspath, named)])
+    environment["PYTHONPATH"] = os.pathsep.join(_search_path())
     if environment.get(CACHE_VARIABLE):
         environment[CACHE_VARIABLE] = str(cache_dir())
     with _log(run) as log:
@@ -75,6 +74,17 @@ def launch(
         time.sleep(0.02)
     # Unless its end is collected it stays a zombie, and whoever stops it from a terminal waits for that in vain.
     threading.Thread(target=_record_end, args=(run, process), name=f"end of {run.id}", daemon=True).start()
+
+
+def _search_path() -> list[str]:
+    """Where the job looks for modules before the standard library.
+
+    It runs in another folder, where what is relative here would lead elsewhere. A checkout is named; site-packages
+    must not be, since modules in it could then hide those of the standard library.
+    """
+    named = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
+    installed = str(PROJECT_DIR) in (*site.getsitepackages(), site.getusersitepackages())
+    return [*([] if installed else [str(PROJECT_DIR)]), *map(os.path.abspath, named)]
 
 
 def _announce(run: RunDirectory, process: subprocess.Popen[bytes]) -> None:

@@ -14,13 +14,14 @@ from typing import Any
 
 import torch
 
+from simsiam_core.assets import asset_path
 from simsiam_core.config import Config, ConfigError, dump_yaml, merge, parse, read_yaml
 from simsiam_core.metrics.val_knn_accuracy import KNN_ACCURACY
 from simsiam_core.model.checkpoint import BACKBONE_PREFIX, RECIPE, load_encoder
 from simsiam_core.runs import BUNDLED, Notes, RunDirectory, RunStore, Status
 from simsiam_core.runs.files import write_text
 
-BUNDLE_DIR = Path(__file__).resolve().parents[2] / "assets" / "bundled"
+BUNDLE_DIR = asset_path("bundled")
 WEIGHTS, CONFIG, METRICS, CARD = "backbone.safetensors", "config.yaml", "metrics.jsonl", "README.md"
 RECIPE_FILE = "recipe.json"  # what a checkpoint carries beside config and weights
 LINES_KEPT = 400  # of the training curve, evenly spaced; every kNN accuracy is kept

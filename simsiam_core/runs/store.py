@@ -82,10 +82,8 @@ class RunStore:
 
         The status is believed when it says so, the lock even where the status says otherwise.
         """
-        if run.status().state == "running":
-            raise RunError(f"Run {run.id} is running; stop it first.")
-        if any(job.status().state == "running" for job in evaluations(run)):
-            raise RunError(f"Run {run.id} is being evaluated; cancel that first, or wait for its end.")
+        if reason := busy(run):
+            raise RunError(reason)
         with run.lock():
             self._move(run, self._trash)
 
@@ -98,11 +96,14 @@ class RunStore:
         raise RunError(f"There is no run {run_id!r} in the trash.")
 
     def empty_trash(self) -> int:
-        """Delete for good what is in the trash; returns how many runs that were."""
+        """Delete for good what is in the trash; returns how many runs that were. Raises RunError."""
         gone = self.trashed()
         for run in gone:
             with run.lock():
-                shutil.rmtree(run.path)
+                try:
+                    shutil.rmtree(run.path)
+                except OSError as error:
+                    raise RunError(f"Run {run.id} cannot be deleted: {error.strerror}.") from None
         return len(gone)
 
     @property
@@ -138,6 +139,15 @@ class RunStore:
             )
         names = ", ".join(run.id for run in matches[:5])
         raise RunError(f"{reference!r} fits {len(matches)} runs ({names}…); give more of the id.")
+
+
+def busy(run: RunDirectory) -> str:
+    """Why nothing of a run may be moved or deleted now, as a sentence; empty if nothing stands in the way."""
+    if run.status().state == "running":
+        return f"Run {run.id} is running; stop it first."
+    if any(job.status().state == "running" for job in evaluations(run)):
+        return f"Run {run.id} is being evaluated; cancel that first, or wait for its end."
+    return ""
 
 
 def _stamped(moment: float) -> str:

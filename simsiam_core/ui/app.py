@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 from starlette.middleware import Middleware
 
+from simsiam_core.assets import asset_path
 from simsiam_core.ui import (
     diagnose_tab,
     evaluate_tab,
@@ -20,7 +21,6 @@ from simsiam_core.ui import (
 )
 from simsiam_core.ui.context import QUIET, Context, Page, link
 from simsiam_core.ui.hosts import HostCheck, Hosts
-from simsiam_core.ui.scripts import ASSETS
 from simsiam_core.ui.theme import theme
 
 TABS = ("train", "monitor", "runs", "neighbours", "map", "diagnose", "evaluate")
@@ -78,8 +78,8 @@ def launch_options(hosts: Hosts | None = None) -> dict[str, Any]:
     return {
         "app_kwargs": {"middleware": [Middleware(HostCheck, hosts=hosts or Hosts())]},
         "theme": theme(),
-        "css_paths": sorted((ASSETS / "css").glob("*.css")),
-        "favicon_path": ASSETS / "logo.svg",
+        "css_paths": sorted(asset_path("css").glob("*.css")),
+        "favicon_path": asset_path("logo.svg"),
         "head": _icon(),
         "footer_links": [],
         "max_file_size": MAX_UPLOAD,
@@ -96,12 +96,12 @@ def launch_options(hosts: Hosts | None = None) -> dict[str, Any]:
 
 def _icon() -> str:
     """The logo in the page itself: the `/favicon.ico` that a browser asks for is not ours behind a proxy's prefix."""
-    logo = base64.b64encode((ASSETS / "logo.svg").read_bytes()).decode()
+    logo = base64.b64encode(asset_path("logo.svg").read_bytes()).decode()
     return f'<link rel="icon" href="data:image/svg+xml;base64,{logo}">'
 
 
 def _header() -> str:
-    logo = (ASSETS / "logo.svg").read_text(encoding="utf-8")
+    logo = asset_path("logo.svg").read_text(encoding="utf-8")
     return (
         f'<header class="page-header">{logo}<h1>SimSiam</h1>'
         "<p>Train a network on images without labels, watch it learn, and look inside.</p></header>"

@@ -43,7 +43,7 @@ class Colours:
                 return
             try:
                 if by in map_view.NEED_ANOTHER and reference:
-                    network = run, name = networks.network(self._context, reference)
+                    run, name = networks.network(self._context, reference)
                     split, size = now.map.settings.split, now.map.settings.sample
                     for task, fraction, text in self._context.encoded(run, name, split):
                         yield [gr.skip(), gr.skip(), *wait.at(task, fraction, text)]
@@ -53,7 +53,7 @@ class Colours:
                     )
                     for update in wait.follow(asking):
                         yield [gr.skip(), gr.skip(), *update]
-                    now = replace(now, second=asking.result(), second_title=networks.title(*network))
+                    now = replace(now, second=asking.result())
                 yield [now, gr.update(paint=now.paint(by)), *wait.over()]
             except (WorkError, RunError, ConfigError) as error:
                 yield [gr.skip(), gr.skip(), *wait.failed(error)]

@@ -26,7 +26,6 @@ class Drawn:
     map: Map
     facts: Facts | None = None
     second: np.ndarray | None = None  # int16 [N]: what another network predicts, if that was asked for
-    second_title: str = ""
     selected: tuple[int, ...] = ()
 
     @property

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from simsiam_core.assets import asset_path
 from simsiam_core.features.escaping import html_text, script_json
-from simsiam_core.ui.scripts import ASSETS, plotly_script, script
+from simsiam_core.ui.scripts import plotly_script, script
 
 THUMBNAIL = 32
 
@@ -51,7 +52,7 @@ def map_file(
     whole = {"value": {**value, "atlas": _atlas(thumbnails) if len(thumbnails) else None}, "paint": paint}
     text = _PAGE.format(
         title=html_text(title),
-        css=(ASSETS / "css" / "map.css").read_text(encoding="utf-8"),
+        css=asset_path("css", "map.css").read_text(encoding="utf-8"),
         plotly=plotly_script().read_text(encoding="utf-8"),
         props=script_json(whole),  # class and file names are other people's text
         script=script("map"),

@@ -16,6 +16,7 @@ from simsiam_core.ui import compare
 from simsiam_core.ui.actions import READ_ONLY
 from simsiam_core.ui.chart import plotly_chart
 from simsiam_core.ui.context import CLOCK, QUIET, Context, Page, Sent
+from simsiam_core.ui.disk_panel import DiskPanel
 from simsiam_core.ui.runs_table import RunsTable, differences
 from simsiam_core.ui.table import table as table_widget
 from simsiam_core.ui.train_tab import Fill
@@ -55,6 +56,8 @@ def build(context: Context, page: Page, tab: gr.Tab, fill: Fill) -> None:
             question = gr.HTML(_question("collapse"), padding=False)
             start = gr.Button("Start the group over the form's settings", elem_id="runs-ablate")
             trouble = gr.HTML(elem_id="runs-trouble", padding=False)
+        with gr.Column(elem_classes="sheet"):
+            disk = DiskPanel(context)
     with gr.Column(elem_classes="sheet"), gr.Row(elem_classes="form-grid"):
         metric = gr.Dropdown(METRICS, value=EFFECTIVE_RANK, label="Metric", elem_id="runs-metric")
         axis = gr.Dropdown(AXES, value="epoch", label="Against", elem_id="runs-axis")
@@ -178,7 +181,11 @@ def build(context: Context, page: Page, tab: gr.Tab, fill: Fill) -> None:
 
     opened = tab.select(open_tab, [ticked, page.chosen], [ticked, listed], **QUIET)
     changed = listed.input(tick, ticked, [ticked, listed], **QUIET)
-    listed.select(use, None, [current, current_head, tags, text, message], **QUIET)
+    listed.select(use, None, [current, current_head, tags, text, message], **QUIET).then(
+        disk.show, current, disk.outputs, **QUIET
+    )
+    opened.then(disk.show, current, disk.outputs, **QUIET)
+    disk.connect(current)
     keep.click(write, [current, ticked, tags, text], [message, listed], **QUIET)
     clone.click(into_form, current, [*fill.outputs, page.tabs, page.link, message], **QUIET)
     ablation.input(_question, ablation, question, **QUIET)

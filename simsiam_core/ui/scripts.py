@@ -6,13 +6,13 @@ import re
 from functools import cache
 from pathlib import Path
 
-ASSETS = Path(__file__).resolve().parents[2] / "assets"
+from simsiam_core.assets import asset_path
 
 
 @cache
 def script(name: str) -> str:
     """The text of `assets/js/<name>.js`, after those that its first line names: `// include: shared/dom …`."""
-    text = (ASSETS / "js" / f"{name}.js").read_text(encoding="utf-8")
+    text = asset_path("js", f"{name}.js").read_text(encoding="utf-8")
     included = re.match(r"// include: (.+)\n", text)
     if included is None:
         return text

@@ -16,7 +16,6 @@ import pytest
 from PIL import Image
 from tiny import tiny
 
-import dashboard
 from simsiam_core.bench.client import CallError, PageClient
 from simsiam_core.cli import main
 from simsiam_core.config import ConfigError
@@ -24,7 +23,7 @@ from simsiam_core.data import ImageError, read_image
 from simsiam_core.features.worker import InspectionWorker
 from simsiam_core.jobs import Scheduler
 from simsiam_core.runs import RunDirectory, RunStore
-from simsiam_core.ui import doors
+from simsiam_core.ui import doors, server
 from simsiam_core.ui.app import build, launch_options
 from simsiam_core.ui.context import Context
 
@@ -379,7 +378,7 @@ def test_the_environment_may_hold_the_password(monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.5", "::", "example.org"])
 def test_other_addresses_need_a_password(host: str, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
-    assert dashboard.main(["--host", host, "--runs-dir", str(tmp_path), "--no-browser", "--no-bundled"]) == 2
+    assert server.main(["--host", host, "--runs-dir", str(tmp_path), "--no-browser", "--no-bundled"]) == 2
     assert "--auth" in capsys.readouterr().err
 
 
@@ -389,7 +388,7 @@ def test_a_second_dashboard_is_refused_and_read_only_is_named(
     with Scheduler(store) as first:
         first.describe("http://127.0.0.1:7860/")
         assert (
-            dashboard.main(
+            server.main(
                 ["--runs-dir", str(store.path), "--no-browser", "--no-bundled", "--port", str(free_port())]
             )
             == 2

@@ -11,9 +11,9 @@ import httpx
 import pytest
 from starlette.routing import Route
 
-import dashboard
 from simsiam_core.features.worker import InspectionWorker
 from simsiam_core.runs import RunStore
+from simsiam_core.ui import server
 from simsiam_core.ui.app import build, launch_options
 from simsiam_core.ui.context import Context
 from simsiam_core.ui.hosts import Hosts, hostname, own_name
@@ -160,7 +160,7 @@ def test_on_all_addresses_numbers_pass_and_names_need_the_flag() -> None:
 def test_an_allowed_host_is_a_name(given: str, capsys: pytest.CaptureFixture[str]) -> None:
     """--allowed-host with an address line or a pattern would never match: it is refused."""
     with pytest.raises(SystemExit):
-        dashboard.main(["--allowed-host", given])
+        server.main(["--allowed-host", given])
     assert "--allowed-host" in capsys.readouterr().err
     assert own_name("LAB.example.org:8443") == "lab.example.org"
     assert own_name("fd00::0007") == "fd00::7"

@@ -20,6 +20,12 @@ function roomFor(axes) {
   return [low - margin, high + margin];
 }
 
+// Axes a share `t` of the way from one frame to another, slower at both ends.
+function between(from, to, t) {
+  const eased = t * t * (3 - 2 * t);
+  return to.map((axis, d) => axis.map((v, i) => from[d][i] + eased * (v - from[d][i])));
+}
+
 // [[…], […]] as {x: […], y: […]}.
 function asXyz(axes) {
   return Object.fromEntries(axes.map((axis, d) => ["xyz"[d], axis]));
@@ -68,8 +74,9 @@ function inksOf(paint, codes, count, accent) {
 }
 
 // A colour of CSS as 0xbbggrr, which is how a canvas holds it.
-const brush = document.createElement("canvas").getContext("2d");
+let brush = null;
 function inkOf(colour) {
+  brush ??= document.createElement("canvas").getContext("2d");
   brush.fillStyle = colour;
   const [r, g, b] = [1, 3, 5].map((at) => parseInt(brush.fillStyle.slice(at, at + 2), 16));
   return (b << 16) | (g << 8) | r;

@@ -1,0 +1,180 @@
+"""Checkouts of this program, measured from outside: what a person waits for, by the same client for each."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+
+import psutil
+
+from simsiam_core.bench.client import PageClient
+from simsiam_core.bench.load import noise_png
+from simsiam_core.bench.page import dashboard
+from simsiam_core.bench.server import append_step, pretend_to_train, settle
+from simsiam_core.runs import RunDirectory, RunStore
+
+LINES = 20_000  # of the record that ticks follow
+TICKS, UPLOADS = 40, 15  # of each dashboard; their medians count
+WARM_UP_STEPS, STEPS = 15, 100  # of `quick`
+START_SECONDS, LIMIT_SECONDS = 180.0, 600.0  # that a dashboard, and the steps of `quick`, may take
+QUICK = "--preset quick --epochs 2 --knn-every 2 --checkpoint-every 2 --device cpu"
+SEED = "--preset quick --epochs 1 --warmup-epochs 0 --train-limit 640 --test-limit 500 --device cpu"
+
+
+class Checkouts:
+    """Two checkouts, each with a folder of runs and a cache of its own.
+
+    The runs are trained by the second one: if it is the earlier version, both can read them.
+    """
+
+    def __init__(self, here: Path, there: Path) -> None:
+        self._stack = contextlib.ExitStack()
+        folder = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="simsiam-compare-"))
+        self._scratch = Path(folder)
+        self._here, self._there = here, there
+        self._runs = {here: self._scratch / "here", there: self._scratch / "there"}
+
+    def __enter__(self) -> Checkouts:
+        try:
+            _finish(self._train(self._there, SEED, self._runs[self._there]))
+            shutil.copytree(self._runs[self._there], self._runs[self._here])
+        except BaseException:
+            self._stack.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def measure(self, checkout: Path, names: Sequence[str]) -> dict[str, float]:
+        """The named ones of page start (s), tick, upload to answer and training step (ms). Raises RuntimeError."""
+        found: dict[str, float] = {}
+        if set(names) - {"quick"}:
+            found |= self._served(checkout, names)
+        if "quick" in names:
+            found["quick"] = self._step(checkout)
+        return {name: found[name] for name in names}
+
+    def _served(self, checkout: Path, names: Sequence[str]) -> dict[str, float]:
+        """What one dashboard shows of itself, over a trained run and one that grows meanwhile."""
+        store = RunStore(self._runs[checkout])
+        (looked_at,) = store.runs()
+        with (
+            self._environment(checkout),
+            _growing(store, looked_at) as growing,
+            dashboard(store.path, START_SECONDS, checkout) as page,
+        ):
+            found = {"page": page.seconds}
+            if set(names) & {"tick", "upload"}:
+                settle(psutil.Process(page.pid))
+                with contextlib.closing(PageClient(page.address)) as client:
+                    if "tick" in names:
+                        found["tick"] = _ticks(client, growing)
+                    if "upload" in names:
+                        found["upload"] = _uploads(client, looked_at)
+        return found
+
+    def _step(self, checkout: Path) -> float:
+        """Milliseconds of a training step: from the times in the record, so that no start is counted."""
+        with tempfile.TemporaryDirectory(dir=self._scratch) as folder:
+            process = self._train(checkout, QUICK, Path(folder))
+            try:
+                lines = _first_steps(process, RunStore(Path(folder)))
+            finally:
+                process.kill()
+                process.wait()
+        times = {line["step"]: line["time"] for line in lines}
+        return 1000 * (times[WARM_UP_STEPS + STEPS] - times[WARM_UP_STEPS]) / STEPS
+
+    def _train(self, checkout: Path, flags: str, runs: Path) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "simsiam_core", "train", *flags.split(), "--save-dir", str(runs)]
+        with self._environment(checkout):
+            return subprocess.Popen(
+                command,
+                cwd=checkout,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+
+    @contextmanager
+    def _environment(self, checkout: Path) -> Iterator[None]:
+        """Processes import from the checkout alone, and leave nothing in the user's cache."""
+        cache = self._scratch / f"cache-{self._runs[checkout].name}"
+        changes = {"PYTHONPATH": str(checkout), "SIMSIAM_CACHE": str(cache)}
+        before = {name: os.environ.get(name) for name in changes}
+        os.environ.update(changes)
+        try:
+            yield
+        finally:
+            for name, value in before.items():
+                os.environ.pop(name)
+                if value is not None:
+                    os.environ[name] = value
+
+
+@contextmanager
+def _growing(store: RunStore, model: RunDirectory) -> Iterator[RunDirectory]:
+    """A second run, a copy of the first, that this process seems to train; gone afterwards."""
+    run = RunDirectory(store.path / f"{model.id[:-4]}ffff")
+    shutil.copytree(model.path, run.path)
+    try:
+        pretend_to_train(run, LINES)
+        yield run
+    finally:
+        shutil.rmtree(run.path)
+
+
+def _ticks(client: PageClient, growing: RunDirectory) -> float:
+    """Milliseconds until the page has what one more step of the run has brought."""
+    client.news()  # the whole of every chart
+    times = []
+    for step in range(LINES + 1, LINES + TICKS + 1):
+        append_step(growing, step)
+        times.append(_milliseconds(client.news))
+    return median(times)
+
+
+def _uploads(client: PageClient, run: RunDirectory) -> float:
+    """Milliseconds from the bytes of an image to its neighbours."""
+    checkpoint = run.checkpoints()[0].name
+    images = [noise_png() for _ in range(UPLOADS + 1)]
+    times = [_milliseconds(lambda: client.neighbours(run.id, checkpoint, images.pop())) for _ in images[:]]
+    return median(times[1:])  # the first one waits until the images are encoded
+
+
+def _milliseconds(action: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    action()
+    return 1000 * (time.perf_counter() - started)
+
+
+def _finish(process: subprocess.Popen[bytes]) -> None:
+    try:
+        if process.wait(LIMIT_SECONDS):
+            raise RuntimeError(f"Training ended with exit code {process.returncode}: {process.args!r}.")
+    except subprocess.TimeoutExpired:
+        raise RuntimeError(f"Training took more than {LIMIT_SECONDS:.0f} s: {process.args!r}.") from None
+    finally:
+        process.kill()
+
+
+def _first_steps(process: subprocess.Popen[bytes], store: RunStore) -> list[dict[str, float]]:
+    """The record of a run, once it is long enough."""
+    deadline = time.monotonic() + LIMIT_SECONDS
+    while process.poll() is None and time.monotonic() < deadline:
+        for run in store.runs():
+            lines = run.metrics()
+            if any(line["step"] >= WARM_UP_STEPS + STEPS for line in lines):
+                return lines
+        time.sleep(0.2)
+    raise RuntimeError(f"Training made no {WARM_UP_STEPS + STEPS} steps: {process.args!r}.")

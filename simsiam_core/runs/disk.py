@@ -1,0 +1,175 @@
+"""What runs take on the disk, and what of it can be given back: caches, old checkpoints, the trash.
+
+Checkpoints and caches are linked from one place to another (`last.ckpt` is the newest one by another name), so a file
+counts once for all its names, and giving up one of two names frees nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from simsiam_core.config.cache import cache_dir
+from simsiam_core.runs.directory import Checkpoint, RunDirectory, RunError
+from simsiam_core.runs.store import RunStore, busy
+
+BEST_BY = "val/knn_accuracy"
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Bytes of one run on the disk, by what they are for."""
+
+    checkpoints: int
+    caches: int  # encoded images and maps: made again when they are asked for
+    records: int  # log and metrics
+    other: int
+
+    @property
+    def total(self) -> int:
+        """All of it."""
+        return self.checkpoints + self.caches + self.records + self.other
+
+
+def usage(run: RunDirectory) -> Usage:
+    """Measure one run."""
+    seen: set[tuple[int, int]] = set()
+    checkpoints = _bytes(_files(run.checkpoints_dir), seen)
+    caches = _bytes(_cached(run), seen)
+    records = _bytes((run.log_path, run.metrics_path), seen)
+    return Usage(checkpoints, caches, records, _bytes(_files(run.path), seen))
+
+
+def trash_usage(store: RunStore) -> int:
+    """Bytes in the trash."""
+    return _bytes(path for run in store.trashed() for path in _files(run.path))
+
+
+def shared_cache_usage() -> int:
+    """Bytes of what all runs share: downloads, decoded images, uploads."""
+    return _bytes(_files(cache_dir()))
+
+
+def size(count: int) -> str:
+    """Return bytes as a person would say them: `340 bytes`, `12.3 MB`."""
+    for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= factor:
+            return f"{count / factor:,.1f} {unit}"
+    return f"{count} bytes"
+
+
+def counted(number: int, noun: str) -> str:
+    """Return `1 run` or `3 runs`."""
+    return f"{number} {noun}{'s' * (number != 1)}"
+
+
+# --- old checkpoints --------------------------------------------------------------------------------
+
+
+def dispensable(run: RunDirectory, keep_every: int | None = None) -> list[Checkpoint]:
+    """The numbered checkpoints but the first, the best by kNN accuracy, the last and every n-th of them."""
+    numbered = [checkpoint for checkpoint in run.checkpoints() if checkpoint.epoch is not None]
+    kept = {0, len(numbered) - 1, *range(0, len(numbered), keep_every or max(1, len(numbered)))}
+    best = _best(run, numbered)
+    return [
+        checkpoint
+        for index, checkpoint in enumerate(numbered)
+        if index not in kept and checkpoint is not best
+    ]
+
+
+def _best(run: RunDirectory, checkpoints: list[Checkpoint]) -> Checkpoint | None:
+    """The checkpoint at whose step kNN accuracy was highest; None where none was measured."""
+    measured = {line["step"]: line[BEST_BY] for line in run.metrics() if BEST_BY in line}
+    found = [
+        (measured[header.step], c) for c in checkpoints if (header := c.header()) and header.step in measured
+    ]
+    return max(found, key=lambda pair: pair[0])[1] if found else None
+
+
+def freed_by_thinning(run: RunDirectory, keep_every: int | None = None) -> int:
+    """Bytes that `thin` would free."""
+    return _freed(checkpoint.path for checkpoint in dispensable(run, keep_every))
+
+
+def thin(run: RunDirectory, keep_every: int | None = None) -> int:
+    """Delete the `dispensable` checkpoints; returns the bytes freed. Raises RunError while anything works on it."""
+    with _idle(run):
+        paths = [checkpoint.path for checkpoint in dispensable(run, keep_every)]
+        freed = _freed(paths)
+        for path in paths:
+            path.unlink(missing_ok=True)
+    return freed
+
+
+# --- caches and trash -------------------------------------------------------------------------------
+
+
+def freed_by_cleaning(run: RunDirectory) -> int:
+    """Bytes that `clean` would free."""
+    return _freed(_cached(run))
+
+
+def clean(run: RunDirectory) -> int:
+    """Delete encoded images and maps; returns the bytes freed. Raises RunError while anything works on the run."""
+    with _idle(run):
+        freed = freed_by_cleaning(run)
+        for folder in (run.features_dir, run.projections_dir):
+            if folder.is_dir():
+                shutil.rmtree(folder)
+    return freed
+
+
+@contextmanager
+def _idle(run: RunDirectory) -> Iterator[None]:
+    """Hold a run that nothing works on, so that nothing begins to. Raises RunError."""
+    if reason := busy(run):
+        raise RunError(reason)
+    with run.lock():
+        try:
+            yield
+        except OSError as error:
+            raise RunError(f"Something of run {run.id} cannot be deleted: {error.strerror}.") from None
+
+
+# --- files ------------------------------------------------------------------------------------------
+
+
+def _cached(run: RunDirectory) -> Iterator[Path]:
+    yield from _files(run.features_dir)
+    yield from _files(run.projections_dir)
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for parent, _, names in os.walk(folder):
+        yield from (Path(parent, name) for name in names)
+
+
+def _bytes(paths: Iterable[Path], seen: set[tuple[int, int]] | None = None) -> int:
+    """What files take, each counted once and links to elsewhere not at all; adds to `seen`, and passes over it."""
+    seen, total = set() if seen is None else seen, 0
+    for path in paths:
+        with suppress(OSError):  # it has gone meanwhile
+            stat = path.lstat()
+            if (stat.st_dev, stat.st_ino) not in seen:
+                seen.add((stat.st_dev, stat.st_ino))
+                total += stat.st_blocks * 512
+    return total
+
+
+def _freed(paths: Iterable[Path]) -> int:
+    """What deleting these names frees: nothing of a file that has another name."""
+    names: dict[tuple[int, int], int] = {}
+    total = 0
+    for path in paths:
+        with suppress(OSError):
+            stat = path.lstat()
+            key = (stat.st_dev, stat.st_ino)
+            names[key] = names.get(key, 0) + 1
+            if names[key] == stat.st_nlink:
+                total += stat.st_blocks * 512
+    return total
