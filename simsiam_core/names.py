@@ -18,7 +18,7 @@ _ESCAPE = re.compile(r"\\(?:x([0-9a-f]{2})|u([0-9a-f]{4}))")
 
 
 def printable(name: str) -> str:
-    r"""A name as plain, harmless UTF-8; different names stay different, and an ordinary name stays as it is.
+    r"""Return a name as plain, harmless UTF-8; different names stay different, and an ordinary name stays as it is.
 
     `name` is as Python's file functions give it. A byte that is no UTF-8 becomes `\xe9`, a control character
     `\x0a`, another character that must not be shown `\u202e`; a backslash that could be taken for the beginning of
@@ -41,7 +41,7 @@ def _escaped(name: str, position: int) -> str:
 
 
 def original(shown: str) -> str:
-    """The name that `printable` was given."""
+    """Return the name that `printable` was given."""
     return _ESCAPE.sub(_unescaped, shown)
 
 
@@ -51,7 +51,7 @@ def _unescaped(found: re.Match[str]) -> str:
 
 
 def storable(path: str) -> str:
-    """A path as settings and files can hold it: with escapes only where it could not be stored as it is."""
+    """Return a path as settings and files can hold it: with escapes only where it could not be stored as it is."""
     try:
         path.encode("utf-8")
     except UnicodeEncodeError:
@@ -60,7 +60,8 @@ def storable(path: str) -> str:
 
 
 def located(path: str) -> Path:
-    """What a path that may have come through `storable` leads to: as it stands, or unescaped if only that exists.
+    """Return what a path that may have come through `storable` leads to: as it stands, or unescaped if only
+    that exists.
 
     Raises ValueError, whose only argument is a sentence, where both exist.
     """

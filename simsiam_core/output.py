@@ -29,12 +29,12 @@ _ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|
 
 
 def plain(line: str) -> str:
-    """A line as it is read when it has been printed: without escapes, and of what was rewritten the last."""
+    """Return a line as it is read when it has been printed: without escapes, and of what was rewritten the last."""
     return _ESCAPE.sub("", line).rstrip("\r").rpartition("\r")[2]
 
 
 def rewrites_lines(stream: Any) -> bool:
-    """Whether the stream is a terminal that can show progress on one line that is written again and again."""
+    """Return whether the stream is a terminal that can show progress on one line that is written again and again."""
     return stream is not None and stream.isatty() and os.environ.get("TERM", "") not in ("", "dumb")
 
 
@@ -75,11 +75,11 @@ class Terminal(io.TextIOBase):
         return getattr(self._stream, "encoding", None) or "utf-8"
 
     def isatty(self) -> bool:
-        """Whether the stream below is a terminal."""
+        """Return whether the stream below is a terminal."""
         return bool(self._stream.isatty())
 
     def fileno(self) -> int:
-        """The descriptor of the stream below. Raises UnsupportedOperation where it has none."""
+        """Return the descriptor of the stream below. Raises UnsupportedOperation where it has none."""
         return int(self._stream.fileno())
 
     def write(self, text: str) -> int:
@@ -154,7 +154,7 @@ class Log:
             _write_all(self._descriptor, (plain(line) + "\n").encode("utf-8", "backslashreplace"))
 
     def is_file(self, stream: Any) -> bool:
-        """Whether the stream writes to this very file already, as that of a job in the background does."""
+        """Return whether the stream writes to this very file already, as that of a job in the background does."""
         try:
             return os.path.samestat(os.fstat(self._descriptor), os.fstat(stream.fileno()))
         except (OSError, ValueError, AttributeError):
@@ -190,7 +190,7 @@ class Output(io.TextIOBase):
         return len(text)
 
     def isatty(self) -> bool:
-        """Whether there is a terminal."""
+        """Return whether there is a terminal."""
         return self._terminal is not None and self._terminal.isatty()
 
     def fileno(self) -> int:

@@ -35,7 +35,7 @@ Baseline = Callable[[int], float]  # steps to seconds
 
 
 def bare(config: Config, device: torch.device, precision: Precision) -> Baseline:
-    """The same network, loss and optimiser on views made once: all a training loop can hope for.
+    """Return the same network, loss and optimiser on views made once: all a training loop can hope for.
 
     Compiled where training would be.
     """
@@ -46,7 +46,7 @@ def bare(config: Config, device: torch.device, precision: Precision) -> Baseline
 
 
 def kornia(config: Config, device: torch.device, precision: Precision, images: Tensor) -> Baseline:
-    """Kornia's augmentation on the device; network, precision and memory format as in ours."""
+    """Train with kornia's augmentation on the device; network, precision and memory format as in ours."""
     import kornia.augmentation as K
 
     c, size = config.augmentation, config.data.image_size
@@ -75,7 +75,7 @@ def kornia(config: Config, device: torch.device, precision: Precision, images: T
 
 
 def has_kornia() -> bool:
-    """Whether that way can be gone here."""
+    """Return whether kornia can be imported here."""
     return importlib.util.find_spec("kornia") is not None
 
 
@@ -96,7 +96,7 @@ class LoaderBaseline:
         self._connection.recv()  # it has run past the batches that its workers had ready
 
     def __call__(self, steps: int) -> float:
-        """Seconds of so many steps."""
+        """Return seconds of so many steps."""
         self._connection.send(steps)
         return self._connection.recv()
 
@@ -176,7 +176,7 @@ class _Images(TorchDataset[tuple[Tensor, Tensor]]):
 
 
 def matrix_rate(device: torch.device, precision: Precision) -> Callable[[], float]:
-    """A function that measures the rate of a large matrix product in the precision of training, in FLOP/s."""
+    """Return a function that measures the rate of a large matrix product in the precision of training, in FLOP/s."""
     half = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}.get(precision, torch.float32)
     side = 8192 if device.type == "cuda" else 1024
     a, b = (torch.randn(side, side, device=device, dtype=half) for _ in range(2))
@@ -195,7 +195,7 @@ def matrix_rate(device: torch.device, precision: Precision) -> Callable[[], floa
 
 
 def cores() -> int:
-    """CPU cores that this process may use."""
+    """Return how many CPU cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

@@ -56,7 +56,9 @@ class Checkouts:
         self._stack.close()
 
     def measure(self, checkout: Path, names: Sequence[str]) -> dict[str, float]:
-        """The named ones of page start (s), tick, upload to answer and training step (ms). Raises RuntimeError."""
+        """Measure the named ones of page start (s), tick, upload to answer and training step (ms). Raises
+        RuntimeError.
+        """
         found: dict[str, float] = {}
         if set(names) - {"quick"}:
             found |= self._served(checkout, names)
@@ -65,7 +67,7 @@ class Checkouts:
         return {name: found[name] for name in names}
 
     def _served(self, checkout: Path, names: Sequence[str]) -> dict[str, float]:
-        """What one dashboard shows of itself, over a trained run and one that grows meanwhile."""
+        """Measure what one dashboard shows of itself, over a trained run and one that grows meanwhile."""
         store = RunStore(self._runs[checkout])
         (looked_at,) = store.runs()
         with (
@@ -169,7 +171,7 @@ def _finish(process: subprocess.Popen[bytes]) -> None:
 
 
 def _first_steps(process: subprocess.Popen[bytes], store: RunStore) -> list[dict[str, float]]:
-    """The record of a run, once it is long enough."""
+    """Return the record of a run, once it is long enough."""
     deadline = time.monotonic() + LIMIT_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
         for run in store.runs():

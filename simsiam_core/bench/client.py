@@ -31,11 +31,11 @@ class PageClient:
         self._http.close()
 
     def component(self, elem_id: str) -> int:
-        """The number of a component."""
+        """Return the number of a component."""
         return next(c["id"] for c in self.config["components"] if c["props"].get("elem_id") == elem_id)
 
     def functions(self, component: int, event: str) -> list[dict[str, Any]]:
-        """What an event of a component calls."""
+        """Return what an event of a component calls."""
         return [
             d for d in self.config["dependencies"] if [component, event] in [list(t) for t in d["targets"]]
         ]

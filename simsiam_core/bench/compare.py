@@ -109,7 +109,7 @@ def alternate(
 
 
 def table(ratios: dict[str, Ratio]) -> list[str]:
-    """Lines for people: medians of both, the ratio, its interval, and what follows from it."""
+    """Return lines for people: medians of both, the ratio, its interval, and what follows from it."""
     lines = [f"{'':<28}{'here':>10}{'there':>10}{'ratio':>8}  95 % interval"]
     for name, ratio in ratios.items():
         low, high = ratio.interval

@@ -49,7 +49,7 @@ class Clock:
         self._passed, self._spent = time.perf_counter(), time.process_time()
 
     def read(self, what: str) -> dict[str, float]:
-        """Both, since this clock was made."""
+        """Measure both, since this clock was made."""
         passed, spent = time.perf_counter() - self._passed, time.process_time() - self._spent
         return {f"{what}, s": passed, f"{what}, processor s": spent}
 
@@ -71,7 +71,7 @@ def measure(
 
 
 def _of_images(path: str) -> Features:
-    """What an untrained network of 512 dimensions makes of labelled images: correlated as real features are."""
+    """Return what an untrained network of 512 dimensions makes of labelled images: correlated as real features are."""
     network = {"backbone": "resnet10", "stem": "stride2", "width": 64}
     config = parse({"data": {"source": "folder", "path": path}, "model": network})
     with tempfile.TemporaryDirectory() as folder:
@@ -119,7 +119,7 @@ def _knn(features: Features) -> dict[str, Any]:
 
 
 def _reference(bank: Tensor, labels: Tensor, queries: Tensor) -> Tensor:
-    """The class of each query by the definition, in float64: int64 [Q]."""
+    """Return the class of each query by the definition, in float64: int64 [Q]."""
     wide, found = bank.double(), []
     for some in queries.double().split(QUERIES_AT_ONCE):
         similarities, rows = (some @ wide.T).topk(K, dim=1)

@@ -31,7 +31,7 @@ SETTLING_SECONDS = 15.0
 
 
 def measure(seconds: float = 120.0, watchers: int = WATCHERS, uploaders: int = UPLOADERS) -> dict[str, Any]:
-    """A `quick` run while `watchers` pages poll Monitor every second and `uploaders` upload images."""
+    """Measure a `quick` run while `watchers` pages poll Monitor every second and `uploaders` upload images."""
     with tempfile.TemporaryDirectory() as folder:
         store = RunStore(Path(folder) / "runs")
         config = merge(preset("quick").values, {"training": {"epochs": 2000}, "knn": {"knn_every": 2000}})
@@ -97,7 +97,7 @@ class Load:
         self.answers = 0
 
     def watch(self) -> None:
-        """A page on Monitor: it asks for what is new each second, for toasts and the title every third one."""
+        """Imitate a page on Monitor, which asks for updates every second, for toasts and the title every third one."""
         page = self._open()
         time.sleep(random.random())
         for number in itertools.count():
@@ -111,7 +111,7 @@ class Load:
         page.close()
 
     def upload(self) -> None:
-        """A page on Neighbours, with a new image every two seconds."""
+        """Imitate a page on Neighbours that uploads an image every two seconds."""
         page = self._open()
         time.sleep(random.random() * UPLOAD_SECONDS)
         while time.monotonic() < self.end:
@@ -121,7 +121,7 @@ class Load:
         page.close()
 
     def ask_once(self) -> None:
-        """A first question, which waits until the images are encoded. Raises CallError."""
+        """Ask a first question, which waits until the images are encoded. Raises CallError."""
         page = self._open()
         self._ask(page)
         page.close()
@@ -149,7 +149,7 @@ class Load:
 
 
 def noise_png() -> bytes:
-    """An image of random pixels, as a file."""
+    """Return an image of random pixels, as a file."""
     buffer = io.BytesIO()
     Image.fromarray(np.random.default_rng().integers(0, 256, (64, 64, 3), np.uint8)).save(buffer, "png")
     return buffer.getvalue()
@@ -162,6 +162,6 @@ def _pace(run: RunDirectory, seconds: float) -> float:
 
 
 def _cpu(server: psutil.Process) -> float:
-    """Seconds of CPU that the server, its worker and these clients have used; the training is not theirs."""
+    """Return seconds of CPU that the server, its worker and these clients have used; the training is not theirs."""
     family = [server, *(c for c in server.children() if "train" not in " ".join(c.cmdline()))]
     return sum(sum(p.cpu_times()[:2]) for p in [*family, psutil.Process()])

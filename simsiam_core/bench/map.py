@@ -23,7 +23,7 @@ UPLOADS = 20
 
 
 def measure(points: int = 10_000, umap: bool = True) -> dict[str, Any]:
-    """Seconds from request to answer in two of the page's workers: for short questions, and for UMAP."""
+    """Measure seconds from request to answer in two of the page's workers: for short questions, and for UMAP."""
     with tempfile.TemporaryDirectory() as name, own_cache(Path(name) / "cache"), InspectionWorker() as short:
         folder = Path(name)
         run = encoded(RunStore(folder / "runs"), folder / "images", points)
@@ -40,7 +40,7 @@ def measure(points: int = 10_000, umap: bool = True) -> dict[str, Any]:
 
 
 def _by_umap(run_path: Path, wished: MapSettings) -> dict[str, float]:
-    """From a cold start on; at last one is cancelled in the midst of its epochs, and its process asked again."""
+    """Time UMAP from a cold start; then cancel one in the middle of its epochs and time the next answer."""
     started = time.perf_counter()
     with InspectionWorker("simsiam_core.features.maps:warm_up") as mapper:
         mapper.submit(inspection.prepare, run_path, CHECKPOINT, "train").result()
@@ -60,7 +60,7 @@ def _by_umap(run_path: Path, wished: MapSettings) -> dict[str, float]:
 
 
 def _placing(worker: InspectionWorker, run_path: Path, settings: MapSettings) -> dict[str, float]:
-    """From the bytes of an image to its place and its neighbours."""
+    """Time placing an image, from its bytes to its coordinates and neighbours."""
     times = []
     for i in range(UPLOADS + 1):
         image = io.BytesIO()

@@ -19,7 +19,7 @@ HOOKS = ("on_train_batch_start", "on_train_batch_end", "on_train_epoch_end")
 
 
 def measure(preset_name: str = "quick", epochs: int = 3) -> dict[str, Any]:
-    """Share of the training time spent gathering and writing metrics and status, under a preset.
+    """Measure the share of the training time spent gathering and writing metrics and status, under a preset.
 
     The time inside the hooks is taken directly: the difference of two runs would drown in the machine's noise.
     """

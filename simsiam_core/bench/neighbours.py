@@ -33,7 +33,9 @@ PIECE = 20_000  # rows of a bank that are made, or compared in float64, at a tim
 def measure(
     rows: int = 50_000, dim: int = 512, k: int = 200, repeats: int = 100, large: int | None = None
 ) -> dict[str, Any]:
-    """Exact search in random features, a whole question to the worker process, and a bank of `large` rows on disk."""
+    """Measure exact search in random features, a whole question to the worker process, and a bank of `large`
+    rows on disk.
+    """
     on_disk = _on_disk(large, dim, k) if large else {}  # first, for its peak of memory to be its own
     bank = torch.cat(list(_random_rows(rows, dim)))
     queries = next(_random_rows(256, dim, seed=1))
@@ -53,7 +55,7 @@ def measure(
 
 
 def recall(queries: Tensor, bank: Tensor, k: int) -> float:
-    """Share of the rows found [Q, k] that are, in float64, among the k nearest, ties within 1e-6 aside."""
+    """Return share of the rows found [Q, k] that are, in float64, among the k nearest, ties within 1e-6 aside."""
     found = search(queries, bank, k)[1]
     exact, best = queries.double(), torch.empty(len(queries), 0, dtype=torch.float64)
     for piece in bank.split(PIECE):
@@ -65,7 +67,7 @@ def recall(queries: Tensor, bank: Tensor, k: int) -> float:
 
 
 def _on_disk(rows: int, dim: int, k: int) -> dict[str, Any]:
-    """One query in a memory-mapped bank, larger than one would keep in memory."""
+    """Measure one query in a memory-mapped bank, larger than one would keep in memory."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "bank.float32"
         with path.open("wb") as file:
@@ -85,7 +87,7 @@ def _on_disk(rows: int, dim: int, k: int) -> dict[str, Any]:
 
 
 def _upload(repeats: int = 20) -> dict[str, float]:
-    """From the bytes of an image to its neighbours, through the worker, as the page asks."""
+    """Time a question from the bytes of an image to its neighbours, through the worker, as the page asks."""
     image = io.BytesIO()
     Image.effect_noise((640, 480), 60).convert("RGB").save(image, format="jpeg")
     with tempfile.TemporaryDirectory() as folder, InspectionWorker() as worker:
@@ -102,7 +104,7 @@ def _upload(repeats: int = 20) -> dict[str, float]:
 
 
 def _random_rows(rows: int, dim: int, seed: int = 0) -> Iterator[Tensor]:
-    """Random unit vectors, in pieces."""
+    """Yield random unit vectors, in pieces."""
     generator = torch.Generator().manual_seed(seed)
     for start in range(0, rows, PIECE):
         yield F.normalize(torch.randn(min(PIECE, rows - start), dim, generator=generator), dim=1)

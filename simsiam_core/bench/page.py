@@ -52,7 +52,7 @@ def dashboard(runs_dir: Path, limit: float = 60.0, checkout: Path | None = None)
 
 
 def measure() -> dict[str, Any]:
-    """Seconds from starting the dashboard to the first answered request, imports included."""
+    """Measure seconds from starting the dashboard to the first answered request, imports included."""
     with tempfile.TemporaryDirectory() as folder, dashboard(Path(folder)) as started:
         server = psutil.Process(started.pid)
         return {

@@ -33,13 +33,13 @@ class PhaseClock:
         module.objective.views = marked
 
     def start(self, device: torch.device) -> None:
-        """A step begins, which also ends the one before it."""
+        """Begin a step, which ends the one before it."""
         self._cuda = device.type == "cuda"
         self._steps.append([])
         self.mark()
 
     def mark(self) -> None:
-        """A phase ends."""
+        """End a phase."""
         if not self._steps:
             return
         if self._cuda:
@@ -50,7 +50,7 @@ class PhaseClock:
             self._steps[-1].append(time.perf_counter())
 
     def shares(self) -> dict[str, float]:
-        """Share of the time of each phase over all whole steps, adding up to 1."""
+        """Measure the share of the time of each phase over all whole steps, adding up to 1."""
         if self._cuda:
             torch.cuda.synchronize()
         totals = dict.fromkeys(PHASES, 0.0)

@@ -74,14 +74,14 @@ def measure(runs: int = 20, lines: int = 200_000, pages: int = 10, ticks: int = 
 
 
 def _play(client: PageClient, tick: int, answers: list[tuple[float, int]]) -> None:
-    """What an open page asks in one second."""
+    """Ask what an open page asks in one second."""
     answers.append(_news(client))
     if tick % 3 == 0:
         client.notices()
 
 
 def _news(client: PageClient) -> tuple[float, int]:
-    """Seconds from asking to the whole answer, and the bytes of the answer."""
+    """Return seconds from asking to the whole answer, and the bytes of the answer."""
     started = time.perf_counter()
     size = client.news()
     return time.perf_counter() - started, size
@@ -94,7 +94,7 @@ def settle(server: psutil.Process) -> None:
 
 
 def _grown_run(store: RunStore, lines: int) -> RunDirectory:
-    """A run that this process seems to train, with a long record."""
+    """Return a run that this process seems to train, with a long record."""
     run = store.create(parse({"name": "long"}))
     pretend_to_train(run, lines)
     return run

@@ -26,7 +26,7 @@ SIDE = 8  # px
 
 
 def encoded(store: RunStore, images: Path, count: int) -> RunDirectory:
-    """A run over `count` tiny training images whose features, 512 numbers each, lie in ten groups."""
+    """Return a run over `count` tiny training images whose features, 512 numbers each, lie in ten groups."""
     generator = np.random.default_rng(0)
     for i in range(count + CLASSES):
         folder = images / ("train" if i < count else "test") / f"class{i % CLASSES}"

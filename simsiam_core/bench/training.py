@@ -44,7 +44,7 @@ def measure(
     rounds: int = 15,
     changes: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Figures of training under a preset (with `changes` over it), on random images of its size and number.
+    """Measure figures of training under a preset (with `changes` over it), on random images of its size and number.
 
     Our way is the real one: Lightning, metrics and status, images by seed and step. The bare loop and, with
     `baseline`, the ways of published code take turns with it; ratios are medians over the turns.
@@ -76,7 +76,7 @@ def measure(
 
 
 def random_dataset(config: Config) -> Dataset:
-    """As many random images as the config trains on, and a fifth as many to test on; nothing is downloaded."""
+    """Make as many random images as the config trains on, and a fifth as many to test on; download nothing."""
     count, side = count_train(config.data) or 10_000, config.data.image_size
     generator = torch.Generator().manual_seed(0)
 
@@ -205,7 +205,7 @@ def _figures(
 
 
 def _knn_seconds(config: Config, dataset: Dataset, module: SimSiamModule, device: torch.device) -> float:
-    """Seconds of one kNN check: encoding both splits, and the vote at full size."""
+    """Return seconds of one kNN check: encoding both splits, and the vote at full size."""
     encoder, test = module.to(device).encoder(), dataset.split("test")
     total = len(dataset.train) + len(test)
     encoded = dataset.train.limit(ENCODED_ON_CPU) if device.type == "cpu" else dataset.train
@@ -224,7 +224,7 @@ def _knn_seconds(config: Config, dataset: Dataset, module: SimSiamModule, device
 
 
 def _warm_seconds(work: Callable[[], object], device: torch.device) -> float:
-    """Seconds of some work that was done before, in the same shapes: a GPU first looks for the best kernels."""
+    """Return seconds of some work that was done before, in the same shapes: a GPU first looks for the best kernels."""
     seconds = 0.0
     for _ in range(2):
         synchronise(device)

@@ -12,7 +12,7 @@ from simsiam_core.runs import RunDirectory, RunStore
 
 
 def untrained(store: RunStore, config: Config) -> RunDirectory:
-    """A run with `epoch=0000` alone; weights by the config's seed."""
+    """Return a run with `epoch=0000` alone; weights by the config's seed."""
     torch.manual_seed(config.training.seed)
     dataset, run = load(config.data), store.create(config)
     weights = {f"network.{name}": value for name, value in SimSiam(config.model).state_dict().items()}

@@ -31,7 +31,7 @@ DONE, FAILED, BAD_INPUT = 0, 1, 2
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The parser of all commands."""
+    """Return the parser of all commands."""
     parser = argparse.ArgumentParser(
         prog=called_as("simsiam", "python -m simsiam_core"),
         description="SimSiam representation learning: train, follow and look inside, without a browser.",

@@ -36,7 +36,9 @@ class SchemaFlags:
         )
 
     def given(self, arguments: argparse.Namespace) -> dict[str, Any]:
-        """The nested values of the flags that were given: of the schema's types where they can be, unvalidated."""
+        """Return the nested values of the flags that were given: of the schema's types where they can be,
+        unvalidated.
+        """
         values = self._source(parsed_args=arguments)()
         for spec in fields():
             section, _, name = spec.path.rpartition(".")

@@ -96,7 +96,7 @@ def _map(arguments: argparse.Namespace) -> int:
 
 
 def _write_table(path: Path, drawn: Any, facts: Any) -> None:
-    """One row a point: id, coordinates, label, prediction, confidence, density."""
+    """Write one row a point: id, coordinates, label, prediction, confidence, density."""
     import pandas
 
     columns: dict[str, Any] = {"id": list(drawn.ids)}

@@ -18,7 +18,7 @@ from simsiam_core.runs.json_files import dumps
 
 
 def add_save_dir(parser: argparse.ArgumentParser) -> None:
-    """`--save-dir`: where runs are kept."""
+    """Add `--save-dir`, the folder of runs."""
     parser.add_argument(
         "--save-dir",
         type=path_flag,
@@ -29,12 +29,12 @@ def add_save_dir(parser: argparse.ArgumentParser) -> None:
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:
-    """`--json`: for scripts."""
+    """Add `--json`, for scripts."""
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
 
 
 def add_run(parser: argparse.ArgumentParser) -> None:
-    """A run, by id, unique prefix or path, and where to look for it."""
+    """Add a run, by id, unique prefix or path, and the folder to look in."""
     parser.add_argument("run", metavar="RUN", help="a run's id, a unique prefix of it, or its path")
     add_save_dir(parser)
 
@@ -48,7 +48,7 @@ def add_runs(parser: argparse.ArgumentParser, number: str) -> None:
 
 
 def add_network(parser: argparse.ArgumentParser, looked_at: str) -> None:
-    """A run, one of its checkpoints and a split: what the commands that look inside a network ask for."""
+    """Add a run, one of its checkpoints and a split, for commands that look inside a network."""
     add_run(parser)
     add_json(parser)
     parser.add_argument(
@@ -70,7 +70,7 @@ def inspecting() -> Iterator[Callable[[float, str], None]]:
 
 
 def whole_number(text: str) -> int:
-    """The argparse type of a whole number, by the same rule as settings."""
+    """Return the argparse type of a whole number, by the same rule as settings."""
     value = scalar(text)
     if isinstance(value, bool) or not isinstance(value, int):
         raise argparse.ArgumentTypeError(f"it must be a whole number, not {text!r}")
@@ -78,7 +78,7 @@ def whole_number(text: str) -> int:
 
 
 def number(text: str) -> float:
-    """The argparse type of a number; neither infinity nor NaN is one."""
+    """Return the argparse type of a number; neither infinity nor NaN is one."""
     value = scalar(text)
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise argparse.ArgumentTypeError(f"it must be a number, not {text!r}")
@@ -86,23 +86,23 @@ def number(text: str) -> float:
 
 
 def chosen_run(arguments: argparse.Namespace) -> RunDirectory:
-    """The run that `add_run` asked for. Raises RunError."""
+    """Return the run that `add_run` asked for. Raises RunError."""
     return RunStore(arguments.save_dir).find(arguments.run)
 
 
 def chosen_runs(arguments: argparse.Namespace) -> list[RunDirectory]:
-    """The runs that `add_runs` asked for, each once. Raises RunError."""
+    """Return the runs that `add_runs` asked for, each once. Raises RunError."""
     found = [RunStore(arguments.save_dir).find(name) for name in arguments.runs]
     return list({run.path: run for run in found}.values())
 
 
 def print_json(value: dict[str, Any]) -> None:
-    """One object on stdout, in strict JSON: what is no number is null."""
+    """Print one object on stdout in strict JSON: NaN and infinity become null."""
     print(dumps(value, indent=2))
 
 
 def print_figures(figures: dict[str, Any], as_json: bool) -> None:
-    """What was measured: one JSON object, or a line each."""
+    """Print measurements as one JSON object, or a line each."""
     if as_json:
         return print_json(figures)
     width = max(map(len, figures)) + 2

@@ -116,7 +116,7 @@ def _stop(arguments: argparse.Namespace) -> int:
 
 
 def _epochs(run: RunDirectory) -> int | None:
-    """Of the config; None if that is damaged, which is told elsewhere."""
+    """Return the config's epochs; None if it is damaged, which is reported elsewhere."""
     try:
         return run.config().training.epochs
     except RunError:

@@ -89,7 +89,7 @@ def standard_streams() -> Iterator[None]:
 
 
 def _open_closed_ones() -> None:
-    """A process started with `>&-` would else open its metrics as standard output, and have them printed into."""
+    """Open closed standard streams: else the first file opened would become standard output and be printed into."""
     for descriptor in (0, 1, 2):
         try:
             os.fstat(descriptor)

@@ -18,7 +18,7 @@ NARROW = 18  # columns; what is left of a line for its last part may be no less
 
 
 def print_row(*columns: str, text: str = "") -> None:
-    """One line of a table, or a sentence; on a terminal `text`, its last column, goes on below itself.
+    """Print one row of a table, or a sentence; on a terminal `text`, the last column, wraps below itself.
 
     A file or a pipe gets it on one line. Names are never broken, so that they can be copied.
     """
@@ -53,7 +53,7 @@ def confirmed(question: str, yes: bool) -> bool:
 
 @contextmanager
 def progress_line() -> Iterator[Callable[[float, str], None]]:
-    """A `Progress` callback that shows progress on one line of a terminal; a file or a pipe is spared it.
+    """Yield a `Progress` callback that shows progress on one line of a terminal, and nothing in a file or pipe.
 
     The line is gone when the block ends: what is printed next begins in its place.
     """

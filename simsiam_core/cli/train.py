@@ -173,7 +173,7 @@ def announce(run: RunDirectory, request: StopRequest | None = None) -> StopReque
 
 
 def running_status() -> Status:
-    """The status of a run that this very process begins to work on."""
+    """Return the status of a run that this very process begins to work on."""
     pid, started = process_identity(os.getpid())
     now = time.time()
     return Status(

@@ -20,5 +20,5 @@ SETTING_OF = {"model": "model", "rotation": "objective.rotation_weight"}
 
 
 def network_settings(config: Config) -> NetworkSettings:
-    """Of a whole config."""
+    """Return the settings that decide the network of a config."""
     return NetworkSettings(config.model, config.objective.rotation_weight > 0)

@@ -28,7 +28,7 @@ class Problem:
     message: str
 
     def __str__(self) -> str:
-        """The sentence with the path where that helps to find the flag or the line: on the terminal."""
+        """Return the sentence with the path where that helps to find the flag or the line: on the terminal."""
         named = "." in self.path and self.path not in self.message
         return f"{self.message.removesuffix('.')} ({self.path})." if named else self.message
 

@@ -20,7 +20,7 @@ class LeftOut:
     files: int = 1
 
     def __str__(self) -> str:
-        """`path: reason`."""
+        """Return `path: reason`."""
         return f"{self.path}: {self.reason}"
 
 

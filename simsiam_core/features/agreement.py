@@ -12,7 +12,7 @@ SAME_COLOUR = 8.0  # grey levels by which the mean colours of two plain images m
 
 
 def pixel_agreement(first: Tensor, second: Tensor) -> Tensor:
-    """Agreement of pairs of images, uint8 [P, 3, S, S] both; float32 [P], −1 to 1.
+    """Measure the agreement of pairs of images, uint8 [P, 3, S, S] both; float32 [P], −1 to 1.
 
     The correlation of their structure, not of their colours; the greatest of: as they are, one mirrored, and one
     cropped at a corner. Images without structure have no correlation: they agree as far as their mean colours
@@ -39,7 +39,9 @@ def pixel_agreement(first: Tensor, second: Tensor) -> Tensor:
 
 
 def _structure(images: Tensor) -> tuple[Tensor, Tensor]:
-    """Structure [P, d] and plainness [P]: together a vector of length 1, all plainness where there is no contrast."""
+    """Return the structure [P, d] and plainness [P]: together a vector of length 1, all plainness where there is
+    no contrast.
+    """
     x = F.adaptive_avg_pool2d(images.float(), min(SIDE, images.shape[-1]))
     x = (x - x.mean(dim=(2, 3), keepdim=True)).flatten(1)
     noise = x.shape[1] * NOISE**2

@@ -50,7 +50,7 @@ def load_bank(
     encoder: Encoder | None = None,
     device: str | None = None,
 ) -> FeatureBank:
-    """The bank of one split ("train" or "test") for one checkpoint, from the run's cache or encoded into it.
+    """Return the bank of one split ("train" or "test") for one checkpoint, from the run's cache or encoded into it.
 
     `dataset` and `encoder` spare their loading where the caller has them; `device` None takes a GPU if there
     is one. A damaged cache is built again; where it may not be written, the features stay in memory. Raises
@@ -73,7 +73,7 @@ def load_bank(
 def bank_path(
     run: RunDirectory, checkpoint: Checkpoint, split: str, dataset: Dataset, device: str | None = None
 ) -> Path:
-    """Where the features are kept; the file is there once they are complete.
+    """Return where the features are kept; the file is there once they are complete.
 
     Features of a GPU differ from a CPU's by rounding and have a file of their own. `device` as in `load_bank`.
     """
@@ -92,7 +92,7 @@ def _load(
     device: str,
     progress: Progress | None,
 ) -> Tensor:
-    """The features from the cache, or encoded into it."""
+    """Return the features from the cache, or encoded into it."""
     images, path = dataset.split(split), bank_path(run, checkpoint, split, dataset, device)
     features = _read(path, len(images))
     if features is not None:
@@ -129,13 +129,13 @@ def _write(path: Path, encoder: Encoder, images: ImageSet, device: str, progress
 
 
 def _in_memory(encoder: Encoder, images: ImageSet, device: str, progress: Progress | None) -> Tensor | None:
-    """The features of images, or None if they are no numbers."""
+    """Return the features of images, or None if they are no numbers."""
     features = encode(encoder, images, device, progress)
     return features if bool(torch.isfinite(features).all()) else None
 
 
 def _read(path: Path, rows: int) -> Tensor | None:
-    """The cached features, or None if they are absent or damaged (checked on a thousand rows, cheaply).
+    """Return the cached features, or None if they are absent or damaged (checked on a thousand rows, cheaply).
 
     Raises RunError where the file is there and cannot be mapped: it may be sound, and is not to be built again.
     """
@@ -159,7 +159,7 @@ def _read(path: Path, rows: int) -> Tensor | None:
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """One builder at a time, over processes; a killed one lets go by itself."""
+    """Hold a lock so that one process at a time builds; a killed one releases it."""
     folder.mkdir(parents=True, exist_ok=True)
     handle = os.open(folder, os.O_RDONLY)
     try:

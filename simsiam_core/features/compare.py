@@ -58,7 +58,7 @@ def ask_all(
 
 
 def changes(before: Sequence[str], after: Sequence[str]) -> tuple[Change, ...]:
-    """Every id of either list with its ranks: those of `after` in their order, then those that left."""
+    """Return every id of either list with its ranks: those of `after` in their order, then those that left."""
     rank_before = {image_id: rank for rank, image_id in enumerate(before, start=1)}
     rank_after = {image_id: rank for rank, image_id in enumerate(after, start=1)}
     gone = [image_id for image_id in before if image_id not in rank_after]
@@ -74,7 +74,7 @@ def movers(
     limit: int = 60,
     progress: Progress | None = None,
 ) -> tuple[Mover, ...]:
-    """The images whose neighbours two networks agree on least, the least first.
+    """Return the images whose neighbours two networks agree on least, the least first.
 
     Neighbours are compared and not places: a map may be turned and torn without a single neighbour changing.
     Raises ConfigError where the two have not learnt from the same images.
@@ -101,7 +101,7 @@ def movers(
 def predictions(
     first: Network, second: Network, split: str, size: int, progress: Progress | None = None
 ) -> np.ndarray:
-    """What the second network's vote says of the points of the first one's map: classes, int16 [N].
+    """Return what the second network's vote says of the points of the first one's map: classes, int16 [N].
 
     Raises ConfigError where the images are others, or have no labels to vote with.
     """
@@ -117,7 +117,7 @@ def predictions(
 def second_map(
     first: Network, second: Network, settings: MapSettings, progress: Progress | None = None
 ) -> Map:
-    """The second network's map of the same images, turned and scaled to lie over the first one's."""
+    """Return the second network's map of the same images, turned and scaled to lie over the first one's."""
     from simsiam_core.features import maps, projection
 
     _same_images(first, second, settings.split, settings.sample, progress)

@@ -23,7 +23,7 @@ BATCHES_A_COPY = 8  # whose features leave a GPU together: it never waits for th
 
 
 def best_device() -> str:
-    """A GPU when there is one."""
+    """Return a GPU when there is one."""
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
@@ -36,7 +36,7 @@ def encode(
     out: Tensor | None = None,
     half: torch.dtype | None = None,
 ) -> Tensor:
-    """Features of every image: float32 [N, dim], l2-normalised, in main memory or wherever `out` is.
+    """Encode every image: float32 [N, dim], l2-normalised, in main memory or wherever `out` is.
 
     No crops and no flips: the image as it is, normalised with the mean and std of the checkpoint.
     `out` float32 [N, dim] is filled batch by batch, if given: a memory map, say, or a GPU's memory. The network
@@ -102,7 +102,7 @@ def _encoded(
 
 
 def _batches(images: Tensor, start: int, batch: int, place: torch.device) -> Iterator[tuple[int, Tensor]]:
-    """The first row of each batch, and its images on the device.
+    """Yield the first row of each batch, and its images on the device.
 
     On a GPU all have the same shape, for which its kernels were chosen: the last one is filled up.
     """

@@ -35,22 +35,22 @@ _IN_LATEX = {ord(c): f"\\{c}" for c in "&%_#${}"} | {
 
 
 def html_text(text: str) -> str:
-    """Text for HTML or SVG, between tags or inside a quoted attribute."""
+    """Return text for HTML or SVG, between tags or inside a quoted attribute."""
     return html.escape(text)
 
 
 def script_json(value: Any) -> str:
-    """A value as JSON that may stand inside a `<script>`: it holds no `<`, `>` or `&`."""
+    """Return a value as JSON that may stand inside a `<script>`: it holds no `<`, `>` or `&`."""
     return json.dumps(value).translate(_IN_SCRIPT)
 
 
 def plotly_text(text: str) -> str:
-    """Text for plotly, which takes tags such as `<b>` for markup and drops those it does not know."""
+    """Return text for plotly, which takes tags such as `<b>` for markup and drops those it does not know."""
     return html.escape(text, quote=False)
 
 
 def csv_text(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """A table as CSV. Values stay exactly as they are, since programs look ids up by them.
+    """Return a table as CSV. Values stay exactly as they are, since programs look ids up by them.
 
     A spreadsheet takes a cell that begins with `=` for a formula: import such a file with its columns as text.
     """
@@ -60,10 +60,10 @@ def csv_text(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 
 
 def markdown_text(text: str) -> str:
-    """Text for a cell of a pipe table."""
+    """Return text for a cell of a pipe table."""
     return text.translate(_IN_MARKDOWN)
 
 
 def latex_text(text: str) -> str:
-    """Text for LaTeX."""
+    """Return text for LaTeX."""
     return text.translate(_IN_LATEX)

@@ -39,7 +39,10 @@ class Diagnosis:
 
 
 def findings_csv(findings: Iterable[Finding]) -> str:
-    """A row a finding. The ids of its evidence are a JSON list, since an id may hold spaces and commas."""
+    """Return a table with a row for each finding.
+
+    The ids of its evidence are a JSON list, since an id may hold spaces and commas.
+    """
     rows = [
         (
             found.image.id,

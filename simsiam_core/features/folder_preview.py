@@ -79,7 +79,7 @@ def _classes(listing: Listing) -> tuple[ClassPreview, ...]:
 
 
 def _images(listing: Listing, ids: list[str], deadline: float) -> tuple[Pixels, ...]:
-    """Those of some images that can be read before the deadline."""
+    """Return those of some images that can be read before the deadline."""
     from simsiam_core.data import ImageError, read_image
     from simsiam_core.data.scan import path_of
 

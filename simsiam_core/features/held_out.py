@@ -12,7 +12,7 @@ ITERATIONS = 40  # of L-BFGS; more changes no ranking
 
 
 def held_out_probabilities(features: Tensor, labels: Tensor, classes: int) -> Tensor:
-    """Probabilities [N, classes] of each image, by logistic regression on the four fifths it is not among.
+    """Estimate probabilities [N, classes] of each image, by logistic regression on the four fifths it is not among.
 
     A label that gets little of it is suspect (confident learning, Northcutt et al. 2021). Features [N, d] are
     centred and scaled here; folds are random but the same on every call.

@@ -69,7 +69,7 @@ def network_inputs(
 
 
 def is_encoded(run_path: Path, checkpoint: str, split: str, progress: Progress | None = None) -> bool:
-    """Whether a split has been decoded and encoded, so that a question about it is answered at once."""
+    """Return whether a split has been decoded and encoded, so that a question about it is answered at once."""
     from simsiam_core.features import loaded
 
     run = RunDirectory(run_path)
@@ -79,7 +79,7 @@ def is_encoded(run_path: Path, checkpoint: str, split: str, progress: Progress |
 def image_records(
     run_path: Path, split: str, ids: tuple[str, ...], progress: Progress | None = None
 ) -> tuple[ImageRecord, ...]:
-    """The images of some ids, in that order; ids that are not in the split are left out."""
+    """Return the images of some ids, in that order; ids that are not in the split are left out."""
     from simsiam_core.features import loaded
 
     images = loaded.split(RunDirectory(run_path).config().data, split, progress)
@@ -99,7 +99,7 @@ def browse(
     label: str | None = None,
     progress: Progress | None = None,
 ) -> Page:
-    """Images of a split from `offset` on: in its order, or shuffled by `seed`; of one class if `label`."""
+    """Return images of a split from `offset` on: in its order, or shuffled by `seed`; of one class if `label`."""
     import torch
 
     from simsiam_core.features import loaded
@@ -118,11 +118,11 @@ def browse(
 
 
 def image_record(images: ImageSet, row: int) -> ImageRecord:
-    """One image of a set."""
+    """Return one image of a set."""
     label = None if images.labels is None else images.classes[int(images.labels[row])]
     return ImageRecord(images.ids[row], label, pixels(images.images[row]))
 
 
 def pixels(image: Tensor) -> Pixels:
-    """uint8 [3, S, S] as [S, S, 3], copied out of any memory map."""
+    """Return uint8 [3, S, S] as [S, S, 3], copied out of any memory map."""
     return np.array(image.permute(1, 2, 0).numpy(), order="C")

@@ -30,7 +30,7 @@ class LRUCache(Generic[T]):
         self._values: OrderedDict[Hashable, T] = OrderedDict()
 
     def get(self, key: Hashable, make: Callable[[], T]) -> T:
-        """The value of `key`, made if it is not there; the one unused for longest makes room for it."""
+        """Return the value of `key`, made if it is not there; the one unused for longest makes room for it."""
         if key not in self._values:
             self._values[key] = make()
             if len(self._values) > self._size:
@@ -46,12 +46,14 @@ _banks: LRUCache[FeatureBank] = LRUCache(8)  # memory maps: cheap to hold
 
 
 def dataset(config: DataConfig, progress: Progress | None = None) -> Dataset:
-    """The images of a config."""
+    """Return the images of a config."""
     return _datasets.get(config, lambda: load(config, progress))
 
 
 def split(config: DataConfig, name: str, progress: Progress | None = None) -> ImageSet:
-    """One split of them, or one's own images (`folder_split.folder_split`). Raises ConfigError if there is neither."""
+    """Return one split of them, or one's own images (`folder_split.folder_split`). Raises ConfigError if there
+    is neither.
+    """
     if folder := folder_of(name):
         return folder_dataset(folder, config.image_size, progress).train
     try:
@@ -61,7 +63,7 @@ def split(config: DataConfig, name: str, progress: Progress | None = None) -> Im
 
 
 def folder_dataset(folder: str, image_size: int, progress: Progress | None = None) -> Dataset:
-    """A folder of one's own, decoded for an image size: all of it, whatever splits it has, as `train`."""
+    """Return a folder of one's own, decoded for an image size: all of it, whatever splits it has, as `train`."""
     config = DataConfig(source="folder", path=folder, image_size=image_size)
     ours = Path(folder).parent == (cache_dir() / "own").resolve()
     if ours:
@@ -91,7 +93,7 @@ def folder_dataset(folder: str, image_size: int, progress: Progress | None = Non
 
 
 def find(config: DataConfig, image_id: str, among: str = "train") -> tuple[ImageSet, int]:
-    """The images that hold an image (`among` first), and its row. Raises ConfigError if none do."""
+    """Return the images that hold an image (`among` first), and its row. Raises ConfigError if none do."""
     images = dataset(config)
     for part in (split(config, among) if folder_of(among) else None, images.train, images.test):
         with suppress(KeyError):
@@ -101,12 +103,12 @@ def find(config: DataConfig, image_id: str, among: str = "train") -> tuple[Image
 
 
 def encoder(checkpoint: Checkpoint) -> Encoder:
-    """The backbone of a checkpoint."""
+    """Return the backbone of a checkpoint."""
     return _encoders.get(identity(checkpoint), lambda: load_encoder(checkpoint.path))
 
 
 def bank(run: RunDirectory, checkpoint: Checkpoint, name: str, progress: Progress | None) -> FeatureBank:
-    """A split as the checkpoint encodes it; encoding it now if nobody has."""
+    """Return a split as the checkpoint encodes it, from the cache or encoded now."""
     images, part = _source(run, name, progress)
     return _banks.get(
         (run.path, *identity(checkpoint), images.fingerprint, part),
@@ -115,14 +117,14 @@ def bank(run: RunDirectory, checkpoint: Checkpoint, name: str, progress: Progres
 
 
 def has_bank(run: RunDirectory, checkpoint: Checkpoint, name: str) -> bool:
-    """Whether that has been encoded already."""
+    """Return whether that has been encoded already."""
     identity(checkpoint)  # raises if the checkpoint is gone
     images, part = _source(run, name, None)
     return bank_path(run, checkpoint, part, images).is_file()
 
 
 def _source(run: RunDirectory, name: str, progress: Progress | None) -> tuple[Dataset, str]:
-    """The images a split belongs to, and what it is called there."""
+    """Return the images a split belongs to, and what it is called there."""
     config = run.config().data
     split(config, name, progress)
     if folder := folder_of(name):
@@ -131,12 +133,12 @@ def _source(run: RunDirectory, name: str, progress: Progress | None) -> tuple[Da
 
 
 def split_fingerprint(run: RunDirectory, name: str) -> str:
-    """Equal for equal images in equal order."""
+    """Return a fingerprint that is equal for equal images in equal order."""
     return _source(run, name, None)[0].fingerprint
 
 
 def identity(checkpoint: Checkpoint) -> tuple[Path, str]:
-    """`last` is a link that moves on while a run trains: its target and fingerprint, not its name."""
+    """Return the checkpoint's real path and fingerprint: `last` is a link that moves on while a run trains."""
     try:
         return checkpoint.path.resolve(), fingerprint(checkpoint.path)
     except OSError:

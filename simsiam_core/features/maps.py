@@ -108,7 +108,7 @@ def warm_up() -> None:
 
 
 def draw_map(run_path: Path, checkpoint: str, settings: MapSettings, progress: Progress | None = None) -> Map:
-    """The map of a sample of a split, from the cache or drawn into it."""
+    """Return the map of a sample of a split, from the cache or drawn into it."""
     from simsiam_core.features import sample
 
     started = time.perf_counter()
@@ -126,7 +126,7 @@ def draw_map(run_path: Path, checkpoint: str, settings: MapSettings, progress: P
 def cached_map(
     run_path: Path, checkpoint: str, settings: MapSettings, progress: Progress | None = None
 ) -> Map | None:
-    """The map if it has been drawn before."""
+    """Return the map if it has been drawn before."""
     from simsiam_core.features import sample
 
     started = time.perf_counter()
@@ -138,7 +138,7 @@ def cached_map(
 
 
 def facts(run_path: Path, checkpoint: str, settings: MapSettings, progress: Progress | None = None) -> Facts:
-    """What the neighbours of a map's points say of them; the same however the map is drawn."""
+    """Return what the neighbours of a map's points say of them; the same however the map is drawn."""
     from simsiam_core.features import sample
     from simsiam_core.features.neighbours import vote
 
@@ -162,7 +162,7 @@ def place(
     region: Region | None = None,
     progress: Progress | None = None,
 ) -> Placement:
-    """Where an image (a file's content, or an id of the run's data) lies on a map.
+    """Return where an image (a file's content, or an id of the run's data) lies on a map.
 
     On a PCA map it is projected on the same axes; on a UMAP map it comes to lie among its neighbours. A
     image that is a point of the map already stays there.
@@ -198,7 +198,7 @@ def place(
 def through_training(
     run_path: Path, settings: MapSettings, progress: Progress | None = None
 ) -> tuple[Map, ...]:
-    """The maps of all checkpoints of a run, each started from its neighbour in time and laid over it.
+    """Return the maps of all checkpoints of a run, each started from its neighbour in time and laid over it.
 
     They are drawn from the last checkpoint backwards, because the last map says most and should be freest.
     """
@@ -275,7 +275,7 @@ def _map(
 
 
 def _file(points: Sample, settings: MapSettings) -> Path:
-    """Where a map's coordinates are kept; PCA does not care for UMAP's settings."""
+    """Return where a map's coordinates are kept; PCA does not care for UMAP's settings."""
     from simsiam_core.features.sample import hash_of
 
     values = asdict(settings)

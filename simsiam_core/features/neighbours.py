@@ -13,7 +13,7 @@ SCORES_AT_ONCE = {"cpu": 2**24, "cuda": 2**28}  # similarities held in memory: 6
 
 @torch.no_grad()
 def search(queries: Tensor, bank: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """The k rows of `bank` [N, d] most similar to each of `queries` [Q, d], in true fp32.
+    """Return the k rows of `bank` [N, d] most similar to each of `queries` [Q, d], in true fp32.
 
     Rows of both are l2-normalised float32, so that the product is the cosine. Both may be on any device,
     the same one; the bank may be a memory map larger than memory. Queries in float64 are answered in float64.
@@ -34,7 +34,8 @@ def search(queries: Tensor, bank: Tensor, k: int) -> tuple[Tensor, Tensor]:
 
 
 def nearest(queries: Tensor, bank: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """As `search`, for what a person is shown: similarities lie in −1..1, and equal ones are ordered by row.
+    """Search as `search` does, for what a person is shown: similarities lie in −1..1, and equal ones are
+    ordered by row.
 
     The first k are the same whatever larger k is asked for: where the k-th neighbour ties with those after it,
     more are fetched until the tie ends, so this is for few queries at a time.
@@ -51,7 +52,7 @@ def nearest(queries: Tensor, bank: Tensor, k: int) -> tuple[Tensor, Tensor]:
 
 
 def sort_by_similarity(similarities: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
-    """The same neighbours [Q, k] by falling similarity, equal ones by row; similarities in −1..1."""
+    """Return the same neighbours [Q, k] by falling similarity, equal ones by row; similarities in −1..1."""
     rows, order = rows.sort(dim=1)
     similarities, by_similarity = (
         similarities.clamp(-1, 1).gather(1, order).sort(dim=1, descending=True, stable=True)
@@ -72,7 +73,7 @@ def _search_rows(queries: Tensor, bank: Tensor, k: int, rows_at_once: int) -> tu
 
 
 def vote(similarities: Tensor, labels: Tensor, classes: int, temperature: float) -> Tensor:
-    """Weighted vote of neighbours: each adds exp(similarity / temperature) to its class (Wu et al. 2018).
+    """Return the weighted vote of neighbours: each adds exp(similarity / temperature) to its class (Wu et al. 2018).
 
     `similarities` and `labels` (int64, one per neighbour) are [Q, k]; returns scores [Q, classes].
     Each query's weights are divided by that of its nearest neighbour, which thereby weighs 1: this changes

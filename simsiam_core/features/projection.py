@@ -31,7 +31,7 @@ class PrincipalAxes:
             self.axes = torch.cat([self.axes, torch.zeros(len(self.axes), missing)], dim=1)
 
     def place(self, features: Tensor) -> np.ndarray:
-        """Coordinates float32 [N, dimensions] of features [N, d]."""
+        """Return coordinates float32 [N, dimensions] of features [N, d]."""
         return ((features.float() - self.centre) @ self.axes).numpy()
 
 
@@ -49,7 +49,7 @@ def umap(
     epochs: int | None = None,
     progress: Progress | None = None,
 ) -> np.ndarray:
-    """UMAP coordinates float32 [N, dimensions] (McInnes et al. 2018; densMAP: Narayan et al. 2021).
+    """Compute UMAP coordinates float32 [N, dimensions] (McInnes et al. 2018; densMAP: Narayan et al. 2021).
 
     `start` [N, dimensions] is where the points are at first: PCA, or the map before this one in a run.
     `known`: similarities and rows [N, at least neighbours − 1] of the nearest of each point, itself not among
@@ -95,7 +95,7 @@ def library() -> Any:
 
 
 def _precomputed_knn(features: Tensor, known: tuple[Tensor, Tensor], k: int, metric: str) -> tuple[Any, Any]:
-    """Rows and distances of the k nearest of each point, itself the first and at distance 0."""
+    """Return rows and distances of the k nearest of each point, itself the first and at distance 0."""
     similarities, rows = known
     similarities, rows = similarities[:, : k - 1], rows[:, : k - 1]
     distances = (1 - similarities).clamp(min=0)
@@ -119,11 +119,11 @@ class _Epochs:
             self._report(0.3 + 0.7 * done / total, f"UMAP: epoch {done} of {total}")
 
     def flush(self) -> None:
-        """Nothing is held back."""
+        """Do nothing: nothing is buffered."""
 
 
 def procrustes(moving: np.ndarray, fixed: np.ndarray) -> np.ndarray:
-    """`moving` [N, D] shifted, turned, mirrored and scaled to lie as near to `fixed` [N, D] as it can.
+    """Shift, rotate, mirror and scale `moving` [N, D] to lie as near to `fixed` [N, D] as possible.
 
     Orthogonal Procrustes analysis (Schönemann 1966): shapes are kept, only the pose changes.
     """
@@ -137,7 +137,7 @@ def procrustes(moving: np.ndarray, fixed: np.ndarray) -> np.ndarray:
 def place_among_neighbours(
     coordinates: np.ndarray, similarities: np.ndarray, temperature: float
 ) -> np.ndarray:
-    """A place [D] for a new point: the mean of its neighbours' `coordinates` [k, D], the nearest weighing most.
+    """Return a place [D] for a new point: the mean of its neighbours' `coordinates` [k, D], the nearest weighing most.
 
     Weights are those of the vote, exp(similarity / temperature).
     """

@@ -63,7 +63,7 @@ def raw_pixel_accuracy(
     temperature: float,
     device: str = "cpu",
 ) -> RawPixels:
-    """`knn_accuracy` with pixels for features. Both splits have labels.
+    """Measure `knn_accuracy` with pixels for features. Both splits have labels.
 
     Where the pixels would take more than `PIXEL_BYTES`, images are averaged down to a smaller side; and if even the
     smallest is too much, a stratified sample of both splits is compared.
@@ -90,7 +90,7 @@ def _bytes(count: int, side: int) -> int:
 def _features(
     images: ImageSet, side: int, share: float, mean: Triple, std: Triple, place: torch.device
 ) -> tuple[Tensor, Tensor]:
-    """Features float32 [n, 3 · side²] of a share of the images, and their labels, int64 [n]."""
+    """Return features float32 [n, 3 · side²] of a share of the images, and their labels, int64 [n]."""
     assert images.labels is not None
     rows = None if share == 1 else stratified(images.labels, max(1, int(share * len(images))))
     labels = images.labels if rows is None else images.labels[rows]
@@ -102,7 +102,7 @@ def _features(
 
 
 def _chunks(images: Tensor, rows: Tensor | None) -> Iterator[tuple[slice, Tensor]]:
-    """Pieces of nearly equal length: where each belongs, and its images."""
+    """Yield pieces of nearly equal length: where each belongs, and its images."""
     count = len(images) if rows is None else len(rows)
     pieces = -(-_bytes(count, images.shape[-1]) // CHUNK_BYTES)
     for piece in range(pieces):
@@ -111,7 +111,7 @@ def _chunks(images: Tensor, rows: Tensor | None) -> Iterator[tuple[slice, Tensor
 
 
 def raw_pixel_features(images: Tensor, mean: Triple, std: Triple) -> Tensor:
-    """The pixels that the network is given, l2-normalised.
+    """Return the pixels that the network is given, l2-normalised.
 
     Images [N, 3, S, S] on the scale 0..255 under the evaluation transform to float32 rows [N, 3·S·S].
     """

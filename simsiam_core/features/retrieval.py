@@ -144,7 +144,7 @@ def _votes(similarities: Tensor, rows: Tensor, bank: FeatureBank, temperature: f
 def encode_query(
     run: RunDirectory, checkpoint: str, split: str, query: bytes | str, region: Region | None = None
 ) -> Tensor:
-    """Features [1, d] of an image, given as `neighbours` takes it."""
+    """Return features [1, d] of an image, given as `neighbours` takes it."""
     from simsiam_core.features import loaded
 
     shown, found = _query(run.config().data, split, query, region)[0], run.checkpoint(checkpoint)
@@ -154,7 +154,7 @@ def encode_query(
 def _query(
     data: DataConfig, split: str, query: bytes | str, region: Region | None
 ) -> tuple[Tensor, str | None, ImageSet | None, int]:
-    """The image uint8 [3, S, S] as the network sees it, its label, and where it is in the data, if it is."""
+    """Return the image uint8 [3, S, S] as the network sees it, its label, and where it is in the data, if it is."""
     from torch.nn import functional as F
 
     from simsiam_core.data import read_image
@@ -182,7 +182,7 @@ def _query(
 
 
 def _encode(encoder: Encoder, shown: Tensor, device: str) -> Tensor:
-    """Features [1, d], made where those of the bank were; on the CPU where a GPU has no room for it now."""
+    """Return features [1, d], made where those of the bank were; on the CPU where a GPU has no room for it now."""
     from simsiam_core.data import ImageSet
     from simsiam_core.data.memory import is_out_of_memory
     from simsiam_core.features.encode import encode

@@ -72,14 +72,14 @@ class Sample:
         return len(self.bank.labels.unique()) - len(self.labels.unique())
 
     def known_neighbours(self, k: int) -> tuple[Tensor, Tensor] | None:
-        """As `neighbours`, if that has been worked out before."""
+        """Return what `neighbours` returns, if it is cached."""
         stored = load_arrays(self._table(k))
         if stored is None or stored["rows"].shape[0] != len(self):
             return None
         return torch.from_numpy(stored["similarities"])[:, :k], torch.from_numpy(stored["rows"])[:, :k].long()
 
     def neighbours(self, k: int, progress: Progress | None = None) -> tuple[Tensor, Tensor]:
-        """The k nearest of each point within the sample, itself not among them, exact.
+        """Return the k nearest of each point within the sample, itself not among them, exact.
 
         Similarities float32 [N, k], the highest first, and positions in the sample int64 [N, k].
         """
@@ -111,7 +111,7 @@ def sampled(
     *,
     least: int = LEAST_ON_MAP,
 ) -> Sample:
-    """`size` images of a split, stratified over classes, as a checkpoint encodes them; or all there are.
+    """Return `size` images of a split, stratified over classes, as a checkpoint encodes them; or all there are.
 
     Each class has one in it where `size` allows. Raises ConfigError where there are fewer than `least`.
     """
@@ -142,13 +142,13 @@ def without_self(similarities: Tensor, rows: Tensor, start: int = 0) -> tuple[Te
 
 
 def hash_of(*parts: object) -> str:
-    """A short name for a cache file."""
+    """Return a short name for a cache file."""
     joined = "|".join(str(part) for part in parts)
     return hashlib.sha256(joined.encode(errors="surrogateescape")).hexdigest()[:24]
 
 
 def load_arrays(path: Path) -> dict[str, np.ndarray] | None:
-    """What `save_arrays` wrote, or None where that is absent or damaged."""
+    """Return what `save_arrays` wrote, or None where that is absent or damaged."""
     try:
         with np.load(path) as stored:
             return dict(stored)

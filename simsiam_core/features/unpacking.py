@@ -52,7 +52,7 @@ class Unpacked:
     skipped: tuple[str, ...]
 
     def __str__(self) -> str:
-        """`38 images unpacked; 2 files left out: notes.txt (it is no image), …`."""
+        """Return `38 images unpacked; 2 files left out: notes.txt (it is no image), …`."""
         counted = f"{self.images:,} image{'s' if self.images != 1 else ''} unpacked"
         return f"{counted}; {left_out(self.skipped)}." if self.skipped else f"{counted}."
 
@@ -93,7 +93,7 @@ def unpack(archive: Path, progress: Progress | None = None) -> Unpacked:
 
 
 def recorded(folder: Path) -> Unpacked:
-    """What `unpack` returned when it made this folder."""
+    """Return what `unpack` returned when it made this folder."""
     try:
         record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
         skipped = tuple(str(entry) for entry in record["skipped"])
@@ -103,7 +103,7 @@ def recorded(folder: Path) -> Unpacked:
 
 
 def left_out(skipped: tuple[str, ...] | list[str]) -> str:
-    """How many files were left out, and the first of them with their reasons."""
+    """Return how many files were left out, and the first of them with their reasons."""
     shown = [
         f"{name} ({reason})" for name, _, reason in (entry.rpartition(": ") for entry in skipped[:NAMED])
     ]
@@ -147,7 +147,7 @@ def _extract(archive: Path, ready: Path, progress: Progress | None) -> None:
 
 
 def _chosen(entries: list[zipfile.ZipInfo]) -> tuple[dict[PurePosixPath, zipfile.ZipInfo], list[str]]:
-    """The entries to unpack by their path, and "name: reason" of the others. Raises ConfigError.
+    """Return the entries to unpack by their path, and "name: reason" of the others. Raises ConfigError.
 
     Of several entries with one name the last is meant: that is how a zip is changed without being rewritten.
     """
@@ -172,7 +172,7 @@ def _chosen(entries: list[zipfile.ZipInfo]) -> tuple[dict[PurePosixPath, zipfile
 
 
 def _name(entry: zipfile.ZipInfo) -> str:
-    """The path of an entry with "/" between its parts, which some programs write as a backslash.
+    """Return the path of an entry with "/" between its parts, which some programs write as a backslash.
 
     A name that is not marked as UTF-8 was decoded as CP437, as the format says; programs that write UTF-8
     without saying so are more frequent today, and their names seldom decode as UTF-8 by chance.
@@ -235,7 +235,7 @@ def _write(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path, room: in
 
 
 def _content(opened: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Iterator[bytes]:
-    """An entry's bytes in pieces. Only what goes wrong with the zip is caught here, not with the disk."""
+    """Yield an entry's bytes in pieces. Only what goes wrong with the zip is caught here, not with the disk."""
     try:
         with opened.open(entry) as source:
             while chunk := source.read(_CHUNK):

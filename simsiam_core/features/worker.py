@@ -191,7 +191,7 @@ class InspectionWorker:
             self._spare = self._start()
 
     def _start(self) -> Process:
-        """A fresh interpreter. `multiprocessing` would import the server's main module, and gradio, too."""
+        """Start a fresh interpreter. `multiprocessing` would import the server's main module, and gradio, too."""
         ours, theirs = Pipe()
         with theirs:
             process = subprocess.Popen(

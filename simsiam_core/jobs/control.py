@@ -26,7 +26,7 @@ SCHEDULES: dict[str, str] = {
 
 
 def enqueue(store: RunStore, configs: Iterable[Config], group: str = "") -> list[RunDirectory]:
-    """New runs, queued in this order; a `group` ties them together. Raises RunError."""
+    """Create runs, queued in this order; a `group` ties them together. Raises RunError."""
     runs = []
     for config in configs:
         notes = Notes(group=group) if group else None
@@ -37,7 +37,7 @@ def enqueue(store: RunStore, configs: Iterable[Config], group: str = "") -> list
 def enqueue_evaluation(
     store: RunStore, run: RunDirectory, settings: Mapping[str, Any]
 ) -> EvaluationDirectory:
-    """A new evaluation that the scheduler starts as soon as a slot is free. Raises RunError."""
+    """Create an evaluation that the scheduler starts as soon as a slot is free. Raises RunError."""
     job = create_evaluation(run, settings)
     try:
         write_request(store.path, EvaluateRequest(run=run.id, evaluation=job.id))

@@ -25,7 +25,7 @@ class Entry:
 
 
 def read_queue(store: RunStore) -> list[Entry]:
-    """The queue of a folder, for anybody and without a lock."""
+    """Return the queue of a folder, for anybody and without a lock."""
     runs = store.runs()
     return queue_entries(store, runs, {run.id: run.status() for run in runs})
 
@@ -33,7 +33,7 @@ def read_queue(store: RunStore) -> list[Entry]:
 def queue_entries(
     store: RunStore, runs: Sequence[RunDirectory], statuses: Mapping[str, Status]
 ) -> list[Entry]:
-    """As `read_queue`, from what was read already: all runs of the folder and their statuses by id."""
+    """Return what `read_queue` does, from runs and statuses (by id) that were read already."""
     in_queue = {run.id: run for run in runs if statuses[run.id].state in IN_QUEUE}
     if not in_queue:
         return []
@@ -53,7 +53,7 @@ def queue_entries(
 def _held(
     rows: Sequence[Row], runs: Mapping[str, RunDirectory], statuses: Mapping[str, Status]
 ) -> Iterator[str]:
-    """The slots, as they were noted, of every job that runs, evaluations too."""
+    """Yield the slots, as they were noted, of every job that runs, evaluations too."""
     for row in rows:
         if row.slot and row.run in runs and row.kind in KINDS:
             with contextlib.suppress(RunError):  # deleted meanwhile
@@ -65,7 +65,7 @@ def _held(
 def _reason(
     run: RunDirectory, status: Status, slot: str, slots: tuple[Slot, ...], held: Sequence[str], ahead: int
 ) -> str:
-    """Why it waits or where it runs; `ahead` is how many wait before it."""
+    """Return why it waits or where it runs; `ahead` is how many wait before it."""
     if status.state == "running":
         return f"Runs on {slot}." if slot else "Runs."
     if status.state == "paused":

@@ -33,7 +33,7 @@ def fork(
     *,
     new_images: bool = False,
 ) -> RunDirectory:
-    """A new queued run that goes on from a checkpoint of another one under changed settings.
+    """Create a queued run that goes on from a checkpoint of another one under changed settings.
 
     Curve and checkpoints up to there come along. With `new_images` it goes on with the images as they are now,
     from the last complete epoch on: steps are counted on, and the schedule follows the epochs that the new
@@ -67,7 +67,7 @@ def fork(
 
 
 def _check_fit(config: Config, new: Config, new_images: bool) -> None:
-    """Whether a checkpoint of `config` fits `new`. Raises ConfigError."""
+    """Check that a checkpoint of `config` fits `new`. Raises ConfigError."""
     before, after = network_settings(config), network_settings(new)
     changed = [SETTING_OF[part] for part in before._fields if getattr(before, part) != getattr(after, part)]
     changed += [path for path, value in FIXED_IN_A_FORK.items() if value(config) != value(new)]

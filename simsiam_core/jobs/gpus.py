@@ -41,13 +41,13 @@ class Gpu:
     aliases: tuple[str, ...] = ()  # other names that CUDA knows it by
 
     def answers_to(self, entry: str) -> bool:
-        """Whether an entry of CUDA_VISIBLE_DEVICES, which may be cut short, means this one or its card."""
+        """Return whether an entry of CUDA_VISIBLE_DEVICES, which may be cut short, means this one or its card."""
         prefixed = entry.startswith(("GPU-", "MIG-"))
         return prefixed and any(known.startswith(entry) for known in (self.id, self.card, *self.aliases))
 
 
 def visible_gpus() -> tuple[Gpu, ...]:
-    """Those that programs started here may use: CUDA_VISIBLE_DEVICES, where it is set, says which.
+    """Return those that programs started here may use: CUDA_VISIBLE_DEVICES, where it is set, says which.
 
     Where the driver's library does not answer, torch is asked in a process of its own, which knows numbers alone.
     """
@@ -66,7 +66,7 @@ def visible_gpus() -> tuple[Gpu, ...]:
 
 
 def is_occupied(gpu: Gpu) -> bool | None:
-    """Whether another program works on it, or holds memory as one that does; None where that cannot be told."""
+    """Return whether another program works on it, or holds memory as one that does; None where that cannot be told."""
     try:
         with _nvml() as nvml:
             handle = nvml.nvmlDeviceGetHandleByUUID(gpu.id)
@@ -160,7 +160,7 @@ def _text(value: str | bytes) -> str:
 
 
 def _chosen(entries: Sequence[str], cards: Sequence[Card]) -> tuple[Gpu, ...]:
-    """What CUDA would make of these entries: in their order, up to the first that means nothing."""
+    """Return what CUDA would make of these entries: in their order, up to the first that means nothing."""
     order = [parts for _, parts in cards]
     numbered = any(entry.isdigit() for entry in entries)
     alike = len({model for model, _ in cards}) < 2
@@ -198,7 +198,7 @@ def _by_torch(entries: Sequence[str] | None) -> tuple[Gpu, ...]:
 
 @lru_cache(maxsize=2)
 def _ask_torch(hide: bool) -> tuple[str, ...]:
-    """UUIDs of the GPUs in CUDA's order; with `hide`, of those that CUDA_VISIBLE_DEVICES leaves visible."""
+    """Return UUIDs of the GPUs in CUDA's order; with `hide`, of those that CUDA_VISIBLE_DEVICES leaves visible."""
     environment = {k: v for k, v in os.environ.items() if hide or k != "CUDA_VISIBLE_DEVICES"}
     command = [sys.executable, "-c", ASK_TORCH]
     try:
@@ -211,7 +211,7 @@ def _ask_torch(hide: bool) -> tuple[str, ...]:
 
 
 def _has_driver() -> bool:
-    """Whether asking torch, which takes seconds, has any prospect: a CUDA or a ROCm driver is installed."""
+    """Return whether asking torch, which takes seconds, has any prospect: a CUDA or a ROCm driver is installed."""
     with contextlib.suppress(OSError):
         ctypes.CDLL("nvcuda.dll" if os.name == "nt" else "libcuda.so.1")
         return True

@@ -77,7 +77,7 @@ def launch(
 
 
 def _search_path() -> list[str]:
-    """Where the job looks for modules before the standard library.
+    """Return where the job looks for modules before the standard library.
 
     It runs in another folder, where what is relative here would lead elsewhere. A checkout is named; site-packages
     must not be, since modules in it could then hide those of the standard library.
@@ -155,7 +155,7 @@ def pause(run: RunDirectory) -> None:
 
 
 def _process_of(run: RunDirectory) -> tuple[int, float | None]:
-    """The process that works on a run, by pid and start time. Raises RunError."""
+    """Return the process that works on a run, by pid and start time. Raises RunError."""
     status = run.status()
     if status.state != "running" or status.pid is None:
         raise RunError(f"Run {run.id} is not running; it is {status.state}.")
@@ -171,7 +171,7 @@ def _end_waiting(run: RunDirectory, state: State) -> None:
 
 
 def _family(pid: int, started: float | None) -> list[psutil.Process]:
-    """The process, its children, and whoever else is in the session it leads, orphans included."""
+    """Return the process, its children, and whoever else is in the session it leads, orphans included."""
     if not process_alive(pid, started):
         return []
     process = psutil.Process(pid)
@@ -187,7 +187,9 @@ def _family(pid: int, started: float | None) -> list[psutil.Process]:
 
 
 def _alive_after(family: list[psutil.Process], seconds: float) -> list[psutil.Process]:
-    """Those that live on after that time. A zombie has ended: its parent, a busy server, has only not asked yet."""
+    """Return those that live on after that time. A zombie has ended: its parent, a busy server, has only not
+    asked yet.
+    """
     deadline = time.monotonic() + seconds
     while left := [process for process in family if _is_alive(process)]:
         if time.monotonic() > deadline:

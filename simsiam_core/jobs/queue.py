@@ -67,7 +67,7 @@ class Queue:
         self.table.close()
 
     def _jobs(self, rows: Iterable[Row]) -> Iterator[Job]:
-        """The jobs of those rows that still belong in the queue."""
+        """Yield the jobs of those rows that still belong in the queue."""
         for row in rows:
             kind, run = KINDS.get(row.kind), self.runs.get(row.run)
             if kind is None or run is None:
@@ -81,7 +81,7 @@ class Queue:
                 yield Job(row, kind, directory, status)
 
     def _new_runs(self, kept: set[tuple[str, str]]) -> Iterator[Row]:
-        """Runs that have no place yet: made by the page or a terminal, or before there was a table.
+        """Yield runs that have no place yet: made by the page or a terminal, or before there was a table.
 
         By the moment they were made: ids of the same second differ in a random part alone.
         """

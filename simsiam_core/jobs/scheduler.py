@@ -56,7 +56,7 @@ class Scheduler:
         self._thread: threading.Thread | None = None
 
     def running(self) -> list[tuple[str, Status]]:
-        """The runs that are trained, as of the last round."""
+        """Return the runs that are trained, as of the last round."""
         statuses = self.queue.statuses.items()
         return [(run_id, status) for run_id, status in statuses if status.state == "running"]
 
@@ -66,7 +66,7 @@ class Scheduler:
         return not any(job.status.active for job in self.queue.jobs)
 
     def taken_gpus(self) -> tuple[str, ...]:
-        """GPUs that jobs were given, as CUDA_VISIBLE_DEVICES names them, as of the last round."""
+        """Return the GPUs that jobs were given, as CUDA_VISIBLE_DEVICES names them, as of the last round."""
         return tuple(slot.gpu for slot in self._taken if slot.gpu is not None)
 
     def describe(self, address: str) -> None:
@@ -107,7 +107,7 @@ class Scheduler:
             self._wake.clear()
 
     def run_once(self) -> None:
-        """One round: bring the queue in line with the runs, then start what can be started."""
+        """Bring the queue in line with the runs, then start what can be started."""
         self.queue.refresh()
         if self._first_round:
             self._first_round = False
@@ -160,7 +160,7 @@ class Scheduler:
         self._taken = tuple(slot for slot in self.slots if slot not in free)
 
     def _fitting(self, job: Job, free: list[Slot]) -> tuple[str, list[Slot]]:
-        """The kind of slot a job needs, and as many as it needs of the free ones, or none. Raises RunError."""
+        """Return the kind of slot a job needs, and as many as it needs of the free ones, or none. Raises RunError."""
         kind, count = job.kind.slots_needed(job.directory, self.slots)
         fitting = [slot for slot in free if slot.kind == kind][:count]
         return kind, fitting if len(fitting) == count else []
@@ -198,7 +198,7 @@ class Scheduler:
 
 
 def _is_ending(job: RunDirectory) -> bool:
-    """Whether the process that paused or stopped it has not quite ended."""
+    """Return whether the process that paused or stopped it has not quite ended."""
     try:
         job.lock().release()
     except RunError:
@@ -207,7 +207,9 @@ def _is_ending(job: RunDirectory) -> bool:
 
 
 def _claim(store: RunStore) -> FileLock:
-    """The lock of the folder. A terminal that changes the queue holds it for a moment, without describing itself."""
+    """Return the lock of the folder. A terminal that changes the queue holds it for a moment, without
+    describing itself.
+    """
     deadline = time.monotonic() + TERMINAL_SECONDS
     while True:
         try:

@@ -35,13 +35,13 @@ def slot_names(slots: Sequence[Slot]) -> str:
 
 
 def slots_named(text: str, slots: Sequence[Slot]) -> list[Slot]:
-    """Those of `slots` that `slot_names` wrote, also where they were named by CUDA_VISIBLE_DEVICES' entries."""
+    """Return those of `slots` that `slot_names` wrote, also where they were named by CUDA_VISIBLE_DEVICES' entries."""
     parts = text.split(", ")
     return [slot for slot in slots if slot.name in parts or any(_has_id(slot, part) for part in parts)]
 
 
 def _has_id(slot: Slot, name: str) -> bool:
-    """Whether an earlier version gave the slot that name: an id of its GPU, which may be cut short."""
+    """Return whether an earlier version gave the slot that name: an id of its GPU, which may be cut short."""
     entry = name.removeprefix("GPU ")
     return entry.startswith(("GPU-", "MIG-")) and (slot.gpu or "").startswith(entry)
 
@@ -58,13 +58,13 @@ def variables(slots: Sequence[Slot], cpu_slots: int) -> dict[str, str]:
 
 
 def find_slots(cpu_slots: int = 1) -> tuple[Slot, ...]:
-    """The slots of this machine; CUDA_VISIBLE_DEVICES, where it is set, says which GPUs there are."""
+    """Return the slots of this machine; CUDA_VISIBLE_DEVICES, where it is set, says which GPUs there are."""
     gpus = [Slot(gpu.name, gpu.id) for gpu in visible_gpus()]
     return (*gpus, *(Slot(f"CPU {n}") for n in range(1, cpu_slots + 1)))
 
 
 def slots_needed(config: TrainingConfig, slots: Sequence[Slot]) -> tuple[str, int]:
-    """The kind of slot a job needs, and how many: one for each GPU; processes on the CPU share one.
+    """Return the kind of slot a job needs, and how many: one for each GPU; processes on the CPU share one.
 
     Without any GPU even `gpu` goes to the CPU, and one that wants more than there are takes all: it says
     there what is wrong.

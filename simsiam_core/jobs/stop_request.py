@@ -59,7 +59,7 @@ class StopRequest:
             self._raises = False
 
     def poll(self) -> None:
-        """From here on whoever works looks at `state` where it suits, also inside `raising`."""
+        """Stop raising: from here on the work checks `state` where it suits, also inside `raising`."""
         self._raises = False
 
     def _note(self, number: int, _frame: FrameType | None) -> None:

@@ -139,7 +139,9 @@ class JobTable:
             return result
 
     def _current(self) -> sqlite3.Connection:
-        """The connection, opened and checked anew if somebody else has changed the file. Raises DatabaseError."""
+        """Return the connection, opened and checked anew if somebody else has changed the file. Raises
+        DatabaseError.
+        """
         if self._db is None or _version(self._path) != self._version:
             self.close()
             if not os.path.lexists(self._path):
@@ -178,7 +180,9 @@ class JobTable:
 
 
 def read_table(folder: Path) -> tuple[list[Row], tuple[Slot, ...]]:
-    """Rows in order, and the slots there are: for anybody, without the folder's lock; empty if it cannot be read."""
+    """Return rows in order, and the slots there are: for anybody, without the folder's lock; empty if it
+    cannot be read.
+    """
     path = folder / QUEUE_FILE
     if not os.path.isfile(path):  # which never raises
         return [], ()
@@ -213,7 +217,7 @@ def _open(path: Path) -> sqlite3.Connection:
 
 
 def _use_rollback_journal(db: sqlite3.Connection) -> None:
-    """A file of version 0.1 has a write-ahead log; while somebody reads it, that stays until the next start."""
+    """Switch a file of version 0.1 from its write-ahead log; while it is read, that waits until the next start."""
     try:
         db.execute("PRAGMA journal_mode=DELETE")
     except sqlite3.OperationalError as error:
@@ -222,7 +226,7 @@ def _use_rollback_journal(db: sqlite3.Connection) -> None:
 
 
 def _is_of_version_0_1(db: sqlite3.Connection) -> bool:
-    """Whether it holds runs alone; such a file is read as it is, and converted by the next who writes."""
+    """Return whether it holds runs alone; such a file is read as it is, and converted by the next who writes."""
     columns = {name for (name,) in db.execute("SELECT name FROM pragma_table_info('jobs')")}
     return columns == {"run", "place", "slot"}
 
@@ -245,7 +249,7 @@ def _write_slots(db: sqlite3.Connection, slots: tuple[Slot, ...]) -> None:
 
 @contextlib.contextmanager
 def _transaction(db: sqlite3.Connection) -> Iterator[None]:
-    """All or nothing, also where the end fails because somebody reads, or the disk is full."""
+    """Run the block as one transaction, also where the commit fails because of a reader or a full disk."""
     with db:
         db.execute("BEGIN IMMEDIATE")
         yield
@@ -263,6 +267,6 @@ def _version(path: Path) -> tuple[int, int, int]:
 
 
 def _is_damage(error: sqlite3.DatabaseError) -> bool:
-    """Whether another file would help, as it does not against a full disk or a lock held by somebody."""
+    """Return whether another file would help, as it does not against a full disk or a lock held by somebody."""
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)
     return code & 0xFF in DAMAGE or code == sqlite3.SQLITE_IOERR_SHORT_READ

@@ -28,17 +28,17 @@ METRICS = Registry("metrics", Metric, "metric")
 
 
 def module_of(name: str) -> str:
-    """The module in which a metric of that name stands."""
+    """Return the module in which a metric of that name stands."""
     return name.replace("/", "_")
 
 
 def in_order() -> list[Metric]:
-    """Every metric, in the order in which they are shown."""
+    """Return every metric, in the order in which they are shown."""
     return sorted(METRICS.all().values(), key=lambda metric: (metric.order, metric.name))
 
 
 def charts() -> dict[str, list[Metric]]:
-    """The metrics that share a chart on Monitor, by the chart's key; the first gives it its title and axis."""
+    """Return the metrics that share a chart on Monitor, by the chart's key; the first gives it its title and axis."""
     found: dict[str, list[Metric]] = {}
     for metric in in_order():
         if metric.chart:
@@ -47,7 +47,7 @@ def charts() -> dict[str, list[Metric]]:
 
 
 def describe(name: str) -> Metric:
-    """The entry of a name; a plain one for a name without entry, such as that of another version's metric."""
+    """Return the entry of a name; a plain one for a name without entry, such as that of another version's metric."""
     module = module_of(name)
     if module in METRICS.names and (metric := METRICS.get(module)).name == name:
         return metric

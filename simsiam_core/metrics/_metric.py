@@ -77,9 +77,9 @@ class Metric:
     every_steps: int = 1
 
     def text(self, value: float) -> str:
-        """A value as a person reads it: `55.3%`, `1,240 images/s`."""
+        """Return a value as a person reads it: `55.3%`, `1,240 images/s`."""
         return f"{value:{self.format}} {self.unit}".rstrip()
 
     def recorded(self, value: float) -> float:
-        """A value as it is written into the record."""
+        """Return a value as it is written into the record."""
         return value if self.decimals is None else round(value, self.decimals)

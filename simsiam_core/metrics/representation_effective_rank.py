@@ -35,7 +35,7 @@ def effective_rank(z: Tensor) -> Tensor:
 
 
 def measure(step: StepOutputs) -> Tensor:
-    """The rank of a step's projections, in fp32."""
+    """Return the rank of a step's projections, in fp32."""
     return effective_rank(step.fp32_z(ROWS))
 
 

@@ -14,7 +14,7 @@ COLLAPSED_STD = 0.2  # below it the representation has collapsed, or is about to
 
 
 def representation_std(z: Tensor) -> Tensor:
-    """Mean per-dimension std of l2-normalised z [B, d], times √d (SimSiam, section 4.1, figure 2).
+    """Compute the mean per-dimension std of l2-normalised z [B, d], times √d (SimSiam, section 4.1, figure 2).
 
     1 if z fills the sphere evenly, 0 if it has collapsed. A 0-d float32 tensor on z's device, without waiting
     for that device.
@@ -28,7 +28,7 @@ def representation_std(z: Tensor) -> Tensor:
 
 
 def measure(step: StepOutputs) -> Tensor:
-    """The std of a step's projections, of all processes."""
+    """Return the std of a step's projections, of all processes."""
     return representation_std(step.z)
 
 

@@ -68,7 +68,7 @@ class ResNet(nn.Module):
 
 
 def build_backbone(config: ModelConfig) -> ResNet:
-    """The backbone a config asks for."""
+    """Build the backbone that a config asks for."""
     backbone = ResNet(config.backbone, config.stem, config.width)
     replace_affected_convolutions(backbone)
     return backbone

@@ -133,6 +133,6 @@ def pack(run: RunDirectory, bundle: Path, source: str) -> Path:
 
 
 def shown(trained: Config) -> Config:
-    """The config of the imported run: trained as it was, but on show with images that are always there."""
+    """Return the config of the imported run: trained as it was, but on show with images that are always there."""
     data = {"source": "textures", "train_limit": None, "test_limit": None}
     return parse(merge(trained.model_dump(), {"data": data, "name": "bundled"}))

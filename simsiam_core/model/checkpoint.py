@@ -50,7 +50,7 @@ def recipe(
     epochs_done: int,
     images: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """What a checkpoint carries beside its weights, in the plain types that `weights_only=True` accepts.
+    """Return what a checkpoint carries beside its weights, in the plain types that `weights_only=True` accepts.
 
     `images` identifies what it was trained on, where that can change: a folder.
     """
@@ -65,7 +65,7 @@ def recipe(
 
 
 def read_checkpoint(path: Path, device: str = "cpu") -> dict[str, Any]:
-    """The file's content. Raises CheckpointError if it is missing, damaged or not one of ours."""
+    """Return the file's content. Raises CheckpointError if it is missing, damaged or not one of ours."""
     try:
         content = torch.load(path, map_location=device, weights_only=True)
     except FileNotFoundError:
@@ -80,7 +80,7 @@ def read_checkpoint(path: Path, device: str = "cpu") -> dict[str, Any]:
 
 
 def load_encoder(path: Path, device: str = "cpu") -> Encoder:
-    """The backbone of a checkpoint, without the heads. Raises CheckpointError."""
+    """Load the backbone of a checkpoint, without the heads. Raises CheckpointError."""
     content = read_checkpoint(path, device)
     weights = {
         name.removeprefix(BACKBONE_PREFIX): value

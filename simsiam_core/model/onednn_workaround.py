@@ -24,7 +24,7 @@ class StridedPointwise(nn.Conv2d):
     """
 
     def forward(self, images: Tensor) -> Tensor:
-        """`[B, C, H, W]` to `[B, out, ⌈H / stride⌉, ⌈W / stride⌉]`."""
+        """Map `[B, C, H, W]` to `[B, out, ⌈H / stride⌉, ⌈W / stride⌉]`."""
         if images.is_cpu and torch.is_grad_enabled() and self.weight.requires_grad:
             rows, columns = self.stride
             return F.conv2d(images[..., ::rows, ::columns], self.weight, self.bias, groups=self.groups)
@@ -32,7 +32,7 @@ class StridedPointwise(nn.Conv2d):
 
 
 def is_affected(convolution: nn.Conv2d) -> bool:
-    """Whether it is of the shape whose weight gradient oneDNN computes out of bounds."""
+    """Return whether it is of the shape whose weight gradient oneDNN computes out of bounds."""
     return (
         convolution.kernel_size == (1, 1)
         and convolution.stride != (1, 1)

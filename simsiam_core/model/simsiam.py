@@ -42,7 +42,7 @@ class SimSiam(nn.Module):
         self.rotation = rotation_head(self.backbone.dim, config.projector_dim) if rotation else None
 
     def forward(self, view: Tensor) -> Output:
-        """One normalised view `[B, 3, S, S]`.
+        """Encode, project and predict one normalised view `[B, 3, S, S]`.
 
         Views go through one at a time: batch-norm statistics over two concatenated views are another
         method than the published one.
@@ -86,7 +86,7 @@ def projector(dim: int, config: ModelConfig) -> nn.Sequential:
 
 
 def predictor(config: ModelConfig) -> nn.Sequential:
-    """A bottleneck: batch norm and ReLU on the hidden layer only."""
+    """Build the predictor h, a bottleneck: batch norm and ReLU on the hidden layer only."""
     return nn.Sequential(
         nn.Linear(config.projector_dim, config.predictor_hidden, bias=False),
         nn.BatchNorm1d(config.predictor_hidden),
@@ -96,7 +96,9 @@ def predictor(config: ModelConfig) -> nn.Sequential:
 
 
 def rotation_head(dim: int, hidden: int) -> nn.Sequential:
-    """Features to the logits of four quarter turns, as wide as the projector, with the layers of E-SimSiam's code."""
+    """Build the head from features to the logits of four quarter turns, as wide as the projector, with the
+    layers of E-SimSiam's code.
+    """
     return nn.Sequential(
         nn.Linear(dim, hidden),
         nn.LayerNorm(hidden),
@@ -108,12 +110,12 @@ def rotation_head(dim: int, hidden: int) -> nn.Sequential:
 
 
 def negative_cosine(p: Tensor, z: Tensor) -> Tensor:
-    """D(p, z) of equation 1, averaged over the batch: −1 when every pair points the same way."""
+    """Return D(p, z) of equation 1, averaged over the batch: −1 when every pair points the same way."""
     return -F.cosine_similarity(p.float(), z.float(), dim=1).mean()
 
 
 def simsiam_loss(outputs: Sequence[Output], *, stop_gradient: bool = True) -> Tensor:
-    """Each view predicts the mean projection of the others, between −1 and 1.
+    """Compute the loss by which each view predicts the mean projection of the others, −1 to 1.
 
     With two views this is equation 4 of SimSiam, ½ D(p₁, sg z₂) + ½ D(p₂, sg z₁); with more, the target of
     FastSiam. Raises ValueError for fewer than two views.

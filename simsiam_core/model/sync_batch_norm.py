@@ -17,7 +17,7 @@ class CpuSyncBatchNorm(_BatchNorm):
     """
 
     def forward(self, input: Tensor) -> Tensor:
-        """`input` [B, C, …], a share of the batch: normalised by mean and variance of the whole one."""
+        """Normalise `input` [B, C, …], a share of the batch, by mean and variance of the whole batch."""
         if not (self.training and dist.is_available() and dist.is_initialized()):
             return super().forward(input)
         x, dims = input.float(), [0, *range(2, input.ndim)]
@@ -32,7 +32,7 @@ class CpuSyncBatchNorm(_BatchNorm):
         return normed.to(input.dtype)
 
     def _check_input_dim(self, input: Tensor) -> None:
-        """As many dimensions as there are."""
+        """Accept any number of dimensions."""
 
     @torch.no_grad()
     def _remember(self, mean: Tensor, variance: Tensor, count: int) -> None:

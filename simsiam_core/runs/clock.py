@@ -23,5 +23,5 @@ class SteadyClock:
         return time.monotonic() - self._began
 
     def now(self) -> float:
-        """The present moment: never before an earlier one."""
+        """Return the present moment: never before an earlier one."""
         return self._started + self.elapsed

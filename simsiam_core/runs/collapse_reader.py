@@ -19,7 +19,7 @@ class CollapseReader:
         self._lock = threading.Lock()
 
     def read(self, run: RunDirectory, status: Status) -> Collapse | None:
-        """The judgement in the run's status; of a run without one, from its metrics. None before any step."""
+        """Return the judgement in the run's status; of a run without one, from its metrics. None before any step."""
         with self._lock:
             if status.collapse is not None:
                 self._records.pop(run.path, None)

@@ -21,7 +21,7 @@ def read_config(path: Path) -> Config | str:
 
 @lru_cache(maxsize=4096)
 def _read(path: Path, version: tuple[int, int], changed: int) -> Config | str:
-    """The config, or what is wrong with it. Pages ask for every run's every second, and YAML is slow to read."""
+    """Return the config, or what is wrong with it. Pages ask for every run's every second, and YAML is slow to read."""
     try:
         values = read_yaml(path)
         if not REQUIRED_SECTIONS.issubset(values) or not path.read_bytes().endswith(b"\n"):
@@ -34,7 +34,7 @@ def _read(path: Path, version: tuple[int, int], changed: int) -> Config | str:
 
 
 def _with_absolute_path(config: Config, above: Path) -> Config:
-    """A config whose folder of images is relative, as earlier versions stored it, with the whole path.
+    """Return a config whose folder of images is relative, as earlier versions stored it, with the whole path.
 
     It counts from `above`, the folder that holds the runs folder: where commands were typed, unless they named another
     runs folder. If it does not lie there it stays relative, and whoever needs the images is told.

@@ -65,7 +65,7 @@ def log_end(log: Path, exit_code: int) -> None:
 
 
 def crash_name(exit_code: int) -> str | None:
-    """What ended a process that crashed, such as "Segmentation fault"; None if it ended in another way."""
+    """Say what ended a process that crashed, such as "Segmentation fault"; None if it ended in another way."""
     try:
         return _NAMES.get(signal.Signals(-exit_code).name) if exit_code < 0 else None
     except ValueError:
@@ -73,7 +73,7 @@ def crash_name(exit_code: int) -> str | None:
 
 
 def crash_in(log: Path) -> str | None:
-    """What ended the last process that wrote this log, such as "Segmentation fault"; None if no crash did."""
+    """Say what ended the last process that wrote this log, such as "Segmentation fault"; None if no crash did."""
     try:
         with log.open("rb") as file:
             file.seek(max(0, os.fstat(file.fileno()).st_size - TAIL_BYTES))

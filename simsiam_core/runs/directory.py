@@ -41,7 +41,7 @@ class Checkpoint:
     epoch: int | None  # None for "last", which says so inside
 
     def header(self) -> Header | None:
-        """What it says of itself, or None if it cannot be read; cheap, and kept."""
+        """Return what it says of itself, or None if it cannot be read; cheap, and kept."""
         return read_header(self.path)
 
 
@@ -92,7 +92,7 @@ class RunDirectory:
     # --- config -------------------------------------------------------------------------------------
 
     def config(self) -> Config:
-        """The resolved config. Raises RunError if it cannot be read."""
+        """Return the resolved config. Raises RunError if it cannot be read."""
         found = read_config(self.path / "config.yaml")
         if isinstance(found, str):
             raise RunError(f"The config of run {self.id} cannot be read: {found}")
@@ -105,11 +105,11 @@ class RunDirectory:
     # --- status -------------------------------------------------------------------------------------
 
     def status(self) -> Status:
-        """What the run is doing; `crashed` is concluded from a dead process or a damaged file."""
+        """Return what the run is doing; `crashed` is concluded from a dead process or a damaged file."""
         return read_status(self.path / "status.json")
 
     def has_live_process(self, status: Status) -> bool:
-        """Whether the process that the status names still works on this very folder."""
+        """Return whether the process that the status names still works on this very folder."""
         return has_live_process(status, self.path / "status.json")
 
     def status_version(self) -> tuple[int, int]:
@@ -134,7 +134,7 @@ class RunDirectory:
     # --- notes --------------------------------------------------------------------------------------
 
     def notes(self) -> Notes:
-        """What a person, or whoever made the run, wrote about it; empty if nothing that can be read."""
+        """Return what a person, or whoever made the run, wrote about it; empty if nothing that can be read."""
         try:
             return read_notes(self.path / "notes.json")
         except DamagedFileError:  # told by `damage`
@@ -153,7 +153,7 @@ class RunDirectory:
     # --- damage -------------------------------------------------------------------------------------
 
     def damage(self) -> tuple[str, ...]:
-        """What is wrong with its small files, a sentence each. That of its record a `MetricsReader` tells."""
+        """Return what is wrong with its small files, a sentence each. That of its record a `MetricsReader` tells."""
         paths = [self.path / name for name in ("status.json", "config.yaml", "notes.json")]
         return _damage(self.path, tuple((version_of(path), changed_at(path)) for path in paths))
 
@@ -169,20 +169,20 @@ class RunDirectory:
         return self.path / "images.json.gz"
 
     def origin(self) -> Origin | None:
-        """Where epochs are counted from; None: from the run's first step. Raises RunError."""
+        """Return where epochs are counted from; None: from the run's first step. Raises RunError."""
         try:
             return read_origin(self.path / "origin.json")
         except ValueError as error:
             raise RunError(f"Run {self.id}: {error}.") from None
 
     def write_origin(self, origin: Origin) -> None:
-        """Epochs are counted from there on."""
+        """Record where epochs are counted from."""
         write_origin(self.path / "origin.json", origin)
 
     # --- one process at a time ----------------------------------------------------------------------
 
     def lock(self) -> FileLock:
-        """The right to train this run. Raises RunError while another process holds it."""
+        """Lock the run for this process. Raises RunError while another process holds it."""
         try:
             return FileLock(self.path / RUN_LOCK)
         except LockedError:
@@ -193,7 +193,7 @@ class RunDirectory:
     # --- metrics and log ----------------------------------------------------------------------------
 
     def metrics(self) -> list[MetricLine]:
-        """Every complete metric line."""
+        """Return every complete metric line."""
         return read_metrics(self.metrics_path)
 
     def metrics_version(self) -> tuple[int, int]:
@@ -201,7 +201,7 @@ class RunDirectory:
         return version_of(self.metrics_path)
 
     def recent(self, *names: str, since: float = 0.0) -> Recent:
-        """The newest values of some metrics, and the pace since then, at any length of the record."""
+        """Return the newest values of some metrics, and the pace since then, at any length of the record."""
         return recent(self.metrics_path, names, since)
 
     def log_version(self) -> tuple[int, int]:
@@ -209,7 +209,7 @@ class RunDirectory:
         return version_of(self.log_path)
 
     def log_tail(self, lines: int = 40) -> list[str]:
-        """The last lines of the log; a progress bar's rewritten lines count by their last state."""
+        """Return the last lines of the log; a progress bar's rewritten lines count by their last state."""
         try:
             with self.log_path.open("rb") as file:
                 file.seek(max(0, os.fstat(file.fileno()).st_size - LOG_TAIL_BYTES))
@@ -230,7 +230,7 @@ class RunDirectory:
         return [*found, Checkpoint("last", last, None)] if os.path.exists(last) else found
 
     def checkpoint(self, name: str = "last") -> Checkpoint:
-        """The checkpoint of that name. Raises RunError that lists those there are."""
+        """Return the checkpoint of that name. Raises RunError that lists those there are."""
         there = self.checkpoints()
         for checkpoint in there:
             if checkpoint.name == name:
@@ -257,7 +257,7 @@ def _damage(folder: Path, versions: tuple[tuple[tuple[int, int], int], ...]) -> 
 
 @contextmanager
 def _permitted(folder: Path) -> Iterator[None]:
-    """What may not be written is told in a sentence. A full disk is not caught: who trains knows what to do then."""
+    """Turn a refused write into a sentence. A full disk is not caught: training handles it."""
     try:
         yield
     except OSError as error:

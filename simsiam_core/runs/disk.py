@@ -45,12 +45,12 @@ def usage(run: RunDirectory) -> Usage:
 
 
 def trash_usage(store: RunStore) -> int:
-    """Bytes in the trash."""
+    """Return bytes in the trash."""
     return _bytes(path for run in store.trashed() for path in _files(run.path))
 
 
 def shared_cache_usage() -> int:
-    """Bytes of what all runs share: downloads, decoded images, uploads."""
+    """Return bytes of what all runs share: downloads, decoded images, uploads."""
     return _bytes(_files(cache_dir()))
 
 
@@ -71,7 +71,7 @@ def counted(number: int, noun: str) -> str:
 
 
 def dispensable(run: RunDirectory, keep_every: int | None = None) -> list[Checkpoint]:
-    """The numbered checkpoints but the first, the best by kNN accuracy, the last and every n-th of them."""
+    """Return the numbered checkpoints but the first, the best by kNN accuracy, the last and every n-th of them."""
     numbered = [checkpoint for checkpoint in run.checkpoints() if checkpoint.epoch is not None]
     kept = {0, len(numbered) - 1, *range(0, len(numbered), keep_every or max(1, len(numbered)))}
     best = _best(run, numbered)
@@ -83,7 +83,7 @@ def dispensable(run: RunDirectory, keep_every: int | None = None) -> list[Checkp
 
 
 def _best(run: RunDirectory, checkpoints: list[Checkpoint]) -> Checkpoint | None:
-    """The checkpoint at whose step kNN accuracy was highest; None where none was measured."""
+    """Return the checkpoint at whose step kNN accuracy was highest; None where none was measured."""
     measured = {line["step"]: line[BEST_BY] for line in run.metrics() if BEST_BY in line}
     found = [
         (measured[header.step], c) for c in checkpoints if (header := c.header()) and header.step in measured
@@ -92,7 +92,7 @@ def _best(run: RunDirectory, checkpoints: list[Checkpoint]) -> Checkpoint | None
 
 
 def freed_by_thinning(run: RunDirectory, keep_every: int | None = None) -> int:
-    """Bytes that `thin` would free."""
+    """Return bytes that `thin` would free."""
     return _freed(checkpoint.path for checkpoint in dispensable(run, keep_every))
 
 
@@ -110,7 +110,7 @@ def thin(run: RunDirectory, keep_every: int | None = None) -> int:
 
 
 def freed_by_cleaning(run: RunDirectory) -> int:
-    """Bytes that `clean` would free."""
+    """Return bytes that `clean` would free."""
     return _freed(_cached(run))
 
 
@@ -150,7 +150,9 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def _bytes(paths: Iterable[Path], seen: set[tuple[int, int]] | None = None) -> int:
-    """What files take, each counted once and links to elsewhere not at all; adds to `seen`, and passes over it."""
+    """Return what files take, each counted once and links to elsewhere not at all; adds to `seen`, and passes
+    over it.
+    """
     seen, total = set() if seen is None else seen, 0
     for path in paths:
         with suppress(OSError):  # it has gone meanwhile
@@ -162,7 +164,7 @@ def _bytes(paths: Iterable[Path], seen: set[tuple[int, int]] | None = None) -> i
 
 
 def _freed(paths: Iterable[Path]) -> int:
-    """What deleting these names frees: nothing of a file that has another name."""
+    """Return what deleting these names frees: nothing of a file that has another name."""
     names: dict[tuple[int, int], int] = {}
     total = 0
     for path in paths:

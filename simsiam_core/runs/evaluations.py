@@ -73,7 +73,7 @@ class EvaluationDirectory(RunDirectory):
         return RunDirectory(self.path.parent.parent)
 
     def status(self) -> Status:
-        """As of a run, but one that died is not resumed: it left no figure, and is measured again."""
+        """Return the status as of a run; one that died left no figure and is measured again."""
         status = super().status()
         if status.state != "crashed":
             return status
@@ -94,11 +94,11 @@ class EvaluationDirectory(RunDirectory):
         return self.path.with_name(f"{self.id}.json")
 
     def settings(self) -> dict[str, Any]:
-        """What was asked for, as nested values. Raises RunError."""
+        """Return what was asked for, as nested values. Raises RunError."""
         return _object(self.path / "settings.json")
 
     def result(self) -> dict[str, Any] | None:
-        """The result, or None as long as there is none. Raises RunError if it is damaged."""
+        """Return the result, or None as long as there is none. Raises RunError if it is damaged."""
         return _result(self.result_path) if self.result_path.exists() else None
 
     def write_result(self, result: Mapping[str, Any]) -> None:
@@ -109,7 +109,8 @@ class EvaluationDirectory(RunDirectory):
 def create_evaluation(
     run: RunDirectory, settings: Mapping[str, Any], status: Status | None = None
 ) -> EvaluationDirectory:
-    """A new evaluation, in state `queued` unless another status is given; `settings` are plain values with a `kind`.
+    """Create an evaluation in state `queued` unless another status is given; `settings` are plain values
+    with a `kind`.
 
     Raises RunError.
     """
@@ -126,7 +127,7 @@ def create_evaluation(
 
 
 def evaluations(run: RunDirectory) -> list[EvaluationDirectory]:
-    """Every evaluation of a run that was started, the newest first."""
+    """Return every evaluation of a run that was started, the newest first."""
     try:
         paths = [p for p in (run.path / FOLDER).iterdir() if EVALUATION_ID.match(p.name) and p.is_dir()]
     except OSError:  # none was started, or it may not be looked at
@@ -135,7 +136,7 @@ def evaluations(run: RunDirectory) -> list[EvaluationDirectory]:
 
 
 def find_evaluation(run: RunDirectory, evaluation_id: str) -> EvaluationDirectory:
-    """The evaluation of exactly that id. Raises RunError."""
+    """Return the evaluation of exactly that id. Raises RunError."""
     for job in evaluations(run):
         if job.id == evaluation_id:
             return job
@@ -143,7 +144,7 @@ def find_evaluation(run: RunDirectory, evaluation_id: str) -> EvaluationDirector
 
 
 def results(run: RunDirectory) -> tuple[list[dict[str, Any]], list[str]]:
-    """Every result of a run, the oldest first; and of each damaged one what is wrong with it, in a sentence."""
+    """Return every result of a run, the oldest first; and of each damaged one what is wrong with it, in a sentence."""
     found, damaged = [], []
     for path in sorted((run.path / FOLDER).glob("*.json")):
         try:

@@ -28,7 +28,7 @@ class Header:
 
 
 def read_header(path: Path) -> Header | None:
-    """The header of a checkpoint file, or None if it is missing, damaged or not one of ours."""
+    """Return the header of a checkpoint file, or None if it is missing, damaged or not one of ours."""
     try:
         stat = path.stat()
     except OSError:

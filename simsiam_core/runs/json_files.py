@@ -29,7 +29,7 @@ def dumps(value: Any, indent: int | None = None, separators: tuple[str, str] | N
 
 
 def read_json(path: Path) -> Any:
-    """What a JSON file holds. Raises DamagedFileError."""
+    """Return what a JSON file holds. Raises DamagedFileError."""
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
@@ -46,7 +46,7 @@ def read_json(path: Path) -> Any:
 
 
 def first_problem(name: str, error: ValidationError) -> str:
-    """The first thing that a schema has against the file `name`, as a sentence."""
+    """Return the first thing that a schema has against the file `name`, as a sentence."""
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     where = ".".join(map(str, first["loc"]))
     return f"{name} is damaged: {where + ': ' if where else ''}{first['msg'][:1].lower()}{first['msg'][1:]}."

@@ -16,19 +16,19 @@ STALE_HEARTBEAT_SECONDS = 120.0
 
 
 def is_here(status: Status) -> bool:
-    """Whether the process that is said to work on a run can be asked and signalled from here."""
+    """Return whether the process that is said to work on a run can be asked and signalled from here."""
     if status.boot and machine_id():
         return status.boot == machine_id()
     return status.host == socket.gethostname()  # written by an earlier version, or where boots have no id
 
 
 def is_copy(status: Status, path: Path) -> bool:
-    """Whether the process that wrote the status at `path` knew another folder: this one was copied from it."""
+    """Return whether the process that wrote the status at `path` knew another folder: this one was copied from it."""
     return bool(status.folder) and status.folder != folder_identity(path.parent)
 
 
 def folder_identity(folder: Path) -> str:
-    """What stays when a folder is renamed and differs in a copy; empty if there is no such folder."""
+    """Return what stays when a folder is renamed and differs in a copy; empty if there is no such folder."""
     try:
         stat = folder.stat()
     except OSError:
@@ -37,7 +37,7 @@ def folder_identity(folder: Path) -> str:
 
 
 def has_live_process(status: Status, path: Path) -> bool:
-    """Whether the process lives that is said to run it; `path` is where the status is read from.
+    """Return whether the process lives that is said to run it; `path` is where the status is read from.
 
     One on another machine lives as long as its heartbeat changes.
     """
@@ -73,7 +73,7 @@ class _Heartbeats:
         self._seen: dict[Path, _Beat] = {}
 
     def fresh(self, path: Path, status: Status) -> bool:
-        """Whether the heartbeat is one of late."""
+        """Return whether the heartbeat is one of late."""
         now, beat = time.monotonic(), self._seen.get(path)
         if beat is None or beat.value != status.heartbeat:
             moved = beat is not None and status.heartbeat > beat.value
@@ -85,7 +85,7 @@ class _Heartbeats:
 
 
 def _moved_here(status: Status, path: Path) -> bool:
-    """As `is_copy`, of a folder that another machine sees too: there the same device has another number."""
+    """Tell a copy apart as `is_copy` does, for a shared folder: another machine numbers its devices differently."""
     inode = status.folder.rpartition(":")[2]
     return bool(inode) and inode != folder_identity(path.parent).rpartition(":")[2]
 

@@ -53,7 +53,7 @@ class FileLock:
 
 
 def is_locked(path: Path) -> bool:
-    """Whether somebody holds the lock; nobody does if the file cannot be opened.
+    """Return whether somebody holds the lock; nobody does if the file cannot be opened.
 
     It is taken and let go for an instant, so not to be asked of a lock that others may be about to take.
     """

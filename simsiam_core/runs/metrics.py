@@ -85,7 +85,7 @@ class MetricsReader:
         return f"{self._path.name} has {count}, of which only what is sound is shown: {self._first_damage}."
 
     def poll(self) -> list[MetricLine]:
-        """The complete lines added since the last poll; of damaged ones what is sound, or nothing."""
+        """Return the complete lines added since the last poll; of damaged ones what is sound, or nothing."""
         try:
             found = self._path.stat()
             version = (found.st_ino, found.st_size, found.st_mtime_ns)
@@ -123,7 +123,7 @@ class MetricsReader:
 
 
 def read_metrics(path: Path) -> list[MetricLine]:
-    """Every complete line of the file."""
+    """Return every complete line of the file."""
     return MetricsReader(path).poll()
 
 
@@ -185,7 +185,7 @@ def rewind(path: Path, step: int) -> int:
 
 
 def cut_path(path: Path) -> Path:
-    """Where lines go that are taken out of a record: `metrics.cut.jsonl` beside `metrics.jsonl`."""
+    """Return where lines go that are taken out of a record: `metrics.cut.jsonl` beside `metrics.jsonl`."""
     return path.with_suffix(f".cut{path.suffix}")
 
 
@@ -207,7 +207,7 @@ def _parsed(line: bytes) -> MetricLine | None:
 
 
 def _checked(line: bytes) -> tuple[MetricLine | None, str]:
-    """What is sound in a line, or None where its step or time is not; and what is damaged, in words."""
+    """Return what is sound in a line, or None where its step or time is not; and what is damaged, in words."""
     try:
         value = from_json(line)  # five times as fast as json, and a page may wait for 200,000 lines
     except ValueError:
@@ -229,7 +229,7 @@ def _checked(line: bytes) -> tuple[MetricLine | None, str]:
 
 
 def _newest(data: mmap, name: str) -> float | None:
-    """The last number of that name in a whole line; only lines that hold the name are parsed."""
+    """Return the last number of that name in a whole line; only lines that hold the name are parsed."""
     end, key = data.rfind(b"\n"), json.dumps(name).encode()
     least = max(0, end - SEARCHED_BYTES)
     while (at := data.rfind(key, least, max(end, 0))) >= 0:
@@ -242,6 +242,6 @@ def _newest(data: mmap, name: str) -> float | None:
 
 
 def _moment(line: bytes) -> tuple[int, float] | None:
-    """The step and the time of a line; None of a damaged one, or one without a time."""
+    """Return the step and the time of a line; None of a damaged one, or one without a time."""
     metric = _parsed(line) or {}
     return (metric["step"], float(metric["time"])) if "time" in metric else None

@@ -23,7 +23,7 @@ class Notes(BaseModel):
 
 
 def read_notes(path: Path) -> Notes:
-    """The notes, or empty ones where there are none. Raises DamagedFileError."""
+    """Return the notes, or empty ones where there are none. Raises DamagedFileError."""
     if not os.path.lexists(path):
         return Notes()
     try:

@@ -17,15 +17,15 @@ class Origin:
     epoch: int = 0
 
     def total_steps(self, per_epoch: int, epochs: int) -> int:
-        """Steps of a run of `epochs` epochs in all."""
+        """Return steps of a run of `epochs` epochs in all."""
         return self.step + per_epoch * (epochs - self.epoch)
 
     def per_epoch(self, total_steps: int, epochs: int) -> float:
-        """Steps of an epoch, the other way around; 0 where no step is known."""
+        """Return steps of an epoch, the other way around; 0 where no step is known."""
         return max(0.0, (total_steps - self.step) / max(1, epochs - self.epoch))
 
     def epochs_at(self, step: int, per_epoch: float) -> float:
-        """Epochs trained at a step; before the origin, where epochs had another length, in proportion."""
+        """Return epochs trained at a step; before the origin, where epochs had another length, in proportion."""
         if step < self.step:
             return self.epoch * step / self.step
         return self.epoch + (step - self.step) / per_epoch if per_epoch else float(self.epoch)
@@ -35,7 +35,7 @@ FIRST_STEP = Origin()
 
 
 def read_origin(path: Path) -> Origin | None:
-    """From `origin.json`; None where there is none. Raises ValueError for a damaged one."""
+    """Read `origin.json`; None where there is none. Raises ValueError for a damaged one."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
         return Origin(int(value["step"]), int(value["epoch"]))

@@ -31,7 +31,7 @@ class _Seen:
 
 @lru_cache(maxsize=1)
 def machine_id() -> str:
-    """The machine since its last boot, and the container in it: where a pid means one process. Empty if unknown.
+    """Return the machine since its last boot, and the container in it: where a pid means one process. Empty if unknown.
 
     A host name would not do: laptops change theirs, and containers and cloned machines share one.
     """
@@ -43,7 +43,9 @@ def machine_id() -> str:
 
 
 def process_identity(pid: int) -> tuple[int, float]:
-    """A pid with its start time: names one process for as long as the machine is up. Raises psutil.NoSuchProcess."""
+    """Return a pid with its start time: names one process for as long as the machine is up. Raises
+    psutil.NoSuchProcess.
+    """
     seen = _look(pid)
     if seen is None:
         raise psutil.NoSuchProcess(pid)
@@ -51,7 +53,7 @@ def process_identity(pid: int) -> tuple[int, float]:
 
 
 def process_alive(pid: int | None, started: float | None) -> bool:
-    """Whether that very process lives: not another one under a reused pid, not a zombie."""
+    """Return whether that very process lives: not another one under a reused pid, not a zombie."""
     if pid is None or started is None:
         return False
     seen = _look(pid)
@@ -66,7 +68,9 @@ def process_alive(pid: int | None, started: float | None) -> bool:
 
 
 def uses_wall_clock(started: float | None) -> bool:
-    """Whether a start time was noted by the wall clock, as earlier versions did: not enough to know a process by."""
+    """Return whether a start time was noted by the wall clock, as earlier versions did: not enough to know a
+    process by.
+    """
     return ON_LINUX and started is not None and started >= EPOCH_FROM
 
 

@@ -28,7 +28,7 @@ def write_status(path: Path, status: Status) -> None:
 
 
 def read_status(path: Path) -> Status:
-    """The recorded status, with `crashed` concluded. An unreadable file is a crashed run, never an error."""
+    """Return the recorded status, with `crashed` concluded. An unreadable file is a crashed run, never an error."""
     status = _recorded(path)
     if status.state != "running" or has_live_process(status, path):
         return status
@@ -55,7 +55,7 @@ def read_status(path: Path) -> Status:
 
 
 def damage(path: Path) -> str:
-    """What is wrong with `status.json`, as a sentence; empty if nothing."""
+    """Return what is wrong with `status.json`, as a sentence; empty if nothing."""
     try:
         Status.model_validate(read_json(path))
     except DamagedFileError as error:

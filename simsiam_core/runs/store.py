@@ -35,7 +35,7 @@ class RunStore:
     def create(
         self, config: Config, status: Status | None = None, notes: Notes | None = None
     ) -> RunDirectory:
-        """A new run directory, in state `queued` unless another status is given.
+        """Create a run directory, in state `queued` unless another status is given.
 
         Whoever works a queue over this folder starts a queued run. Raises RunError if it cannot be written.
         """
@@ -54,7 +54,7 @@ class RunStore:
         return run
 
     def runs(self) -> list[RunDirectory]:
-        """Every run, the newest first."""
+        """Return every run, the newest first."""
         try:
             with os.scandir(self.path) as entries:
                 names = [e.name for e in entries if RUN_ID.match(e.name) and _is_folder(e)]
@@ -65,7 +65,7 @@ class RunStore:
         return [RunDirectory(self.path / name) for name in sorted(names, reverse=True)]
 
     def _stamp(self) -> str:
-        """The time that a new run's id begins with: the clock's, or that of the newest run if the clock was set
+        """Return the time that a new run's id begins with: the clock's, or that of the newest run if the clock was set
         back by less than a day since (as summer time is every year), so that it sorts among the newest.
         """
         now = time.time()
@@ -74,7 +74,7 @@ class RunStore:
         return newest if stamp < newest <= latest else stamp
 
     def trashed(self) -> list[RunDirectory]:
-        """What was deleted and can be brought back, the newest first."""
+        """Return what was deleted and can be brought back, the newest first."""
         return RunStore(self._trash).runs() if self._trash.is_dir() else []
 
     def trash(self, run: RunDirectory) -> None:
@@ -119,14 +119,14 @@ class RunStore:
             raise RunError(f"Run {run.id} cannot be moved: {error.strerror}.") from None
 
     def get(self, run_id: str) -> RunDirectory:
-        """The run of exactly that id, compared with what exists and never joined into a path."""
+        """Return the run of exactly that id, compared with what exists and never joined into a path."""
         for run in self.runs():
             if run.id == run_id:
                 return run
         raise RunError(f"There is no run {run_id!r} in {self.path}.")
 
     def find(self, reference: str) -> RunDirectory:
-        """A run by id, unique prefix or path: for the terminal, whose user may read any file anyway."""
+        """Return a run by id, unique prefix or path: for the terminal, whose user may read any file anyway."""
         as_path = Path(reference).expanduser()
         if (as_path / "config.yaml").is_file():
             return RunDirectory(as_path.resolve())
@@ -142,7 +142,7 @@ class RunStore:
 
 
 def busy(run: RunDirectory) -> str:
-    """Why nothing of a run may be moved or deleted now, as a sentence; empty if nothing stands in the way."""
+    """Return why nothing of a run may be moved or deleted now, as a sentence; empty if nothing stands in the way."""
     if run.status().state == "running":
         return f"Run {run.id} is running; stop it first."
     if any(job.status().state == "running" for job in evaluations(run)):
@@ -155,7 +155,9 @@ def _stamped(moment: float) -> str:
 
 
 def _later() -> float:
-    """The time, but after every run that this process has made: a sweep keeps its order whatever the clock does."""
+    """Return the time, but after every run that this process has made: a sweep keeps its order whatever the
+    clock does.
+    """
     global _created
     now = time.time()
     _created = max(now, _created + 1e-4) if _created - now < SET_BACK_SECONDS else now

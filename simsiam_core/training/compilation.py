@@ -31,7 +31,7 @@ _PROBE = "#include <stdlib.h>\n#include <Python.h>\nint probe(void) { return 0; 
 
 
 def decide(config: TrainingConfig, device: torch.device, steps: int) -> tuple[bool, str]:
-    """Whether to compile the network for the `steps` still to come on `device`, and why, as a sentence."""
+    """Return whether to compile the network for the `steps` still to come on `device`, and why, as a sentence."""
     if config.compile != "auto":
         return config.compile == "always", f"Compiling the network: {config.compile}, as set."
     if device.type != "cuda":
@@ -113,7 +113,7 @@ def _try(network: nn.Module, trial: Callable[[], object]) -> str:
 
 @cache
 def toolchain_problem() -> str:
-    """What this machine lacks for torch.compile on a GPU, as a clause with what to do; empty if nothing.
+    """Return what this machine lacks for torch.compile on a GPU, as a clause with what to do; empty if nothing.
 
     Triton builds its launchers with a C compiler and Python's headers, into a folder that must be writable and
     on a file system from which programs may be run: a small library is built and loaded as Triton would.
@@ -144,7 +144,7 @@ def _build_problem() -> str:
 
 
 def _cache_folders() -> list[Path]:
-    """Where torch.compile and Triton keep what they build."""
+    """Return where torch.compile and Triton keep what they build."""
     from torch._inductor.runtime.cache_dir_utils import default_cache_dir
 
     torch_folder = Path(os.environ.get("TORCHINDUCTOR_CACHE_DIR") or default_cache_dir())

@@ -50,7 +50,9 @@ def autocast(device_type: str, precision: Precision) -> AbstractContextManager[o
 
 
 def _has_bf16(devices: int) -> bool:
-    """Whether all GPUs of a job compute in bf16; older ones (V100, T4) only emulate it, at a fraction of the speed."""
+    """Return whether all GPUs of a job compute in bf16; older ones (V100, T4) only emulate it, at a fraction
+    of the speed.
+    """
     if not torch.cuda.is_bf16_supported(including_emulation=False):
         return False
     others = range(1, devices)

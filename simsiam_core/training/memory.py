@@ -69,13 +69,13 @@ def batch_that_fits(module: SimSiamModule, precision: str) -> int | None:
 
 
 def _free_on_gpu() -> float:
-    """Bytes that this process may have in all: what no other program uses, and no more than it is allowed."""
+    """Return bytes that this process may have in all: what no other program uses, and no more than it is allowed."""
     limit = torch.cuda.get_per_process_memory_fraction() * torch.cuda.get_device_properties(0).total_memory
     return min(torch.cuda.mem_get_info()[0] + torch.cuda.memory_reserved(), limit)
 
 
 def _peak(module: SimSiamModule, batch_size: int, precision: str) -> int:
-    """Bytes at the fullest moment of forward and backward."""
+    """Return bytes at the fullest moment of forward and backward."""
     module.to("cuda")
     torch.cuda.empty_cache()
     torch.cuda.reset_peak_memory_stats()

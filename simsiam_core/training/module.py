@@ -84,7 +84,7 @@ class SimSiamModule(pl.LightningModule):
         return self._scheduled(self.global_step) % len(self.batches) == 0
 
     def _scheduled(self, step: int) -> int:
-        """The step at which a run would be that had only such epochs as the present images make."""
+        """Return the step at which a run would be that had only such epochs as the present images make."""
         return step - self._origin.step + self._origin.epoch * len(self.batches)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:

@@ -147,7 +147,7 @@ def _pace(config: Config, images: int, place: torch.device, precision: Precision
 
 
 def gpu_is_taken(place: torch.device) -> bool:
-    """Whether other processes hold so much of a GPU's memory that they must be at work on it."""
+    """Return whether other processes hold so much of a GPU's memory that they must be at work on it."""
     return _OtherProcesses(place).at_work()
 
 

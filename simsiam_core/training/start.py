@@ -41,7 +41,9 @@ def starting_point(run: RunDirectory, config: Config, dataset: Dataset) -> Start
 
 
 def _origin(run: RunDirectory, found: FoundCheckpoint | None) -> Origin | None:
-    """Where epochs are counted from; a checkpoint from before it, where the later ones are lost, takes its place."""
+    """Return where epochs are counted from; a checkpoint from before it, where the later ones are lost, takes
+    its place.
+    """
     origin = run.origin()
     if origin is None or (found and found.step >= origin.step):
         return origin

@@ -20,7 +20,7 @@ from simsiam_core.training.resume import WholeCheckpointIO
 def build_trainer(
     config: Config, callbacks: Sequence[pl.Callback], ranks: Ranks | None = None, epochs: int | None = None
 ) -> pl.Trainer:
-    """A trainer for the config's device, precision and epochs, for one of `ranks`. Raises ConfigError."""
+    """Build the trainer for the config's device, precision and epochs, for one of `ranks`. Raises ConfigError."""
     ranks = ranks or Ranks()
     accelerator, precision = resolve_device(config.training)
     warnings.filterwarnings(
@@ -64,7 +64,7 @@ class _ConnectedDDPStrategy(DDPStrategy):
         )
 
     def barrier(self, name: str | None = None, *args: Any, **kwargs: Any) -> None:
-        """Only the first process writes checkpoints, whenever it likes; the others neither know nor wait."""
+        """Skip the barrier: only the first process writes checkpoints, and the others do not wait."""
         if name != "Trainer.save_checkpoint":
             super().barrier(name, *args, **kwargs)
 

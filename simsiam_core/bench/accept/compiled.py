@@ -20,7 +20,7 @@ LIMIT = 1e-4  # of a loss
 
 
 def check(place: Place) -> Iterator[Row]:
-    """Every method by torch.compile's own backend; on a CPU by its tracing alone, each graph once."""
+    """Yield every method by torch.compile's own backend; on a CPU by its tracing alone, each graph once."""
     longest = 0.0
     for name, method in methods(by_graph=not place.gpu).items():
         if longest > place.left:
@@ -32,7 +32,7 @@ def check(place: Place) -> Iterator[Row]:
 
 
 def compared(place: Place, name: str, method: dict[str, Any], backend: str) -> Row:
-    """One method, trained both ways."""
+    """Train one method both ways."""
     settings = {"precision": "32-true", "epochs": 2}
     expected = fit(
         small(place, {"training": {**settings, "compile": "never"}}, method=method), STEPS, knn=True

@@ -49,7 +49,7 @@ def _losses(place: Place, method: dict[str, Any], **training: Any) -> list[float
 
 
 def _views_apart(place: Place) -> float:
-    """The largest difference of a pixel, on the scale 0..1, for equal parameters."""
+    """Return the largest difference of a pixel, on the scale 0..1, for equal parameters."""
     size, count = 32, 512
     augment = Augmentation(AugmentationConfig(blur_probability=0.5), size, (0.5,) * 3, (0.25,) * 3)
     generator = torch.Generator().manual_seed(0)
@@ -66,7 +66,7 @@ def _views_apart(place: Place) -> float:
 
 
 def _predictions(place: Place, note: str) -> Row:
-    """What the kNN of an untrained network votes, asked on both devices in fp32."""
+    """Return what the kNN of an untrained network votes, asked on both devices in fp32."""
     config = small(place, {"data": {"train_limit": 2000, "test_limit": 500}} if place.gpu else {})
     dataset = load(config.data)
     train, test = dataset.train, dataset.split("test")

@@ -105,7 +105,7 @@ def _pause_kill_and_stop(place: Place, run: RunDirectory) -> Iterator[Row]:
 
 
 def _read_without_gpu(place: Place, run: RunDirectory) -> Row:
-    """Features of the last checkpoint where no GPU is to be seen, against those of this device."""
+    """Return features of the last checkpoint where no GPU is to be seen, against those of this device."""
     name, path = "checkpoint read without a GPU, features apart", run.checkpoint().path
     encoder = load_encoder(path, place.device)
     images = load(encoder.config.data).train.limit(50)
@@ -175,7 +175,7 @@ def _memory_share(place: Place) -> Iterator[Row]:
 
 
 def _tried(place: Place, batch_size: int) -> RunDirectory:
-    """A run of a full ResNet-18 in this process, for one epoch, whatever comes of it."""
+    """Run a full ResNet-18 in this process, for one epoch, whatever comes of it."""
     changes = {
         "data": {"train_limit": 4000, "test_limit": 100},
         "model": {"backbone": "resnet18", "stem": "cifar", "width": 64, "projector_dim": 2048},

@@ -21,7 +21,7 @@ LIMIT = 1e-3  # a GPU does not add up in the same order twice
 
 
 def check(place: Place) -> Iterator[Row]:
-    """A run that is paused and goes on, against one that is not; a CPU has bf16 instead, and no scale."""
+    """Yield a run that is paused and goes on, against one that is not; a CPU has bf16 instead, and no scale."""
     settings = {"training": {"precision": "16-mixed", "compile": "never"}}
     config = small(place, settings)
     whole, halves = place.store.create(config), place.store.create(config)
@@ -60,7 +60,7 @@ def _losses(run: RunDirectory) -> list[float]:
 
 
 def _scale(run: RunDirectory) -> float | None:
-    """The loss scale that the last checkpoint carries."""
+    """Return the loss scale that the last checkpoint carries."""
     return read_checkpoint(run.checkpoint().path).get("MixedPrecision", {}).get("scale")
 
 

@@ -50,7 +50,7 @@ def _seen(environment: dict[str, str]) -> str:
 
 
 def _memory_of_estimates(place: Place, name: str) -> Row:
-    """What of the GPU is taken once the worker has answered, beyond what was taken before."""
+    """Return what of the GPU is taken once the worker has answered, beyond what was taken before."""
     torch.cuda.empty_cache()
     before = torch.cuda.mem_get_info()[0]
     told = []

@@ -77,7 +77,7 @@ def _config(place: Place) -> Config:
 
 
 def _data(folder: Path | None) -> dict[str, Any]:
-    """CIFAR-10 where its archive is given, a folder of images where that is, else textures."""
+    """Use CIFAR-10 where its archive is given, a folder of images where that is, else textures."""
     if folder is None:
         return {"source": "textures"}
     if not folder.is_dir():

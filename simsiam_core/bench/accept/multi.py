@@ -20,7 +20,7 @@ LIMIT, END_SECONDS, START_SECONDS = 1e-4, 30.0, 180.0
 
 
 def check(place: Place) -> Iterator[Row]:
-    """Two GPUs where there are two; on a CPU two processes. More GPUs are used where they divide the batch."""
+    """Yield two GPUs where there are two; on a CPU two processes. More GPUs are used where they divide the batch."""
     count = _devices(place)
     names = [f"{STEPS} losses", "the others end with one that is lost, s", "they all end with the first, s"]
     if count < 2:
@@ -48,7 +48,7 @@ def check(place: Place) -> Iterator[Row]:
 
 
 def _devices(place: Place) -> int:
-    """The most GPUs that divide the batch, or two processes."""
+    """Return the most GPUs that divide the batch, or two processes."""
     there, batch = torch.cuda.device_count(), small(place).training.batch_size
     return max(n for n in range(1, there + 1) if batch % n == 0) if place.gpu else 2
 

@@ -54,33 +54,33 @@ class Place:
         return RunStore(self.folder / "runs")
 
     def training(self, **more: Any) -> dict[str, Any]:
-        """Training settings for this device."""
+        """Return training settings for this device."""
         return {"device": "gpu" if self.gpu else "cpu", **more}
 
 
 def skipped(names: list[str] | tuple[str, ...], why: str) -> Iterator[Row]:
-    """Rows for what is not looked at."""
+    """Yield rows for what is not looked at."""
     for name in names:
         yield Row(name, None, why)
 
 
 def within(name: str, figure: float, limit: float, note: str = "") -> Row:
-    """A figure that must not exceed a limit; one that is no number does."""
+    """Check a figure that must not exceed a limit; one that is no number does."""
     return Row(name, bool(figure <= limit), round(figure, 8), f"≤ {limit:g}", note)
 
 
 def at_least(name: str, figure: float, limit: float, note: str = "") -> Row:
-    """A figure that must reach a limit."""
+    """Check a figure that must reach a limit."""
     return Row(name, bool(figure >= limit), round(figure, 4), f"≥ {limit:g}", note)
 
 
 def equal(name: str, figure: object, expected: object, note: str = "") -> Row:
-    """Two things that must be the same."""
+    """Check two things that must be the same."""
     return Row(name, figure == expected, str(figure), f"= {expected}", note)
 
 
 def until(condition: Callable[[], object], seconds: float) -> float | None:
-    """Seconds until the condition held; None if it did not in that time."""
+    """Return seconds until the condition held; None if it did not in that time."""
     began = time.monotonic()
     while not condition():
         if time.monotonic() - began > seconds:

@@ -26,7 +26,9 @@ Told = dict[str, Any]  # a row as JSON, with its part
 def accept(
     names: Sequence[str], minutes: float, data: Path | None, report: Callable[[str], object]
 ) -> list[Told]:
-    """Rows of the parts named, in the order of `PARTS`. `report` is told what happens meanwhile, line by line."""
+    """Run the parts named, in the order of `PARTS`. `report` is told what happens meanwhile, line
+    by line.
+    """
     chosen = [name for name in PARTS if name in names]
     ends, rows = time.monotonic() + 60 * minutes, list[Told]()
     with tempfile.TemporaryDirectory(prefix="simsiam-accept-") as scratch:
@@ -44,7 +46,7 @@ def accept(
 def _run(
     name: str, seconds: float, data: Path | None, scratch: Path, report: Callable[[str], object]
 ) -> list[Told]:
-    """One part in a process of its own, which is ended with all that it has started when its time is over."""
+    """Run one part in a process of its own, which is ended with all that it has started when its time is over."""
     folder, said, log = scratch / name, scratch / f"{name}.jsonl", scratch / f"{name}.log"
     folder.mkdir()
     said.touch()
@@ -92,7 +94,7 @@ def _end(child: subprocess.Popen[bytes]) -> None:
 
 
 def _rows(path: Path) -> Iterator[Told]:
-    """The rows that a part has written; a last line that was cut off is passed over."""
+    """Yield the rows that a part has written; a last line that was cut off is passed over."""
     for line in path.read_text(encoding="utf-8").splitlines():
         try:
             yield json.loads(line)

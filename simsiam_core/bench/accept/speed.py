@@ -65,7 +65,7 @@ def _rows(place: Place, name: str, figures: dict[str, Any]) -> Iterator[Row]:
 
 
 def _busy(place: Place) -> Iterator[Row]:
-    """The share of the time in which a kernel runs, and how many kernels a step starts."""
+    """Yield the share of the time in which a kernel runs, and how many kernels a step starts."""
     profiled = _Profiled(place.gpu)
     config = _full(place) if place.gpu else small(place, {"training": {"epochs": 8}})
     fit(config, FIRST + PROFILED + 2, callbacks=[profiled])
@@ -79,7 +79,7 @@ def _busy(place: Place) -> Iterator[Row]:
 
 
 def _full(place: Place) -> Config:
-    """The network of `paper-cifar10` at its batch size, on textures."""
+    """Return the network of `paper-cifar10` at its batch size, on textures."""
     changes = {"data": {"source": "textures"}, "training": place.training(compile="never")}
     return parse(merge(preset("paper-cifar10").values, changes, {"training": {"epochs": 10}}))
 
@@ -119,7 +119,7 @@ class _Profiled(pl.Callback):
 
 
 def _annotation(event: Any) -> bool:
-    """Whether it is a mark over other events, as an optimiser sets, and no work itself."""
+    """Return whether it is a mark over other events, as an optimiser sets, and no work itself."""
     named = event.name.startswith(("ProfilerStep", "Optimizer."))
     return named or bool(getattr(event, "is_user_annotation", False))
 

@@ -46,7 +46,7 @@ def _data(place: Place) -> dict[str, Any]:
 
 
 def _waits(place: Place, config: Config, resident: bool) -> tuple[str, int]:
-    """Where the guarded step waits, as text, empty if nowhere; and on a CPU how many operations it launches.
+    """Return where the guarded step waits, as text, empty if nowhere; and on a CPU how many operations it launches.
 
     Each of them is a kernel or more on a GPU; those that only look at a tensor in another way do not count.
     """

@@ -43,7 +43,7 @@ _SLOWLY = {"optimiser": {"base_lr": 0.02, "warmup_epochs": 0}}
 
 
 def small(place: Place, *changes: dict[str, Any], method: dict[str, Any] | None = None) -> Config:
-    """A small config for this device: `method` shrunk to its size, and `changes` over it."""
+    """Return a small config for this device: `method` shrunk to its size, and `changes` over it."""
     base = {"model": {"stem": "stride2"}}
     values = merge(base, method or {}, _SIZES[place.gpu], _SLOWLY, {"training": place.training()})
     if values.get("objective", {}).get("rotation_weight"):
@@ -52,7 +52,7 @@ def small(place: Place, *changes: dict[str, Any], method: dict[str, Any] | None 
 
 
 def methods(by_graph: bool = False) -> dict[str, dict[str, Any]]:
-    """Every preset, and the ablations; presets that only differ in size or rate are named together.
+    """Return every preset, and the ablations; presets that only differ in size or rate are named together.
 
     With `by_graph` also those that differ in what is outside the network: its graph is the same.
     """
@@ -113,13 +113,13 @@ def fit(
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """What a run has to say goes where logs go."""
+    """Send what training prints to the log."""
     with contextlib.redirect_stdout(sys.stderr):
         yield
 
 
 def furthest(ours: Sequence[float], theirs: Sequence[float]) -> float:
-    """The largest difference between two curves; infinite where they are not equally long."""
+    """Return the largest difference between two curves; infinite where they are not equally long."""
     if len(ours) != len(theirs) or not ours:
         return float("inf")
     return float((torch.tensor(ours).double() - torch.tensor(theirs).double()).abs().max())
