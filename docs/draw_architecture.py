@@ -41,15 +41,18 @@ def room(path: Path) -> str:
 
 
 def imports(path: Path) -> set[str]:
-    """Return the modules of simsiam_core that a file imports, as dotted names."""
+    """Return the dotted names of all modules that a file imports. Raises ValueError for a relative import."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
+        elif isinstance(node, ast.ImportFrom):
+            if node.level or not node.module:
+                raise ValueError(f"{path} has a relative import.")
             found.add(node.module)
-            found |= {f"{node.module}.{alias.name}" for alias in node.names if node.module == "simsiam_core"}
-    return {name for name in found if name.startswith("simsiam_core.")}
+            if node.module == "simsiam_core":
+                found |= {f"simsiam_core.{alias.name}" for alias in node.names}
+    return found
 
 
 def count() -> tuple[Counter[str], Counter[tuple[str, str]]]:
@@ -61,7 +64,8 @@ def count() -> tuple[Counter[str], Counter[tuple[str, str]]]:
             continue
         here = room(path)
         modules[here] += 1
-        arrows.update({(here, name.split(".")[1]) for name in imports(path)} - {(here, here)})
+        ours = {name.split(".")[1] for name in imports(path) if name.startswith("simsiam_core.")}
+        arrows.update((here, other) for other in ours - {here})
     return modules, arrows
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import importlib.util
 import subprocess
 import sys
@@ -36,19 +35,13 @@ FLOORS = {
 UI_LIBRARIES = {"gradio", "plotly"}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
-
-def imports(path: Path) -> set[str]:
-    """Every module a file imports, anywhere in it."""
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            assert node.level == 0, f"{path}: relative import"
-            found.add(node.module)
-            if node.module == "simsiam_core":
-                found |= {f"simsiam_core.{alias.name}" for alias in node.names}
-    return found
+_SPECIFICATION = importlib.util.spec_from_file_location(
+    "draw_architecture", ROOT / "docs/draw_architecture.py"
+)
+assert _SPECIFICATION and _SPECIFICATION.loader
+drawing = importlib.util.module_from_spec(_SPECIFICATION)
+_SPECIFICATION.loader.exec_module(drawing)
+imports = drawing.imports
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
@@ -103,10 +96,4 @@ def test_the_page_is_built_without_torch() -> None:
 
 
 def test_the_figure_shows_the_code_as_it_is() -> None:
-    specification = importlib.util.spec_from_file_location(
-        "draw_architecture", ROOT / "docs/draw_architecture.py"
-    )
-    assert specification and specification.loader
-    drawing = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(drawing)
     assert drawing.draw() == drawing.FIGURE.read_text(encoding="utf-8"), "run `make figures`"
