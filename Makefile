@@ -8,15 +8,13 @@ BIN := $(VENV)/bin
 run: $(VENV)/requirements.done
 	@$(BIN)/python dashboard.py $(ARGS)
 
-# Tests that time, kill, or drive a browser have the machine to themselves; the others share it.
-ALONE := tests/bench tests/browser tests/faults
-
+# Tests that assert how long something takes have the machine to themselves; the others share it.
 test: $(VENV)/requirements-dev.done $(VENV)/browser.done check
 ifdef ARGS
 	$(BIN)/python -m pytest $(ARGS)
 else
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(ALONE:%=--ignore=%)
-	$(BIN)/python -m pytest $(ALONE)
+	$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder -m "not timed"
+	$(BIN)/python -m pytest -m timed
 endif
 
 check: $(VENV)/requirements-dev.done

@@ -16,12 +16,26 @@ os.environ[visible_gpus.VARIABLE] = ""  # the same figures with and without a GP
 # UMAP compiles itself for half a minute: once a checkout, not once a server.
 os.environ.setdefault("NUMBA_CACHE_DIR", str(Path(__file__).resolve().parents[1] / ".pytest_cache" / "numba"))
 
-from warm import Warm
+from warm import Warm, anew, lend
 
 from simsiam_core import garbage_collection
 from simsiam_core.runs import RunStore
 
 garbage_collection.reduce_gc_overhead()
+
+
+LONGEST_FIRST = ("browser", "faults", "bench")  # so that no worker is left with one of these in the end
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A file's tests share what they start, and so do all that look at the page: they stay together."""
+    for item in items:
+        folder = item.path.parent.name
+        item.add_marker(
+            pytest.mark.xdist_group(folder if folder == "browser" else f"{folder}/{item.path.stem}")
+        )
+    order = {folder: place for place, folder in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: order.get(item.path.parent.name, len(order)))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -30,12 +44,20 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.environ["SIMSIAM_CACHE"] = str(tmp_path_factory.mktemp("cache"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="session", autouse=True)
 def warm() -> Iterator[Warm]:
-    """Starts commands within a fraction of a second."""
+    """Starts commands within a fraction of a second, also those that the product starts."""
     started = Warm()
+    lend(started.zygote)
     yield started
     started.close()
+
+
+@pytest.fixture
+def started_anew() -> Iterator[None]:
+    """Every process starts as it does for people, imports and all."""
+    with anew():
+        yield
 
 
 @pytest.fixture

@@ -59,6 +59,7 @@ def test_an_unknown_question_lists_the_known_ones(capsys: pytest.CaptureFixture)
     assert "neighbours" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("started_anew")
 def test_the_page_answers_and_leaves_umap_alone(capsys: pytest.CaptureFixture) -> None:
     assert main(["bench", "page", "--json"]) == 0
     figures = json.loads(capsys.readouterr().out)

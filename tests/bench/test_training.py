@@ -6,6 +6,7 @@ from tiny import TINY
 from simsiam_core.bench import training
 
 
+@pytest.mark.timed
 def test_figures_of_a_tiny_network(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(training, "TURN_SECONDS", 0.05)
     figures = training.measure("quick", rounds=3, changes=TINY)

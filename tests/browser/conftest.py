@@ -17,6 +17,7 @@ from urllib.parse import urlparse
 import psutil
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
+from warm import Warm
 
 from simsiam_core.jobs import stop
 from simsiam_core.runs import RunStore
@@ -51,7 +52,8 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(tmp_path_factory: pytest.TempPathFactory, warm: Warm) -> Iterator[Server]:
+    warm.have("umap")  # which takes longer than all else that the workers of the page import
     folder = tmp_path_factory.mktemp("dashboard")
     log, store = folder / "server.log", RunStore(folder / "runs")
     with log.open("wb") as file:

@@ -42,6 +42,7 @@ def _nothing_waits(server: Server) -> None:
         stop(entry.run, timeout=20)
 
 
+@pytest.mark.timed
 def test_a_sweep_is_queued_reordered_paused_killed_and_goes_on(page: Page, server: Server) -> None:
     page.goto("/")
     expect(page.locator("#train-summary")).to_contain_text("Learning rate")

@@ -59,6 +59,7 @@ def write_loss(run: RunDirectory, *steps: int, std: float = 0.9) -> None:
             file.write(json.dumps(line | {"representation/std": std}) + "\n")
 
 
+@pytest.mark.timed
 def test_a_line_of_the_metrics_is_on_the_chart_within_two_seconds(page: Page, followed: RunDirectory) -> None:
     page.goto(f"/?tab=monitor&run={followed.id}")
     page.wait_for_function(f"({POINTS}) === 2")
