@@ -31,7 +31,7 @@ def test_recall_counts_what_was_missed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert neighbours.recall(rows[:5], rows, 4) == pytest.approx(0.5)
 
 
-def test_a_made_up_map_is_drawn_and_a_image_is_placed_on_it() -> None:
+def test_a_made_up_map_is_drawn_and_an_image_is_placed_on_it() -> None:
     figures = map_bench.measure(points=60, umap=False)
     assert figures["points"] == 60
     assert figures["the same map again, ms"] > 0

@@ -45,24 +45,14 @@ def image() -> bytes:
     return buffer.getvalue()
 
 
-def test_a_image_is_asked_about_and_placed(page: Page, run: RunDirectory) -> None:
+def test_an_image_is_asked_about_and_placed(page: Page, run: RunDirectory) -> None:
     page.goto(f"/?tab=neighbours&run={run.id}")
     file = {"name": "mine.png", "mimeType": "image/png", "buffer": image()}
     page.locator("#neighbours-upload input[type=file]").set_input_files(file)
     cards = page.locator("#neighbours-gallery .card")
     expect(cards).to_have_count(20, timeout=60_000)
 
-    shown = page.locator("#neighbours-query img")
-    before = shown.get_attribute("src")
-    box = shown.bounding_box()
-    assert box is not None
-    page.mouse.move(box["x"] + 5, box["y"] + 5)
-    page.mouse.down()
-    page.mouse.move(box["x"] + 70, box["y"] + 70, steps=3)
-    page.mouse.up()
-    expect(page.locator("#neighbours-query")).to_contain_text("ask with the whole")
-    assert shown.get_attribute("src") != before, "a part is shown as the network sees it"
-
+    mark_part_of_query(page)
     first = cards.first.get_attribute("data-id")
     cards.first.click()
     expect(page.locator(f'#neighbours-gallery .card[data-id="{first}"]')).to_have_count(0)
@@ -85,17 +75,7 @@ def test_a_image_is_asked_about_and_placed(page: Page, run: RunDirectory) -> Non
     placed = "document.querySelector('#map-plot .js-plotly-plot')?.data[2].x.length"
     page.wait_for_function(f"{placed} === 1")
 
-    plot = page.locator("#map-plot .nsewdrag").bounding_box()
-    assert plot is not None
-    corners = [(0.02, 0.02), (0.98, 0.02), (0.98, 0.98), (0.02, 0.98), (0.02, 0.05)]
-    x, y = zip(
-        *((plot["x"] + a * plot["width"], plot["y"] + b * plot["height"]) for a, b in corners), strict=True
-    )
-    page.mouse.move(x[0], y[0])
-    page.mouse.down()
-    for left, top in zip(x[1:], y[1:], strict=True):
-        page.mouse.move(left, top, steps=4)
-    page.mouse.up()
+    lasso_everything(page)
     expect(page.locator("#map-gallery")).to_contain_text("80 points chosen")
     expect(page.locator("#map-gallery .card")).to_have_count(48)
     expect(page.locator("#map-histogram .vote-row")).to_have_count(10)
@@ -108,6 +88,35 @@ def test_a_image_is_asked_about_and_placed(page: Page, run: RunDirectory) -> Non
     expect(frame).to_have_text("epoch=0001", timeout=150_000)  # the first UMAP of a machine compiles itself
     page.locator("#story-plot input[type=range]").fill("0")
     expect(frame).to_have_text("epoch=0000")
+
+
+def mark_part_of_query(page: Page) -> None:
+    """Ask with a part of the image; it is shown as the network sees it."""
+    shown = page.locator("#neighbours-query img")
+    before = shown.get_attribute("src")
+    box = shown.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 5, box["y"] + 5)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 70, box["y"] + 70, steps=3)
+    page.mouse.up()
+    expect(page.locator("#neighbours-query")).to_contain_text("ask with the whole")
+    assert shown.get_attribute("src") != before
+
+
+def lasso_everything(page: Page) -> None:
+    """Draw a lasso around all points of the map."""
+    plot = page.locator("#map-plot .nsewdrag").bounding_box()
+    assert plot is not None
+    corners = [(0.02, 0.02), (0.98, 0.02), (0.98, 0.98), (0.02, 0.98), (0.02, 0.05)]
+    x, y = zip(
+        *((plot["x"] + a * plot["width"], plot["y"] + b * plot["height"]) for a, b in corners), strict=True
+    )
+    page.mouse.move(x[0], y[0])
+    page.mouse.down()
+    for left, top in zip(x[1:], y[1:], strict=True):
+        page.mouse.move(left, top, steps=4)
+    page.mouse.up()
 
 
 def draw_pca(page: Page, run: RunDirectory) -> None:

@@ -156,7 +156,7 @@ def test_a_corrupt_checkpoint_is_told_and_the_server_lives(
 
 
 @pytest.mark.parametrize("way", ["drop", "paste"])
-def test_a_image_is_dropped_or_pasted(page: Page, trained: RunDirectory, tmp_path: Path, way: str) -> None:
+def test_an_image_is_dropped_or_pasted(page: Page, trained: RunDirectory, tmp_path: Path, way: str) -> None:
     page.goto(f"/?run={trained.id}")
     open_tab(page, "Neighbours")
     expect(page.locator("#neighbours-grid .card")).to_have_count(20, timeout=60_000)

@@ -94,7 +94,7 @@ def test_stopping_a_finished_run_is_bad_input(
     assert "it is finished" in capsys.readouterr().err
 
 
-def test_neighbours_of_a_image_and_of_an_image_of_the_data(
+def test_neighbours_of_an_image_and_of_an_image_of_the_data(
     runs_dir: Path, run_id: str, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
     Image.effect_noise((60, 40), 40).save(tmp_path / "a.png")

@@ -157,7 +157,7 @@ JPEG = encoded(left_red_right_blue(), "JPEG")
 
 
 @pytest.mark.parametrize("data", [b"", b"hello", b"%PDF-1.4", b"%!PS-Adobe-3.0 EPSF-3.0\n", b"<svg/>"])
-def test_not_a_image(data: bytes) -> None:
+def test_not_an_image(data: bytes) -> None:
     with pytest.raises(ImageError, match="not an image in a known format"):
         read_image(data, 32)
 

@@ -119,7 +119,7 @@ def test_a_query_drowned_in_duplicates_still_loses_one_neighbour() -> None:
     assert not (rows == torch.arange(6)[:, None]).any()
 
 
-def test_a_image_is_placed_and_its_neighbours_are_true(run: RunDirectory, dataset: Dataset) -> None:
+def test_an_image_is_placed_and_its_neighbours_are_true(run: RunDirectory, dataset: Dataset) -> None:
     drawn = draw_map(run.path, "last", PCA)
     own = drawn.ids[7]
     placed = place(run.path, "last", PCA, own)

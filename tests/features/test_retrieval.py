@@ -46,7 +46,7 @@ def test_votes_are_the_weighted_shares_of_the_neighbours_shown(run: RunDirectory
     assert [v.share for v in answer.votes] == sorted((v.share for v in answer.votes), reverse=True)
 
 
-def test_a_image_is_not_its_own_neighbour_but_is_found_from_the_other_split(
+def test_an_image_is_not_its_own_neighbour_but_is_found_from_the_other_split(
     run: RunDirectory, dataset: Dataset
 ) -> None:
     own = dataset.train.ids[3]

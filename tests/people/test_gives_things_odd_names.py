@@ -71,7 +71,7 @@ def test_charts_take_no_name_for_markup() -> None:
         assert max(len(html.unescape(name)) for name in trace["y"]) <= evaluate_report.NAME_SHOWN
 
 
-def test_a_image_on_the_map_is_called_what_it_is_called() -> None:
+def test_an_image_on_the_map_is_called_what_it_is_called() -> None:
     """Its id stands beside it as plotly's text."""
     placement = map_view.Placement(np.zeros(2, np.float32), ("a",), (0,), (1.0,), "", 0.0)
     (placed,) = map_view.marks_of(placement, "<b>x</b>/1.png")["placed"]

@@ -205,7 +205,7 @@ def test_a_no_data_tag_that_says_nothing_is_passed_over(text: str) -> None:
 
 
 @pytest.mark.parametrize(("value", "missing"), [(np.nan, None), (np.inf, None), (5, "5"), (-np.inf, "nan")])
-def test_a_image_without_values_is_refused(value: float, missing: str | None) -> None:
+def test_an_image_without_values_is_refused(value: float, missing: str | None) -> None:
     """Nothing but NaN."""
     with pytest.raises(ImageError, match="no values"):
         seen(np.full((8, 8), value, np.float32), missing)
