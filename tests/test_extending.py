@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import re
@@ -16,6 +17,7 @@ from tiny import TINY
 
 from simsiam_core.config import merge
 
+METRIC = "representation/uniformity"
 ROOT = Path(__file__).resolve().parents[1]
 # The path of a file, alone on a line, and the block of code below it.
 FILE = re.compile(r"^File `(simsiam_core/[\w/]+\.py)`:\n\n```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -28,6 +30,9 @@ import gradio as gr
 
 from simsiam_core.cli import main
 from simsiam_core.runs import RunStore
+from simsiam_core.training.callbacks import metrics
+
+metrics.FLUSH_SECONDS = 1e9  # values are written at the end of each epoch, after 4 steps
 
 
 def typed(*words):
@@ -49,7 +54,6 @@ run = json.loads(typed("train", "--config", "tiny.yaml", "--data.source", source
 told["result"] = json.loads(typed("evaluate", evaluations[0], run, "--json", "--shots", "2"))
 typed("export", run, "--format", formats[0], "--out", "exported")
 told["exported"] = Path("exported").read_text().splitlines()
-told["metrics"] = sorted({name for line in RunStore(Path("runs")).find(run).metrics() for name in line})
 told["results"] = typed("results", "--format", "csv")
 
 from simsiam_core.ui import evaluate_form
@@ -62,6 +66,25 @@ with gr.Blocks():
 told["sources"] = [value for _, value in form.controls["data.source"].choices]
 told["kinds"] = dict(measuring.kind.choices)
 told["ids"] = [control.elem_id for control in measuring.settings]
+
+from simsiam_core.evaluation.curves import metrics_csv
+from simsiam_core.metrics.__main__ import page
+from simsiam_core.ui import compare, runs_table
+from simsiam_core.ui.monitor_charts import CHARTS, chart
+from simsiam_core.ui.series import CurveCache
+
+trained, curves = RunStore(Path("runs")).find(run), CurveCache()
+(spec,) = [spec for spec in CHARTS if spec.key == "uniformity"]
+drawn = chart(spec, [trained], {trained.id: trained.status()}, {trained.id: curves.read(trained)}, "step")
+told["metric"] = {
+    "record": trained.metrics(),
+    "csv": metrics_csv(trained),
+    "chart": [spec.title, spec.note, drawn["data"][0]["x"]],
+    "column": runs_table.COLUMNS["uniformity"],
+    "compared": compare.NAMES,
+    "latest": compare.latest(trained, curves),
+    "page": page(),
+}
 Path("told.json").write_text(json.dumps(told))
 """
 
@@ -85,8 +108,8 @@ def told(files: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> dic
     shutil.copy(ROOT / "pyproject.toml", copy)
     for path, text in files.items():
         assert not (copy / path).exists(), f"{path} is there already"
-        (copy / path).write_text(text, encoding="utf-8")
-    tiny = merge(TINY, {"training": {"epochs": 1}})
+        (copy / path).write_text(text.replace("every_steps=50", "every_steps=4"), encoding="utf-8")
+    tiny = merge(TINY, {"training": {"epochs": 2}})
     (copy / "tiny.yaml").write_text(yaml.safe_dump(tiny), encoding="utf-8")
     added = [
         names(files, package) for package in ("data/sources", "evaluation/kinds", "evaluation/exporters")
@@ -109,7 +132,13 @@ def told(files: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> dic
 
 
 def test_the_page_has_an_example_of_each(files: dict[str, str]) -> None:
-    for package in ("data/sources", "evaluation/kinds", "evaluation/exporters", "config/evaluations"):
+    for package in (
+        "metrics",
+        "data/sources",
+        "evaluation/kinds",
+        "evaluation/exporters",
+        "config/evaluations",
+    ):
         assert names(files, package), package
 
 
@@ -133,6 +162,19 @@ def test_they_train_measure_and_export(told: dict, files: dict[str, str]) -> Non
     assert told["exported"][0].split("\t")[1].endswith("degrees")
 
 
-def test_a_metric_of_ones_own_is_recorded(told: dict, files: dict[str, str]) -> None:
-    for metric in names(files, "metrics"):
-        assert any(metric in name.replace("/", "_") for name in told["metrics"]), told["metrics"]
+def test_the_metric_is_measured_at_its_cadence(told: dict) -> None:
+    measured = {line["step"]: line[METRIC] for line in told["metric"]["record"] if METRIC in line}
+    assert list(measured) == [4, 8]
+    assert all(-4 <= value <= 0 for value in measured.values())
+
+
+def test_the_metric_is_shown_wherever_metrics_are(told: dict) -> None:
+    shown = told["metric"]
+    assert shown["chart"] == ["Uniformity", "0 collapsed, less is more even", [4, 8]]
+    assert shown["column"] == "Unif."
+    assert shown["compared"][METRIC] == "Uniformity"
+    last = next(line[METRIC] for line in reversed(shown["record"]) if METRIC in line)
+    assert shown["latest"]["uniformity"] == last
+    rows = list(csv.DictReader(shown["csv"].splitlines()))
+    assert [row[METRIC] != "" for row in rows if row["train/loss"]] == [False, False, False, True] * 2
+    assert f"| `{METRIC}` | Uniformity | " in shown["page"]
