@@ -52,7 +52,6 @@ class Estimate:
         float | None
     )  # of the whole run with its kNN checks; None also where the images are not counted yet
     memory_bytes: float  # of each GPU, or of the machine for all processes
-    share_knn: float  # of the seconds
     alone: bool  # whether nothing else was at work while the steps were timed
     fits: int | None = None  # where the batch is too large: one that is not, 0 if there is none
 
@@ -126,19 +125,17 @@ def predict(
         pass
     except DoesNotFitError as problem:
         fits = gpus * (problem.fits or 0)
-    seconds, share = None, 0.0
+    seconds = None
     if count and pace:
         training = count // batch * batch * config.training.epochs * pace.seconds_per_image / gpus
         checks = knn_checks(config) * knn_seconds(config, count, pace)
         seconds = STARTING_SECONDS + training + checks
-        share = checks / seconds
     return Estimate(
         device="GPU" if accelerator == "gpu" else "CPU",
         devices=gpus,
         images_per_second=gpus / pace.seconds_per_image if pace else None,
         seconds=seconds,
         memory_bytes=memory_bytes(config, count, accelerator, precision, pace),
-        share_knn=share,
         alone=pace.alone if pace else True,
         fits=fits,
     )

@@ -16,7 +16,7 @@ from simsiam_core.runs import RunDirectory, RunError
 from simsiam_core.ui.chart import ACCURACY, figure
 from simsiam_core.ui.monitor_words import origin, steps_per_epoch
 from simsiam_core.ui.series import CurveCache, epochs_at, thin
-from simsiam_core.ui.theme import SERIES_COLOURS
+from simsiam_core.ui.theme import series_colour
 from simsiam_core.ui.words import run_name
 
 AXES = {"step": "Step", "epoch": "Epoch", "minutes": "Minutes since the start", "images": "Images seen"}
@@ -105,7 +105,7 @@ def _traces(
                 "name": run_name(run.id),
                 "x": [float(f"{v:.6g}") for v in x],
                 "y": [float(f"{v:.6g}") for v in y],
-                "line": {"color": colour(index), "width": 1.9},
+                "line": {"color": series_colour(index), "width": 1.9},
                 "marker": {"size": 4},
             }
         )
@@ -132,11 +132,6 @@ def _x(run: RunDirectory, steps: np.ndarray, times: np.ndarray, started: float, 
     if axis == "images":
         return steps * training.batch_size
     return epochs_at(steps, steps_per_epoch(run, status), origin(run)) if axis == "epoch" else steps
-
-
-def colour(index: int) -> str:
-    """Of the index-th run, on every chart."""
-    return SERIES_COLOURS[index % len(SERIES_COLOURS)]
 
 
 def values(run: RunDirectory) -> Values:
@@ -228,7 +223,7 @@ def scatter(runs: Sequence[RunDirectory], curves: CurveCache, setting: str, resu
                 "name": run_name(run.id),
                 "x": [("on" if value else "off") if isinstance(value, bool) else value],
                 "y": [outcome],
-                "marker": {"size": 11, "color": colour(index)},
+                "marker": {"size": 11, "color": series_colour(index)},
                 "hovertemplate": "%{x}: %{y:.4g}",
             }
         )

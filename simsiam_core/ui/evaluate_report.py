@@ -13,7 +13,7 @@ from simsiam_core.runs import RunError
 from simsiam_core.runs.evaluations import EvaluationDirectory
 from simsiam_core.ui.chart import ACCURACY, figure
 from simsiam_core.ui.table import rows
-from simsiam_core.ui.theme import SERIES_COLOURS
+from simsiam_core.ui.theme import SERIES_COLOURS, series_colour
 from simsiam_core.ui.words import bar, duration, moment, problem
 
 TITLES = {name: title for kind in listed().values() for name, title in kind.figures.items()}
@@ -103,7 +103,7 @@ def curves(job: EvaluationDirectory) -> dict[str, Any]:
     traces, main = [], 0
     for name, (x, y) in sorted(series.items(), key=lambda item: not item[0].startswith("validation/")):
         aside = name.startswith("validation/")
-        colour = "rgba(130,140,145,0.45)" if aside else SERIES_COLOURS[main % len(SERIES_COLOURS)]
+        colour = "rgba(130,140,145,0.45)" if aside else series_colour(main)
         main += not aside
         traces.append(
             {

@@ -12,7 +12,7 @@ from simsiam_core.runs import RunDirectory, Status
 from simsiam_core.ui.chart import ACCURACY, figure
 from simsiam_core.ui.monitor_words import NO_RUNS, origin, steps_per_epoch
 from simsiam_core.ui.series import Curves, XAxis
-from simsiam_core.ui.theme import SERIES_COLOURS
+from simsiam_core.ui.theme import series_colour
 from simsiam_core.ui.words import run_name
 
 AXES = {"step": "Step", "epoch": "Epoch", "minutes": "Minutes since the start"}
@@ -68,11 +68,6 @@ def _y_axis(metric: Metric) -> dict[str, Any]:
 CHARTS = chart_specs()
 
 
-def colour(index: int) -> str:
-    """Of the run at that place among those on the charts."""
-    return SERIES_COLOURS[index % len(SERIES_COLOURS)]
-
-
 def _caption(metric: Metric, dash: str, curves: Curves) -> str:
     """What stands behind a run's name: which of its lines it is, and what a figure was measured on."""
     parts = [DASHES[dash]] if DASHES[dash] else []
@@ -110,7 +105,7 @@ def chart(
                     "name": run_name(run.id) + _caption(metric, dash, curves[run.id]),
                     "x": x,
                     "y": y,
-                    "line": {"color": colour(index), "dash": dash, "width": 1.8 if solid else 1.2},
+                    "line": {"color": series_colour(index), "dash": dash, "width": 1.8 if solid else 1.2},
                     "marker": {"size": 4},
                 }
             )

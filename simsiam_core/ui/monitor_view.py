@@ -9,10 +9,11 @@ from typing import Any
 from simsiam_core.runs import CollapseReader, RunDirectory
 from simsiam_core.ui.context import Context
 from simsiam_core.ui.glance import Glance
-from simsiam_core.ui.monitor_charts import CHARTS, ChartSpec, chart, colour
+from simsiam_core.ui.monitor_charts import CHARTS, ChartSpec, chart
 from simsiam_core.ui.monitor_words import NO_RUNS, detail, heading
 from simsiam_core.ui.news import Part
 from simsiam_core.ui.series import Curves, XAxis
+from simsiam_core.ui.theme import series_colour
 from simsiam_core.ui.words import run_name
 
 LISTED_RUNS = 100
@@ -96,7 +97,7 @@ def _row(run: RunDirectory, seen: Look) -> dict[str, Any]:
         "detail": detail(run, status, seen.glance.recent[run.id]),
         "current": run.id == ids[0],
         "shown": run.id in ids,
-        "colour": colour(ids.index(run.id)) if run.id in ids else None,
+        "colour": series_colour(ids.index(run.id)) if run.id in ids else None,
     }
 
 

@@ -9,8 +9,10 @@ from simsiam_core.metrics import in_order
 from simsiam_core.runs import RunDirectory, Status
 from simsiam_core.ui import compare
 from simsiam_core.ui.glance import Glances
+from simsiam_core.ui.monitor_words import NO_RUNS
 from simsiam_core.ui.series import CurveCache
 from simsiam_core.ui.table import rows
+from simsiam_core.ui.theme import series_colour
 from simsiam_core.ui.words import moment, run_name
 
 MEASURED = {metric.key: metric for metric in in_order() if metric.column}
@@ -28,7 +30,6 @@ COLUMNS = {
     "when": "Created",
 }
 NUMBERS = (*MEASURED, "epochs", "batch", "lr", "seed")
-NOTHING = "No runs yet. Choose a preset on the Train tab and press Start training."
 
 
 class RunsTable:
@@ -55,7 +56,7 @@ class RunsTable:
 
     def value(self, lines: list[dict[str, Any]]) -> dict[str, Any]:
         """What the table shows of these lines."""
-        return rows(COLUMNS, lines, numbers=NUMBERS, choose=True, empty=NOTHING)
+        return rows(COLUMNS, lines, numbers=NUMBERS, choose=True, empty=NO_RUNS)
 
 
 def _line(run: RunDirectory, status: Status, found: dict[str, float], place: int | None) -> dict[str, Any]:
@@ -76,7 +77,7 @@ def _line(run: RunDirectory, status: Status, found: dict[str, float], place: int
     }
     sort = {**found, "epochs": values.get("training.epochs"), "batch": values.get("training.batch_size")}
     sort |= {"lr": learning_rate, "when": status.created, "seed": values.get("training.seed")}
-    shown = {"shown": place is not None, "colour": compare.colour(place) if place is not None else None}
+    shown = {"shown": place is not None, "colour": series_colour(place) if place is not None else None}
     return {"id": run.id, "title": run.id, "cells": cells, "sort": sort, **shown}
 
 

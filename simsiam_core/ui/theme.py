@@ -39,6 +39,11 @@ _INK = Color(
 _RADIUS = Size(name="radius", xxs="2px", xs="3px", sm="5px", md="8px", lg="10px", xl="14px", xxl="20px")
 
 
+def series_colour(index: int) -> str:
+    """Return the colour of the index-th run, on every chart and in every list."""
+    return SERIES_COLOURS[index % len(SERIES_COLOURS)]
+
+
 def theme() -> Base:
     """Calm surfaces, one accent, hairline borders instead of shadows."""
     fonts = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Cantarell", "Noto Sans", "sans-serif")

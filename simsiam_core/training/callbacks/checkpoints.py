@@ -76,7 +76,7 @@ class CheckpointCallback(pl.Callback):
             )
         with replacing(target, durable=True) as temporary:
             trainer.save_checkpoint(temporary)
-        self._written, self._written_step = time.monotonic(), trainer.global_step
+        self._written = time.monotonic()
 
     def _write(self, trainer: pl.Trainer, name: str) -> None:
         target = self._run.checkpoints_dir / name
