@@ -226,5 +226,6 @@ if __name__ == "__main__":
     gc.enable()
     gc.freeze()  # what is never looked at again stays shared
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # also where the suite runs under nohup
     serve(socket.socket(fileno=int(sys.argv[1])))
     os._exit(0)
