@@ -27,6 +27,7 @@ garbage_collection.reduce_gc_overhead()
 LONGEST_FIRST = ("browser", "faults", "bench")  # so that no worker is left with one of these in the end
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist, which reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A file's tests share what they start, and so do all that look at the page: they stay together."""
     for item in items:
