@@ -13,7 +13,7 @@ test: $(VENV)/requirements-dev.done $(VENV)/browser.done check
 ifdef ARGS
 	$(BIN)/python -m pytest $(ARGS)
 else
-	$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder -m "not timed"
+	$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder -m "not timed"
 	$(BIN)/python -m pytest -m timed
 endif
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import visible_gpus
@@ -27,16 +28,22 @@ garbage_collection.reduce_gc_overhead()
 LONGEST_FIRST = ("browser", "faults", "bench")  # so that no worker is left with one of these in the end
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist, which reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A file's tests share what they start, and so do all that look at the page: they stay together."""
-    for item in items:
-        folder = item.path.parent.name
-        item.add_marker(
-            pytest.mark.xdist_group(folder if folder == "browser" else f"{folder}/{item.path.stem}")
-        )
+    """Start the longest folders first."""
     order = {folder: place for place, folder in enumerate(LONGEST_FIRST)}
     items.sort(key=lambda item: order.get(item.path.parent.name, len(order)))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Keep the tests of a file together, which share what they start, and all that look at the page."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduler(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            path = nodeid.partition("::")[0]
+            return "browser" if "/browser/" in path else path
+
+    return Scheduler(config, log)
 
 
 @pytest.fixture(scope="session", autouse=True)
