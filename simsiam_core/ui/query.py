@@ -43,7 +43,7 @@ def region_of(value: object) -> tuple[float, float, float] | None:
 
 def upload_box(elem_id: str, limit: int = MAX_UPLOAD_BYTES, **options: Any) -> gr.HTML:
     """Takes files, dropped, chosen or pasted; triggers `upload` with a `ListFiles`."""
-    box = widget("image_upload", elem_id, limit=limit, **options)
+    box = widget("image-upload", elem_id, limit=limit, **options)
     box.data_model = ListFiles  # gradio then takes nothing but files that were uploaded to it
     return box
 

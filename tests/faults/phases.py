@@ -64,7 +64,7 @@ EVALUATING: dict[str, Where] = {
     "start": ("simsiam_core.jobs.stop_request", "StopRequest.raising", _always),
     "loading": ("simsiam_core.evaluation.job", "load", _always),
     "encoding": ("simsiam_core.evaluation.job", "load_bank", _always),
-    "measuring": ("simsiam_core.evaluation.worker", "_measure", _always),
+    "measuring": ("simsiam_core.evaluation.knn_report", "report", _always),
     "writing": ("simsiam_core.runs.evaluations", "EvaluationDirectory.write_result", _always),
     "last word": ("simsiam_core.evaluation.job", "Reporter.close", _always),
 }
