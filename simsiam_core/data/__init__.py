@@ -1,7 +1,6 @@
-"""Images: where they come from, how they are kept, and how two views of one are made.
+"""Data loading: image sources, decoding and caching, and augmentation.
 
-Names are imported from their modules when they are asked for: most of these import torch, which who only asks about
-the data sources does without.
+Names are imported lazily from their modules: most import torch, which listing the data sources does not need.
 """
 
 from __future__ import annotations
@@ -42,7 +41,7 @@ _MODULES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Import a name of this package from its module."""
+    """Import a name of this package from its module on first access."""
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(f"simsiam_core.{_MODULES[name]}"), name)

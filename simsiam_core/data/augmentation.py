@@ -1,9 +1,9 @@
-"""Two random views of every image, made for the whole batch at once on whatever device it lies on.
+"""Batched SimSiam augmentation: random views of a whole batch at once, on the batch's device.
 
 The transforms and their order are SimSiam's: random-resized-crop, colour jitter, grey, blur, flip. For
 equal parameters the images equal those of `torchvision.transforms.functional` on float tensors. Nothing
-here waits for the device: no value is read back, and every shape is known beforehand. On a CPU a compiled
-kernel makes the same views, where Numba is installed.
+here synchronises with the device: no value is read back, and all shapes are static. On a CPU a compiled
+kernel makes the same views, if Numba is installed.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from simsiam_core.data.view_parameters import Parameters, draw
 class Augmentation:
     """SimSiam's augmentation of square images of `image_size`, normalised with `mean` and `std`.
 
-    Views are as large as the images, or of side `view_size`, which is at least half of theirs: sampling
-    reads two pixels in each direction, and would skip some where an image shrinks further.
+    Views have the size of the images, or side `view_size`, which must be at least half of theirs: bilinear
+    sampling reads two pixels in each direction, and would skip pixels at stronger downscaling.
     """
 
     def __init__(
@@ -45,8 +45,8 @@ class Augmentation:
     ) -> tuple[Tensor, ...]:
         """Make `count` independent views of uint8 [B, 3, S, S], each float32 [B, 3, V, V] and normalised.
 
-        `generator` lives on the images' device; an equal state gives equal views. `images` may be the share
-        `(i, n)` of a batch of n · B: they are then given the views that they would have within it.
+        `generator` must be on the images' device; the same state gives the same views. `images` may be the
+        share `(i, n)` of a batch of n · B: they then get the same views as within the whole batch.
         """
         index, shares = share
         parameters = self.draw(count * shares * len(images), generator)
@@ -59,11 +59,11 @@ class Augmentation:
         return draw(self.config, self.size, n, generator)
 
     def apply(self, images: Tensor, parameters: Parameters) -> Tensor:
-        """Make views of uint8 [n, 3, S, S], as float32, normalised. Raises ValueError for other shapes."""
+        """Make normalised float32 views of uint8 [n, 3, S, S]. Raises ValueError for other shapes."""
         return self._make(images, parameters, self.mean, self.std)
 
     def viewable(self, images: Tensor, parameters: Parameters) -> Tensor:
-        """Make views as `apply` does, on the scale 0..1: to be looked at."""
+        """Make views as `apply` does, but on the scale 0..1, for display."""
         return self._make(images, parameters, (0.0,) * 3, (1.0,) * 3)
 
     def _make(self, images: Tensor, p: Parameters, mean: Triple, std: Triple) -> Tensor:
@@ -76,7 +76,7 @@ class Augmentation:
         else:
             centre, scale = _constants(mean, std, images.device)
             views = self._colours(self._crop_and_flip(images.float() / 255, p), p).sub_(centre).div_(scale)
-        # Its weights add up to 1: a normalised image blurred is a blurred image normalised.
+        # The kernel weights sum to 1, so blurring and normalising commute.
         return self._blur(views, p.sigma) if self.config.blur_probability > 0 else views
 
     def _colours(self, views: Tensor, p: Parameters) -> Tensor:
@@ -87,22 +87,22 @@ class Augmentation:
         return views
 
     def _crop_and_flip(self, images: Tensor, p: Parameters) -> Tensor:
-        """Crop and flip, bilinear, from one grid: antialiasing changes nothing in views as large as the images."""
+        """Crop and flip with one bilinear grid; antialiasing has no effect on views of the images' size."""
         size, view = self.size, self.view_size
         steps = (torch.arange(view, device=images.device) + 0.5) / view
         x_steps = torch.where(p.flip[:, None], 1 - steps, steps)
         y = _pixels(p.top, p.height, steps.expand_as(x_steps))
         x = _pixels(p.left, p.width, x_steps)
-        # grid_sample's scale: the outer edges of the image are at -1 and 1.
+        # grid_sample's convention: the outer edges of the image are at -1 and 1.
         x, y = ((2 * t + 1) / size - 1 for t in (x, y))
         grid = torch.stack((x[:, None, :].expand(-1, view, -1), y[:, :, None].expand(-1, -1, view)), -1)
         return F.grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)
 
     def _jitter(self, views: Tensor, p: Parameters) -> Tensor:
-        """Apply ColorJitter, whose four steps have an order of their own in every view.
+        """Apply ColorJitter, with its four steps in random order per view.
 
-        Three of the steps are blends of one form, cheap enough to be done before and after the one shift of
-        hue, with a factor of 1 on the side where they do not belong.
+        Three of the steps are blends of the same form, cheap enough to run both before and after the hue
+        shift, with a factor of 1 on the side where they do not apply.
         """
         if self.config.hue == 0:
             for i in range(3):
@@ -116,7 +116,7 @@ class Augmentation:
         return views
 
     def _blur(self, views: Tensor, sigma: Tensor) -> Tensor:
-        """Blur by a separable Gaussian, out to three times the strongest sigma, reflected at the edges."""
+        """Apply a separable Gaussian blur with a radius of three maximum sigmas and reflect padding."""
         radius = min(math.ceil(3 * self.config.blur_sigma_max), self.view_size - 1)
         offsets = torch.arange(-radius, radius + 1, device=views.device)
         kernel = torch.exp(-0.5 * (offsets / sigma.clamp(min=1e-3)[:, None]).square())
@@ -130,29 +130,29 @@ class Augmentation:
 
 
 def normalise(images: Tensor, mean: Triple, std: Triple) -> Tensor:
-    """Apply the evaluation transform: uint8 [N, 3, S, S] as float32 with mean 0 and std 1 in each channel."""
+    """Apply the evaluation transform: uint8 [N, 3, S, S] to float32 with mean 0 and std 1 in each channel."""
     centre, scale = _constants(mean, std, images.device)
     return (images.float() / 255 - centre) / scale
 
 
 def _rows_of_share(count: int, index: int, shares: int, length: int, device: torch.device) -> Tensor:
-    """Return where the views of one share stand among the `count` views of the whole batch, view after view."""
+    """Return the rows of one share's views among the `count` views of the whole batch, view by view."""
     rows = torch.arange(count * shares * length, device=device).view(count, shares, length)
     return rows[:, index].flatten()
 
 
 def _pixels(start: Tensor, length: Tensor, steps: Tensor) -> Tensor:
-    """Return source coordinates [n, S] of a view's pixels, kept within the crop as resizing a cut-out does."""
+    """Return source coordinates [n, S] of the views' pixels, clamped as in resizing a cropped image."""
     inside = (length[:, None] * steps - 0.5).clamp(min=0)
     return start[:, None] + torch.minimum(inside, length[:, None] - 1)
 
 
 @cache
 def cpu_kernel() -> ModuleType | None:
-    """Load the kernel, where Numba is installed and can be loaded: a machine that only trains may lack it."""
+    """Return the compiled kernel, or None if Numba cannot be imported: training does not require it."""
     try:
         from simsiam_core.data import cpu_kernel
-    except (ImportError, OSError, RuntimeError):  # the last where it finds no folder to keep what it compiles
+    except (ImportError, OSError, RuntimeError):  # RuntimeError: no writable folder for compiled code
         return None
     return cpu_kernel
 
@@ -161,6 +161,6 @@ def cpu_kernel() -> ModuleType | None:
 def _constants(
     mean: tuple[float, ...], std: tuple[float, ...], device: torch.device
 ) -> tuple[Tensor, Tensor]:
-    """Keep the constants on the device, because copying them there for every batch would wait for it."""
+    """Return the constants on the device; cached, because copying them for every batch would synchronise."""
     mean_tensor, std_tensor = torch.tensor([mean, std], device=device).view(2, 1, 3, 1, 1)
     return mean_tensor, std_tensor

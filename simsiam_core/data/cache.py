@@ -1,4 +1,4 @@
-"""Decoded images on disk: written once, then memory-mapped by every process that wants them."""
+"""On-disk cache of decoded images: written once, then memory-mapped by every process."""
 
 from __future__ import annotations
 
@@ -21,29 +21,29 @@ from simsiam_core.data.left_out import LeftOut
 from simsiam_core.data.memory import mapped
 from simsiam_core.data.pruning import used
 
-Progress = Callable[[float, str], None]  # fraction done 0..1, and what is being done
+Progress = Callable[[float, str], None]  # fraction done 0..1, and a status text
 
-STATISTICS = 1  # part of the name of what keeps them: raise it when they would come out otherwise
-_ABANDONED_AFTER = 24 * 3600  # seconds; a partial cache this old belongs to a process that was killed
+STATISTICS = 1  # part of the file name: increment when the computation changes
+_ABANDONED_AFTER = 24 * 3600  # seconds; a partial cache this old was left by a killed process
 
 
 @dataclass(frozen=True)
 class Contents:
-    """What the pixels in a cache are: training images first, `train_count` of them, then test images."""
+    """Metadata of a cache: `train_count` training images come first, then the test images."""
 
     ids: list[str]
     labels: list[int] | None
     classes: list[str]
     train_count: int
-    skipped: list[tuple[str, str]]  # path and reason of what could not be decoded
+    skipped: list[tuple[str, str]]  # path and reason of each file that could not be decoded
 
 
 def stored(name: str, image_size: int, write: Callable[[BinaryIO], Contents]) -> Splits:
-    """Return the images cached under `name`, memory-mapped; `write` is called when they are not there yet.
+    """Return the images cached under `name`, memory-mapped; calls `write` on a cache miss.
 
-    `write` appends uint8 pixels, [3, S, S] an image, to a file and says what they are. The cache appears
-    under its name only when complete, so two processes may write it at once: the first to finish wins.
-    Raises ConfigError when the cache folder cannot be written or the disk is full.
+    `write` writes uint8 pixels, [3, S, S] per image, to a file and returns their metadata. The cache is
+    renamed into place when complete, so two processes may write it at the same time: the first to finish
+    wins. Raises ConfigError if the cache folder cannot be written or mapped, or the disk is full.
     """
     folder = cache_dir() / "decoded" / name
     if not _complete(folder, image_size):
@@ -81,9 +81,9 @@ def stored(name: str, image_size: int, write: Callable[[BinaryIO], Contents]) ->
 def statistics(
     name: str, limit: int | None, measure: Callable[[], tuple[Triple, Triple]]
 ) -> tuple[Triple, Triple]:
-    """Return the mean and std of the first `limit` images cached under `name`, measured once and kept beside them.
+    """Return the mean and std of `limit` images cached under `name`, measured once and stored with them.
 
-    Of images that have no cache they are measured every time.
+    For images without a cache they are measured on every call.
     """
     path = cache_dir() / "decoded" / name / f"statistics-{STATISTICS}-{limit or 'all'}.json"
     try:
@@ -92,7 +92,7 @@ def statistics(
     except (OSError, ValueError, TypeError):
         found = measure()
     if path.parent.is_dir():
-        with suppress(OSError):  # a cache that may only be read does without; half a file is no JSON
+        with suppress(OSError):  # read-only cache; a truncated file is not valid JSON and is measured again
             path.write_text(json.dumps(found), encoding="utf-8")
     return found
 
@@ -118,7 +118,7 @@ def _build(folder: Path, image_size: int, write: Callable[[BinaryIO], Contents])
         try:
             ready.rename(folder)
         except OSError:
-            if not _complete(folder, image_size):  # damaged; otherwise another process was quicker
+            if not _complete(folder, image_size):  # damaged; otherwise another process finished first
                 shutil.rmtree(folder)
                 ready.rename(folder)
 

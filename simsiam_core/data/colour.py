@@ -1,4 +1,4 @@
-"""The arithmetic of colour jitter on batches of RGB images in 0..1, [n, 3, H, W], each with its own factors."""
+"""Colour jitter on batches of RGB images in 0..1, [n, 3, H, W], with individual factors per image."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ def luma(images: Tensor) -> Tensor:
 
 
 def blend(images: Tensor, kind: Tensor, factor: Tensor) -> Tensor:
-    """Change brightness, contrast or saturation, chosen per image: the same mixture with different partners.
+    """Adjust brightness, contrast or saturation, chosen per image: the same blend with different partners.
 
     factor × image + (1 - factor) × partner, clamped to 0..1. The partner is black for brightness, the
-    mean grey for contrast, and each pixel's own grey for saturation. A factor of 1 changes nothing at all.
+    mean grey for contrast, and each pixel's own grey for saturation. A factor of 1 is an exact identity.
     `kind` int64 [n], `factor` [n].
     """
     kind, factor = kind.view(-1, 1, 1, 1), factor.view(-1, 1, 1, 1)
@@ -31,20 +31,20 @@ def blend(images: Tensor, kind: Tensor, factor: Tensor) -> Tensor:
 
 
 def shift_hue(images: Tensor, shift: Tensor) -> Tensor:
-    """Turn each image's hue by `shift` [n], a share of the colour circle; HSV saturation and value stay.
+    """Shift each image's hue by `shift` [n], in turns of the colour circle, keeping HSV saturation and value.
 
-    With hue h in turns, greatest channel V and chroma C (greatest less smallest), a channel is
-    V - C × clamp(6 d - 1, 0, 1), where d is the distance of h + offset from the nearest whole number, with
+    With hue h in turns, maximum channel V and chroma C (maximum minus minimum), a channel is
+    V - C × clamp(6 d - 1, 0, 1), where d is the distance of h + offset from the nearest integer, with
     offsets 0, 2/3 and 1/3 for red, green and blue.
     """
     red, green, blue = images.split(1, dim=1)
     value = torch.maximum(torch.maximum(red, green), blue)
     chroma = value.sub(torch.minimum(torch.minimum(red, green), blue))
-    # 0 where red, or else green, is greatest, and 1 elsewhere: lerp by them chooses ten times as fast as where.
+    # 0 where red (green) is the maximum, 1 elsewhere: selecting by lerp is ten times as fast as torch.where.
     not_red, not_green = (value - red).sign_(), (value - green).sign_()
     hue = torch.lerp(blue - red, red - green, not_green)
     hue = torch.lerp(green - blue, hue, not_red)
-    hue.div_((6 * chroma).clamp_(min=1e-12))  # a grey's difference is 0, and so is its hue
+    hue.div_((6 * chroma).clamp_(min=1e-12))  # for grey the differences are 0, and so is the hue
     hue.add_(not_green.add_(1).mul_(not_red), alpha=1 / 3).add_(shift.view(-1, 1, 1, 1))
     turned = hue + _offsets(images.device)
     turned.sub_(turned.round()).abs_().clamp_(1 / 6, 1 / 3)

@@ -1,9 +1,9 @@
-"""The views of a batch on a CPU, in one pass over memory: crop, flip, colours and grey, view by view.
+"""CPU augmentation kernel (Numba): crop, flip, colour jitter and greyscale, fused and run view by view.
 
-A view fits a core's first cache, while a batch goes through main memory at every operation of a library: so this
-takes about a quarter of the time. The steps are those of `augmentation`, which does them for whole batches on other
-devices, and of `colour`, where the arithmetic is explained. Compiled by Numba when first used, and kept
-on disk from then on; one thread is enough, and other Python threads go on meanwhile.
+A view fits into a core's L1 cache, whereas batched tensor operations pass through main memory each time: the
+kernel takes about a quarter of their time. The steps are those of `augmentation`, which runs them on whole
+batches on other devices, and of `colour`, which explains the arithmetic. Compiled on first use and cached on
+disk; single-threaded, and releases the GIL.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from simsiam_core.data.colour import CONTRAST, SATURATION
 from simsiam_core.data.image_set import Triple
 from simsiam_core.data.view_parameters import Parameters
 
-Array = Any  # of numpy; Numba finds the types
+Array = Any  # numpy array; Numba infers the types
 Number = Any  # float32
-f32 = np.float32  # every number is one: a Python float would widen whole loops
+f32 = np.float32  # used for all constants: a Python float would promote whole loops to float64
 NOTHING, HALF, WHOLE = f32(0), f32(0.5), f32(1)
-RED, GREEN, BLUE = f32(0.2989), f32(0.587), f32(0.114)  # of a pixel's grey value
+RED, GREEN, BLUE = f32(0.2989), f32(0.587), f32(0.114)  # weights of the grey value
 ONE = np.uintp(1)
 THIRD, SIXTH, SIX, TINY = f32(1 / 3), f32(1 / 6), f32(6), f32(1e-12)
 
@@ -31,7 +31,7 @@ _compiled: Any = njit(cache=True, nogil=True, error_model="numpy")
 
 
 def make_views(images: Tensor, parameters: Parameters, view_size: int, mean: Triple, std: Triple) -> Tensor:
-    """Make views of uint8 [n, 3, S, S] before they are blurred: float32 [n, 3, V, V] in channels_last, normalised."""
+    """Make views of uint8 [n, 3, S, S], except blur: normalised float32 [n, 3, V, V] in channels_last."""
     p = parameters
     views = torch.empty(len(images), view_size, view_size, 3)
     drawn = (p.top, p.left, p.height, p.width, p.flip, p.blends, p.factors, p.hue, p.hue_after, p.grey)
@@ -78,7 +78,7 @@ def _make(
 
 @_compiled
 def _source(step: int, side: int, start: Number, length: Number) -> tuple[int, Number]:
-    """Return the pixel before a view's pixel, and its share of the way to the next: see `_pixels`."""
+    """Return the source index at or before a view's pixel, and the fraction to the next: see `_pixels`."""
     inside = (f32(step) + HALF) / f32(side) * length - HALF
     place = start + min(max(inside, NOTHING), length - WHOLE)
     pixel = int(place)
@@ -89,10 +89,10 @@ def _source(step: int, side: int, start: Number, length: Number) -> tuple[int, N
 def _crop(
     image: Array, top: Number, left: Number, height: Number, width: Number, flip: bool, side: int, view: Array
 ) -> None:
-    """Crop, bilinear: each row of the view is first mixed of two rows of the image, and then of its own pixels."""
+    """Crop with bilinear interpolation: first vertically between two image rows, then horizontally."""
     size = image.shape[1]
-    first, share = np.empty(side, np.uintp), np.empty(side, f32)  # an index with a sign is checked every time
-    line = np.zeros(size + 1, f32)  # the last one is asked for with a share of 0
+    first, share = np.empty(side, np.uintp), np.empty(side, f32)  # unsigned indices need no check per access
+    line = np.zeros(size + 1, f32)  # the extra element is only read with weight 0
     for column in range(side):
         first[column], share[column] = _source(side - 1 - column if flip else column, side, left, width)
     for row in range(side):
@@ -117,7 +117,7 @@ def _luma(red: Number, green: Number, blue: Number) -> Number:
 
 @_compiled
 def _blend(view: Array, kind: int, factor: Number) -> None:
-    """Apply `colour.blend` with the one partner that the kind takes."""
+    """Apply `colour.blend` with the partner for this kind."""
     rest = WHOLE - factor
     of_grey = rest if kind == SATURATION else NOTHING
     constant = NOTHING

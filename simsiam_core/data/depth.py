@@ -1,4 +1,4 @@
-"""Images of 16 bits and more, and of fractions: to 8 bits, without what is no value."""
+"""Conversion of 16-bit, 32-bit and float images to 8 bits, with handling of no-data values."""
 
 from __future__ import annotations
 
@@ -6,32 +6,33 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-GDAL_NODATA = 42113  # the TIFF tag in which geographic programs name the value that stands for none, as text
-# What stands for no value by custom, tag or not, where everything else lies far above it.
+GDAL_NODATA = 42113  # the TIFF tag in which GIS software stores the no-data value as text
+# Conventional no-data values, recognised without the tag if all other values are far above.
 _CUSTOMARY = (-9999.0, -99999.0, -32768.0, float(np.finfo(np.float32).min))
-_OUTLYING = 10  # times wider than the middle 98 % of values: then a few strays decide over black and white
-_SAMPLED = 1_000_000  # pixels that percentiles are taken of
+_OUTLYING = 10  # full range / middle 98 % of values: above this ratio, outliers would set the scale
+_SAMPLED = 1_000_000  # pixels sampled for percentiles
 _WHITE = 255
 
 
 class NoValueError(ValueError):
-    """Not one pixel has a value."""
+    """An image in which no pixel has a value."""
 
 
 def no_data(image: Image.Image) -> float | None:
-    """Return the value that stands for none, if the file names one."""
+    """Return the no-data value if the file specifies one."""
     try:
         return float(str(image.tag_v2[GDAL_NODATA]).strip(" \0"))  # type: ignore[attr-defined]
-    except Exception:  # no TIFF, no tag, or a malformed one, at which Pillow raises anything
+    except Exception:  # no TIFF, no tag, or a malformed tag, for which Pillow raises various types
         return None
 
 
 def eight_bits(image: Image.Image, missing: float | None) -> Image.Image:
-    """Make a grey image of 8 bits out of the modes `I;16`, `I` and `F`; others as they are.
+    """Convert images of mode `I;16`, `I` or `F` to 8-bit greyscale; others are returned unchanged.
 
-    16 bits keep their scale: 65,535 becomes white. For the others none is agreed upon, and the lowest value becomes
-    black, the highest white; where a few strays would leave the rest no contrast, the 1st and the 99th percentile
-    do. Pixels that are infinite, NaN or `missing` are white, as transparent ones are. Raises NoValueError.
+    16-bit images keep their scale: 65,535 becomes white. The other modes have no standard scale: the minimum
+    becomes black and the maximum white, or the 1st and 99th percentiles if outliers would leave little
+    contrast. Pixels that are infinite, NaN or `missing` become white, like transparent ones. Raises
+    NoValueError.
     """
     if not (image.mode.startswith("I;16") or image.mode in ("I", "F")):
         return image
@@ -51,7 +52,7 @@ def eight_bits(image: Image.Image, missing: float | None) -> Image.Image:
 
 
 def _range(values: NDArray[np.float64], known: NDArray[np.bool_]) -> tuple[float, float]:
-    """Return what becomes black and white; takes what stands for no value by custom out of `known`."""
+    """Return the values for black and white; removes conventional no-data values from `known`."""
     inside = values[known]
     if not inside.size:
         raise NoValueError

@@ -1,4 +1,4 @@
-"""What was understood of a folder of images, before any is decoded: for the terminal, the page and the log."""
+"""Summary of an image folder's recognised layout, before decoding: for the terminal, the page and the log."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Any
 
 from simsiam_core.data.left_out import LeftOut, by_reason, listed
 
-CLASSES_COUNTED = 8  # classes whose images are counted one by one in a sentence
-REASONS = 3  # for leaving files out that are told in a sentence
+CLASSES_COUNTED = 8  # maximum number of classes listed with counts in the summary
+REASONS = 3  # maximum number of reasons for leaving files out in the summary
 
 
 @dataclass(frozen=True)
 class ClassCount:
-    """A class and how many images of it are trained and tested on."""
+    """A class with its numbers of training and test images."""
 
     name: str
     train: int
@@ -21,15 +21,15 @@ class ClassCount:
 
     @property
     def images(self) -> int:
-        """All of them."""
+        """Number of training and test images."""
         return self.train + self.test
 
 
 @dataclass(frozen=True)
 class FolderDescription:
-    """Classes (none: no labels), counts, why it was understood so, and what is left out.
+    """A folder's classes (empty: no labels), counts, the reason for this reading, and what is left out.
 
-    `held_out` says that the test images are a part of what would else be training images. All text is printable.
+    `held_out` is set if the test images were split off from the training images. All text is printable.
     """
 
     folder: str
@@ -69,11 +69,11 @@ class FolderDescription:
         return f"{number:,} classes of {f'{least:,} to ' * (least < most)}{most:,} image{'s' * (most > 1)}"
 
     def lines(self) -> tuple[str, ...]:
-        """Describe it in sentences, without the names of what is left out (see `left_out_lines`)."""
+        """Return the description in sentences, without the names of files left out (see `left_out_lines`)."""
         return tuple(text for text in (self.summary() + ".", self.why, *self.notes) if text)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return all of it, for JSON."""
+        """Return the description as a dict for JSON."""
         return {
             "folder": self.folder,
             "summary": self.summary(),

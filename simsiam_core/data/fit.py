@@ -1,4 +1,4 @@
-"""Whether a config fits the images it asks for: known before anything is decoded or trained."""
+"""Validation of a config against the size of its data set, before decoding or training."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from simsiam_core.data.loading import count_train
 def check_fit(config: Config, images: int | None = None) -> None:
     """Raise ConfigError where batch size or k exceed the training images.
 
-    `images` is their number where the caller has loaded them; otherwise they are counted without decoding.
+    `images` is their number if already loaded; otherwise they are counted without decoding.
     Raises ConfigError at `data.path` for a folder that cannot be used.
     """
     count = count_train(config.data) if images is None else images

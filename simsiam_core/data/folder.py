@@ -1,4 +1,4 @@
-"""A folder of one's own images as a source: understood first, then decoded once."""
+"""Image folder data source: recognises the layout from file names, then decodes into the cache."""
 
 from __future__ import annotations
 
@@ -25,33 +25,34 @@ from simsiam_core.data.left_out import LeftOut, by_reason, listed
 from simsiam_core.data.scan import NOT_IMAGES, Scan, path_of, scan
 from simsiam_core.names import located, printable
 
-HELD_OUT = 0.1  # share of a labelled folder without test images that becomes its test split
+HELD_OUT = 0.1  # share held out as the test split of a labelled folder without test images
 _BLOCK = 512  # images decoded between two progress reports
 
 
 @dataclass(frozen=True)
 class Listing:
-    """The images of a folder before any is decoded: ids of each split, and the class of each if there are any."""
+    """The images of a folder before decoding: ids of each split, and the class of each image if labelled."""
 
     root: Path
     train: list[str]
     test: list[str]
     class_of: dict[str, str]
-    files: list[tuple[str, int, int]]  # id, bytes, mtime in ns: what the cache is valid for
+    files: list[tuple[str, int, int]]  # id, bytes, mtime in ns: part of the cache key
     description: FolderDescription
 
 
 def describe_folder(path: str) -> FolderDescription:
-    """Describe what is understood of a folder: see `list_folder`."""
+    """Return the description of a folder: see `list_folder`."""
     return list_folder(path).description
 
 
 def list_folder(path: str, seconds: float = math.inf) -> Listing:
-    """Sort a folder's images into splits and classes, by names alone. Raises ConfigError at data.path.
+    """Sort a folder's images into splits and classes by path only. Raises ConfigError at data.path.
 
-    Layouts: `<class>/…`; `train/<class>/…` with `test/<class>/…`, in any case and spelling (`layout.understand`);
-    or images with no class folders, which have no labels. Labelled images without a test split give up a tenth
-    of each class for one, always the same images. Raises ScanTimeoutError where that takes longer than `seconds`.
+    Layouts: `<class>/…`; `train/<class>/…` with `test/<class>/…`, in any case and spelling
+    (`layout.understand`); or no class folders, which means no labels. If labelled images have no test split,
+    a tenth of each class is held out as one, deterministically. Raises ScanTimeoutError if scanning takes
+    longer than `seconds`.
     """
     root = _root(path)
     found = scan(root, seconds)
@@ -89,7 +90,7 @@ def _root(path: str) -> Path:
 
 
 def _hold_out(layout: Layout) -> Layout:
-    """Hold out a tenth of the images, by class, for testing; never the last image of a class."""
+    """Hold out a tenth of the images, stratified by class, for testing; never the last image of a class."""
     classes = {name: label for label, name in enumerate(layout.classes)}
     labels = torch.tensor([classes[layout.class_of[i]] for i in layout.train])
     chosen = set(stratified(labels, round(HELD_OUT * len(labels)), keep=1).tolist())
@@ -118,7 +119,7 @@ def _describe(found: Scan, layout: Layout, held_out: bool) -> FolderDescription:
 
 
 def _gaps(classes: tuple[ClassCount, ...], held_out: bool, tested: bool) -> Iterator[str]:
-    """Yield sentences about classes that one of the splits lacks."""
+    """Yield sentences about classes missing from one of the splits."""
     if untrained := [c.name for c in classes if not c.train]:
         yield f"{listed(untrained)} {_have(untrained)} no training images."
     untested = [c.name for c in classes if not c.test]
@@ -142,13 +143,13 @@ def _nothing(description: FolderDescription) -> str:
 
 
 def load_folder(path: str, image_size: int, progress: Progress) -> tuple[Splits, str]:
-    """Decode a folder, or map what was decoded before; also the name of its cache, which identifies it.
+    """Return a folder's splits, decoded or from the cache, and the name of the cache, which identifies them.
 
-    Ids are relative paths. Images that cannot be read are skipped and named. Raises ConfigError at
-    data.path when there is nothing to train on.
+    Ids are relative paths. Images that cannot be read are skipped and listed. Raises ConfigError at
+    data.path if there is nothing to train on.
     """
     listing = list_folder(path)
-    # All that decides what is in the cache: a folder that is understood in another way is another one.
+    # Part of the cache key: the same files with other splits or classes need another cache.
     understood = [
         listing.train,
         listing.test,
@@ -169,7 +170,7 @@ def _decode(listing: Listing, image_size: int, pixels: BinaryIO, progress: Progr
             return error
 
     ids, kept, skipped, train_count = listing.train + listing.test, list[str](), list[LeftOut](), 0
-    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:  # Pillow decodes without holding the GIL
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:  # Pillow releases the GIL while decoding
         for start in range(0, len(ids), _BLOCK):
             progress(start / len(ids), f"Decoding images: {start:,} of {len(ids):,}")
             block = ids[start : start + _BLOCK]
@@ -191,6 +192,6 @@ def _decode(listing: Listing, image_size: int, pixels: BinaryIO, progress: Progr
 
 
 def _as_reason(error: ImageError) -> str:
-    """Return the sentence as it stands among the reasons for leaving files out."""
+    """Return the error message in the form used for reasons for leaving files out."""
     sentence = str(error).removesuffix(".")
     return sentence[:1].lower() + sentence[1:]

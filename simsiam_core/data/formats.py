@@ -1,4 +1,4 @@
-"""Which files are images: formats that are read, suffixes that promise one, and what to do about the others."""
+"""Supported image formats: suffixes, magic numbers, and advice for formats that are not supported."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from PIL import Image, features
 if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
 
-_SUFFIXES = {  # by Pillow's name of the format; none is read that starts another program, as EPS does
+_SUFFIXES = {  # by Pillow's format name; formats that start another program, such as EPS, are excluded
     "JPEG": ".jpg .jpeg .jpe .jfif .jfi .jif .pjpeg .pjp .mpo",
     "PNG": ".png .apng",
     "WEBP": ".webp",
@@ -23,7 +23,7 @@ _SUFFIXES = {  # by Pillow's name of the format; none is read that starts anothe
     "AVIF": ".avif .avifs",
     "JPEG2000": ".jp2 .j2k .j2c .jpc .jpf .jpx",
     "HEIF": ".heic .heics .heif .heifs .hif",
-    "TGA": ".tga .icb .vda .vst",  # the last: it has no mark of its own, so Pillow tries it on anything
+    "TGA": ".tga .icb .vda .vst",  # last: it has no magic number, so Pillow tries it on any file
 }
 _NEEDED = {
     "AVIF": features.check("avif"),
@@ -33,7 +33,7 @@ _NEEDED = {
 FORMATS = tuple(name for name in _SUFFIXES if _NEEDED.get(name, True))
 SUFFIXES = frozenset(suffix for name in FORMATS for suffix in _SUFFIXES[name].split())
 
-_UNREAD = {  # suffixes of images that are not read, by what to do about them
+_UNREAD = {  # advice: suffixes of image formats that are not supported
     "this format is not read; save it as PNG or JPEG": ".jxl .jxr .wdp .exr .hdr .dcm .dicom .nii .ico .cur .icns "
     ".fit .fits .dds .pcx .sgi .rgb .bw .ras .xbm .xpm .xwd .qoi .pict .pct .jls .jxs .bpg .flif .djvu",
     "a drawing has no pixels; save it as PNG": ".svg .svgz .eps .ps .ai .wmf .emf .cdr",
@@ -47,7 +47,7 @@ _UNREAD = {  # suffixes of images that are not read, by what to do about them
 _ADVICE = {suffix: advice for advice, suffixes in _UNREAD.items() for suffix in suffixes.split()}
 _OTHER_IMAGE = next(iter(_UNREAD))
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1")
-_MARKS = {  # how files of a format begin: after so many bytes, these; the others have no mark to go by
+_MARKS = {  # magic numbers as (offset, bytes); the other formats have none that is checked
     "JPEG": [(0, b"\xff\xd8\xff")],
     "PNG": [(0, b"\x89PNG\r\n\x1a\n")],
     "WEBP": [(8, b"WEBP")],
@@ -59,11 +59,11 @@ _MARKS = {  # how files of a format begin: after so many bytes, these; the other
 }
 MARK_BYTES = 16
 _UNFINISHED = ".bak .old .orig .tmp .temp .part .partial .crdownload .download .swp .lock"
-UNFINISHED = frozenset(_UNFINISHED.split())  # of copies and downloads
+UNFINISHED = frozenset(_UNFINISHED.split())  # suffixes of backups and partial downloads
 
 
 def advice(suffix: str) -> str | None:
-    """Say what to do about files with an image's suffix (lower case, with a dot) that are not read; None for others."""
+    """Return advice for an unsupported image suffix (lower case, with a dot); None for other suffixes."""
     if suffix in SUFFIXES:
         return None
     kind = _kinds().guess_type(f"file{suffix}")[0] or ""
@@ -71,18 +71,18 @@ def advice(suffix: str) -> str | None:
 
 
 def advice_for(format: str) -> str | None:
-    """Say the same as `advice`, for a file whose content is of that format."""
+    """Return the same as `advice`, for a file whose content has that format."""
     return advice(_SUFFIXES[format].split()[0])
 
 
 def is_other_kind(suffix: str) -> bool:
-    """Return whether files with this suffix are known to be something else than images, such as text or sound."""
+    """Return whether a suffix is known to belong to files other than images, such as text or audio."""
     kind, encoding = _kinds().guess_type(f"file{suffix}")
     return bool(kind or encoding) and not (kind or "").startswith("image/")
 
 
 def format_by_content(first_bytes: bytes) -> str | None:
-    """Return the format of an image that begins like this (`MARK_BYTES` of it), whether it is read or not."""
+    """Return the image format of a file by its first `MARK_BYTES` bytes, whether it is supported or not."""
     for name, marks in _MARKS.items():
         if any(first_bytes[start:].startswith(mark) for start, mark in marks):
             return name
@@ -91,12 +91,12 @@ def format_by_content(first_bytes: bytes) -> str | None:
 
 @cache
 def _kinds() -> MimeTypes:
-    """Return Python's own table, without the machine's: the same files are images everywhere."""
+    """Return Python's built-in table, without the system's, so that results do not depend on the machine."""
     return MimeTypes()
 
 
 def _open_heif(file: IO[bytes], filename: str | bytes) -> ImageFile:
-    from pillow_heif import HeifImageFile  # on the first such file: it brings libraries of megabytes
+    from pillow_heif import HeifImageFile  # imported on first use: it loads large libraries
 
     return HeifImageFile(file, filename)
 

@@ -1,4 +1,4 @@
-"""Anybody's image file, read defensively into the square the network sees."""
+"""Robust decoding of untrusted image files into the network's square input."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ __all__ = ["FORMATS", "SUFFIXES", "ImageError", "read_image"]
 
 MAX_MEGAPIXELS = 50
 MAX_MEGABYTES = 100
-Region = tuple[float, float, float]  # left, top and side of a square, as shares of the centre square's side
+Region = tuple[float, float, float]  # left, top and side of a square, relative to the centre square
 
-# Pillow warns of large images on opening them; ours are refused with a sentence at a lower limit.
+# Large images are rejected below at a lower limit, with an error message.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
-# And of every malformed tag, which the one tag that counts here is read in spite of.
+# Malformed TIFF tags do not matter: only the orientation and no-data tags are read, tolerantly.
 warnings.filterwarnings("ignore", category=UserWarning, module="PIL.TiffImagePlugin")
 
 
 class ImageError(ValueError):
-    """A file that cannot be shown to the network; the message is one sentence for the person who gave it."""
+    """An image file that cannot be read; the message is one sentence for the user."""
 
 
 def read_image(source: Path | bytes, size: int, region: Region | None = None) -> Tensor:
-    """Read an image as uint8 [3, size, size]: upright, RGB, on white, shorter side resized, centre cut.
+    """Read an image as uint8 [3, size, size]: upright, RGB, on white, shorter side resized, centre crop.
 
-    `region` cuts a square out of that centre square, from the image's own pixels and not the resized ones.
-    Resizing is bilinear with antialiasing. Size limits are checked on the header, before anything is decoded.
-    Raises ImageError for what is not an image, is damaged, or is too large.
+    `region` crops a square out of that centre square, at the original resolution before resizing.
+    Resizing is bilinear with antialiasing. Size limits are checked on the header, before decoding.
+    Raises ImageError for files that are not images, are damaged, or are too large.
     """
     try:
         bytes_given = len(source) if isinstance(source, bytes) else source.stat().st_size
@@ -61,7 +61,7 @@ def read_image(source: Path | bytes, size: int, region: Region | None = None) ->
         raise ImageError("The file is no longer there.") from None
     except PermissionError:
         raise ImageError("The file may not be read (permission denied).") from None
-    except Exception as error:  # decoders meet hostile files and raise anything
+    except Exception as error:  # decoders raise various types for malformed files
         raise ImageError(f"The image is damaged or incomplete ({error or type(error).__name__}).") from None
 
 
@@ -73,7 +73,7 @@ def _square(image: Image.Image, size: int, region: Region | None) -> Tensor:
     left_share, top_share, share = region or (0.0, 0.0, 1.0)
     enough = round(2 * size / share)
     missing = no_data(image)
-    image.draft(None, (enough, enough))  # a large JPEG is decoded at a fraction of its size
+    image.draft(None, (enough, enough))  # decodes a large JPEG at reduced size
     square = _rgb(eight_bits(upright(image), missing))
     side = min(square.size)
     if square.size != (size, size) or region:

@@ -1,4 +1,4 @@
-"""Images in memory or memory-mapped, with labels and stable ids; everything downstream carries ids."""
+"""Image sets and data sets: pixels in memory or memory-mapped, with labels and stable ids."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from torch import Tensor
 
 from simsiam_core.data.left_out import LeftOut
 
-Triple = tuple[float, float, float]  # a figure a channel
+Triple = tuple[float, float, float]  # one value per channel
 
 
 @dataclass(frozen=True, eq=False)
 class ImageSet:
-    """Square images of one size, in a fixed order.
+    """A set of square images of one size, in a fixed order.
 
     `images` is uint8 [N, 3, S, S] and may be memory-mapped; `labels` is int64 [N], indices into `classes`,
-    or None where nobody labelled the images. `ids` name the images for ever: "train/cat/0001.jpg".
+    or None for unlabelled images. `ids` are permanent names of the images, such as "train/cat/0001.jpg".
     """
 
     images: Tensor
@@ -36,7 +36,7 @@ class ImageSet:
         return len(self.ids)
 
     def __getitem__(self, part: slice) -> ImageSet:
-        """Return images that follow one another, not copied."""
+        """Return a contiguous part of the set as a view, without copying."""
         labels = None if self.labels is None else self.labels[part]
         return ImageSet(self.images[part], labels, self.classes, self.ids[part])
 
@@ -47,14 +47,14 @@ class ImageSet:
         return ImageSet(self.images[rows], labels, self.classes, tuple(self.ids[i] for i in rows.tolist()))
 
     def limit(self, count: int | None) -> ImageSet:
-        """Return `count` images, stratified over classes; the whole set for None or when it has no more."""
+        """Return `count` images, stratified by class; the whole set for None or if it has no more."""
         if count is None or count >= len(self):
             return self
         labels = torch.zeros(len(self), dtype=torch.int64) if self.labels is None else self.labels
         return self.select(stratified(labels, count))
 
     def index_of(self, image_id: str) -> int:
-        """Return the row of an image. Raises KeyError, whose only argument is a sentence, for an unknown id."""
+        """Return the row of an image. Raises KeyError, with a sentence as its argument, for an unknown id."""
         try:
             return self._rows[image_id]
         except KeyError:
@@ -71,9 +71,9 @@ class ImageSet:
 
 @dataclass(frozen=True, eq=False)
 class Splits:
-    """What a source gives: images to train on, images to test on, and why others were left out.
+    """Training and test images of a source, and the files that were left out.
 
-    `notes` are sentences for a person: what was understood of a folder, what a split lacks.
+    `notes` are sentences for the user: how a folder was interpreted, what a split lacks.
     """
 
     train: ImageSet
@@ -84,10 +84,10 @@ class Splits:
 
 @dataclass(frozen=True, eq=False)
 class Dataset(Splits):
-    """Splits ready for use.
+    """A data set ready for use.
 
     `mean` and `std` are those of the training images, per channel, on the scale 0..1; `fingerprint` is
-    equal for equal images in equal order; `skipped` names every file left out and says why.
+    equal for equal images in the same order; `skipped` lists every file left out, with the reason.
     """
 
     mean: Triple = (0.5, 0.5, 0.5)
@@ -95,7 +95,7 @@ class Dataset(Splits):
     fingerprint: str = ""
 
     def split(self, name: str) -> ImageSet:
-        """Return the split `train` or `test`. Raises ValueError for another name, or where there is no test split."""
+        """Return the split `train` or `test`. Raises ValueError for another name or a missing test split."""
         chosen = {"train": self.train, "test": self.test}.get(name)
         if chosen is None:
             known = "'train' or 'test'" if self.test is not None else "'train'"
@@ -104,11 +104,11 @@ class Dataset(Splits):
 
 
 def stratified(labels: Tensor, count: int, seed: int = 0, keep: int = 0) -> Tensor:
-    """Choose `count` row indices, ascending; each class keeps its share to within one image where that is possible.
+    """Choose `count` row indices, ascending, stratified by class to within one image where possible.
 
-    Shares are rounded by largest remainder; then each class left without one takes it from the largest, as long
-    as that has two. `keep` images of each class are never taken, so that fewer than `count` may be.
-    Which images are taken is random but the same on every call. `labels`: int64 [N] with N ≥ count.
+    Shares are rounded by largest remainder; then each class left without an image takes one from the largest
+    class, as long as that has two. `keep` images of each class are never chosen, so fewer than `count` may
+    be. The choice is random but the same on every call. `labels`: int64 [N] with N ≥ count.
     """
     shuffled = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))
     taken = _shares(torch.bincount(labels), count, keep)
@@ -117,7 +117,7 @@ def stratified(labels: Tensor, count: int, seed: int = 0, keep: int = 0) -> Tens
 
 
 def _shares(sizes: Tensor, count: int, keep: int) -> Tensor:
-    """Return how many images of each class are taken: int64 [classes]."""
+    """Return the number of images to take from each class, int64 [classes]."""
     room = (sizes - keep).clamp(min=0)
     count = min(count, int(room.sum()))
     shares = sizes.double() * count / sizes.sum()

@@ -1,4 +1,4 @@
-"""From the relative paths of images to training images, test images and classes, and what a person should know."""
+"""Folder layout recognition: from relative image paths to splits and classes, with notes for the user."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from simsiam_core.data.tree import Folder, tree
 
 @dataclass
 class Layout:
-    """Ids of each split in the order given, and the class of each id; without classes there are no labels.
+    """The ids of each split in input order, and the class of each id; without classes there are no labels.
 
-    `why` says what was recognised, `notes` are sentences that a person should know besides.
+    `why` is a sentence on what was recognised, `notes` are further sentences for the user.
     """
 
     train: list[str] = field(default_factory=list)
@@ -28,19 +28,19 @@ class Layout:
 
     @property
     def classes(self) -> list[str]:
-        """Sorted by name."""
+        """Class names, sorted."""
         return sorted(set(self.class_of.values()))
 
 
 def understand(ids: Sequence[str]) -> Layout:
-    """Sort images into splits and classes by the folders they lie in; fewer than two classes are none."""
+    """Assign images to splits and classes by their folders; fewer than two classes mean no labels."""
     root = tree(ids)
     parts = recognise(root)
     names = {name for part in parts.used for name in part.holder.folders}
     labelled = len(names) > 1 and any(part.holder.folders for part in parts.used if part.split == TRAIN)
     layout = Layout(left_out=list(parts.left_out), notes=list(parts.notes))
     by_path = {part.folder.path: part for part in parts.used}
-    places: dict[str, _Place] = {}  # by the folder an image lies in: all in it are alike
+    places: dict[str, _Place] = {}  # by folder: all images directly in it are treated the same
     for image_id in ids:
         folder = image_id[: image_id.rfind("/") + 1]
         place = places.get(folder)
@@ -60,9 +60,9 @@ def understand(ids: Sequence[str]) -> Layout:
 
 @dataclass(frozen=True)
 class _Place:
-    """Where the images of a folder go: to a split, with a class if there are any, or nowhere.
+    """The split and class of a folder's images, if any; `split` None means that they are left out.
 
-    `reason` is why each of them is left out; None where the folder as a whole is left out elsewhere.
+    `reason` is why each image is left out; None if the folder is reported as a whole elsewhere.
     """
 
     split: str | None = None
@@ -122,7 +122,7 @@ def _notes(parts: Parts, labelled: bool, names: list[str]) -> list[str]:
 
 
 def _nested(parts: Parts) -> list[tuple[str, list[str]]]:
-    """Return class folders that hold folders, and what these are called."""
+    """Return class folders that contain folders, with the names of those."""
     inner: dict[str, set[str]] = defaultdict(set)
     for part in parts.used if not parts.below_classes else ():
         for name, folder in part.holder.folders.items():

@@ -1,16 +1,16 @@
-"""What is not used of a folder of images, and why: nothing is left out unnamed."""
+"""Files of an image folder that are not used, with reasons, so that every omission is reported."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-NAMED = 5  # named in a sentence; the others are counted
+NAMED = 5  # names listed in a sentence; the rest are counted
 
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A file or folder that is not used: its path from the root, why, and how many images it stands for.
+    """A file or folder that is not used: its path from the root, the reason, and its number of images.
 
     The path of a folder ends in a slash.
     """
@@ -25,7 +25,7 @@ class LeftOut:
 
 
 def by_reason(left_out: Iterable[LeftOut]) -> list[tuple[str, int, list[LeftOut]]]:
-    """Group what is left out by reason, the most frequent first: the reason, how many files, and what they are."""
+    """Group left-out files by reason, most frequent first, as (reason, number of files, entries)."""
     groups: dict[str, list[LeftOut]] = {}
     for one in left_out:
         groups.setdefault(one.reason, []).append(one)
@@ -34,14 +34,14 @@ def by_reason(left_out: Iterable[LeftOut]) -> list[tuple[str, int, list[LeftOut]
 
 
 def left_out_lines(left_out: Iterable[LeftOut], named: int | None = NAMED) -> Iterator[str]:
-    """Make a line for each reason, with the first few of what is left out for it by name."""
+    """Yield a line per reason, with the first `named` names."""
     for reason, count, ones in by_reason(left_out):
         names = (o.path if o.files == 1 else f"{o.path} ({o.files:,} images)" for o in ones)
         yield f"Left out {count:,}, {reason}: {listed(names, named)}"
 
 
 def listed(names: Iterable[str], most: int | None = NAMED) -> str:
-    """Join as `a, b and c`, or the first few `and 7 more`; all of them where `most` is None."""
+    """Join names as `a, b and c`, or the first few `and 7 more`; all of them if `most` is None."""
     shown = list(names)
     if most is not None and len(shown) > most:
         return f"{', '.join(shown[:most])} and {len(shown) - most:,} more"

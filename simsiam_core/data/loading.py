@@ -1,4 +1,4 @@
-"""From a config to images: every data source behind one function."""
+"""Loading of the data set of a config, from any data source."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from simsiam_core.data.cache import Progress, statistics
 from simsiam_core.data.image_set import Dataset, ImageSet, Triple
 from simsiam_core.data.sources import SOURCES, Source
 
-_STATISTICS_FROM = 20_000  # images; more would not move the mean
+_STATISTICS_FROM = 20_000  # images; more would not change the mean
 
 
 def load(config: DataConfig, progress: Progress | None = None) -> Dataset:
-    """Return the images a config asks for, downloaded or decoded if need be, and cut to its limits.
+    """Return the data set of a config, downloaded or decoded if necessary, and reduced to its limits.
 
-    Raises ConfigError at data.path or data.source with a sentence that says what to do.
+    Raises ConfigError at data.path or data.source, with a sentence on how to fix it.
     """
     report = progress or (lambda fraction, text: None)
     splits, name = _source(config).load(config, report)
@@ -35,9 +35,9 @@ def load(config: DataConfig, progress: Progress | None = None) -> Dataset:
 
 
 def count_train(config: DataConfig, seconds: float = math.inf) -> int | None:
-    """Count the training images a config would use, without decoding or downloading any; None when unknown.
+    """Count the training images of a config, without decoding or downloading any; None if unknown.
 
-    Of a folder it counts files, so damaged ones are included; None if that takes longer than `seconds`.
+    For a folder, files are counted, including damaged ones; None if that takes longer than `seconds`.
     Raises ConfigError at data.path.
     """
     available = _source(config).count_train(config, seconds)
@@ -45,7 +45,7 @@ def count_train(config: DataConfig, seconds: float = math.inf) -> int | None:
 
 
 def _source(config: DataConfig) -> Source:
-    """Return the source of a config that has the path it needs. Raises ConfigError at data.path."""
+    """Return the source of a config. Raises ConfigError at data.path if it lacks a required path."""
     source = SOURCES.get(config.source)
     if source.needs_path and (
         problem := config.unplaced or ("" if config.path else path_missing(config.source))
@@ -55,7 +55,7 @@ def _source(config: DataConfig) -> Source:
 
 
 def _lost(before: ImageSet | None, after: ImageSet | None, name: str) -> list[str]:
-    """Return a sentence where a limit is smaller than the number of classes."""
+    """Return a sentence if a limit leaves some classes without images."""
     if before is None or after is None or before.labels is None or after.labels is None:
         return []
     lost = len(before.labels.unique()) - len(after.labels.unique())
@@ -73,7 +73,7 @@ def channel_statistics(images: ImageSet) -> tuple[Triple, Triple]:
         total += values.mean((0, 2, 3)).double() * len(chunk)
         squares += values.square().mean((0, 2, 3)).double() * len(chunk)
     mean = total / len(sample)
-    # A channel that never varies would be divided by zero.
+    # Avoids division by zero for a constant channel.
     std = (squares / len(sample) - mean.square()).clamp(min=0).sqrt().clamp(min=1 / 255)
     return _triple(mean), _triple(std)
 

@@ -1,4 +1,4 @@
-"""Memory: how a full one is told, how much of it is free, and files larger than it."""
+"""Memory utilities: out-of-memory detection, free memory, and memory maps larger than memory."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import psutil
 import torch
 from torch import Tensor
 
-RESIDENT_SHARE = 0.5  # of a GPU's free memory that images may take; the rest is the network's
-# Linux's value, which Python names from 3.13 on; elsewhere memory is not set aside for private maps.
+RESIDENT_SHARE = 0.5  # share of a GPU's free memory for images; the rest is for the network
+# Linux's value, available in Python's mmap from 3.13; other systems do not reserve memory for private maps.
 NO_RESERVE = getattr(mmap, "MAP_NORESERVE", 0x4000 if sys.platform == "linux" else 0)
-# The words of torch, CUDA, cuDNN, cuBLAS and their kin, NCCL, oneDNN and C++, in lower case. Each of these comes as a
-# RuntimeError or a subclass of it, whose type alone says nothing.
+# Out-of-memory messages of torch, CUDA, cuDNN, cuBLAS and related libraries, NCCL, oneDNN and C++, in lower
+# case. Each is raised as RuntimeError or a subclass, so the type alone does not identify it.
 FULL = (
     "out of memory",
     "_alloc_failed",
@@ -32,7 +32,7 @@ FULL = (
 
 
 def is_out_of_memory(problem: BaseException | None) -> bool:
-    """Return whether an exception, or the one that it was raised from, says that memory is full."""
+    """Return whether an exception, or any it was raised from, means out of memory."""
     while problem is not None:
         if isinstance(problem, torch.OutOfMemoryError | MemoryError):
             return True
@@ -45,7 +45,7 @@ def is_out_of_memory(problem: BaseException | None) -> bool:
 
 
 def free_bytes(device: torch.device) -> int:
-    """Return bytes that tensors may still take on a device, with what this process's allocator holds ready."""
+    """Return the bytes available for tensors on a device, including this process's unused allocator cache."""
     if device.type != "cuda":
         return int(psutil.virtual_memory().available)
     ready = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
@@ -53,16 +53,16 @@ def free_bytes(device: torch.device) -> int:
 
 
 def fits(size: int, device: torch.device) -> bool:
-    """Return whether images of `size` bytes may stay on a device; on a CPU they stay where they are."""
+    """Return whether images of `size` bytes fit on a device; always true for a CPU, which needs no copy."""
     return device.type != "cuda" or size < RESIDENT_SHARE * free_bytes(device)
 
 
 def mapped(path: Path, shape: tuple[int, ...], dtype: torch.dtype = torch.uint8, offset: int = 0) -> Tensor:
-    """Map a file's numbers from `offset` bytes on as a tensor. Raises OSError.
+    """Memory-map a file's contents from byte `offset` as a tensor. Raises OSError.
 
-    Writing to the tensor leaves the file alone: pages are copied when written to, and only then take memory.
-    Nothing is set aside for such copies beforehand, so a file may be larger than memory and swap, which
-    `torch.from_file` and numpy's copy-on-write mode refuse.
+    Writing to the tensor does not change the file: pages are copied on write, and only then use memory.
+    No memory is reserved for such copies, so a file may be larger than memory and swap, which
+    `torch.from_file` and numpy's copy-on-write mode do not allow.
     """
     with path.open("rb") as file:
         pages = mmap.mmap(

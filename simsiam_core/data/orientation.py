@@ -1,4 +1,4 @@
-"""Which way up a photo is, read from its EXIF data alone and whatever else is wrong with that."""
+"""EXIF orientation of photos, read tolerantly even if other EXIF data is malformed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 ORIENTATION = 0x0112
 SHORT = 3
-# By the tag's value (EXIF 2.32, section 4.6.5): what brings the image upright. 1 and all that is no value: nothing.
+# Transform to upright by tag value (EXIF 2.32, section 4.6.5); none for 1 and for invalid values.
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -23,20 +23,20 @@ _TURNS = {
 
 
 def upright(image: Image.Image) -> Image.Image:
-    """Turn the image as its orientation tag says. Raises what decoding the pixels raises.
+    """Rotate or mirror the image according to its orientation tag. Raises what decoding the pixels raises.
 
-    Pillow's `exif_transpose` writes all tags anew, and so fails for one that is malformed.
+    Pillow's `exif_transpose` rewrites all tags, and so fails if any is malformed.
     """
     turn = _TURNS.get(_orientation(image))
     if isinstance(image, TiffImageFile):
-        # Loading a TIFF turns it, and reads every tag for that. The method of this one image finds none instead.
+        # Loading a TIFF applies its orientation, which parses every tag. Override `getexif` to return none.
         setattr(image, "getexif", Image.Exif)  # noqa: B010
     image.load()
     return image if turn is None else image.transpose(turn)
 
 
 def _orientation(image: Image.Image) -> int:
-    """Return the orientation, 1 to 8; 1 where there is no such tag, or a broken one."""
+    """Return the orientation, 1 to 8; 1 if the tag is missing or malformed."""
     found: Any = None
     try:
         if isinstance(image, TiffImageFile):
@@ -44,13 +44,13 @@ def _orientation(image: Image.Image) -> int:
         else:
             found = _first(image.info.get("exif"))
             found = image.getexif().get(ORIENTATION) if found is None else found
-    except Exception:  # Pillow raises anything at malformed tags
+    except Exception:  # Pillow raises various types for malformed tags
         found = None
     return found if type(found) is int and found in _TURNS else 1
 
 
 def _first(exif: Any) -> int | None:
-    """Return the tag of the first directory, None if it is not there as it should be, and 0 if it has several values.
+    """Return the tag from the first directory, None if missing or malformed, and 0 if it has several values.
 
     Pillow stops reading at a tag whose text lies beyond the end, and the orientation may come after it.
     """
@@ -67,6 +67,6 @@ def _first(exif: Any) -> int | None:
             tag, kind, count, value = struct.unpack_from(order + "HHLH", block, place)
             if tag == ORIENTATION and (kind == SHORT or count != 1):
                 return int(value) if count == 1 else 0
-    except struct.error:  # it ends too early
+    except struct.error:  # truncated
         pass
     return None

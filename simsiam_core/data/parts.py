@@ -1,4 +1,4 @@
-"""Which folders hold the training images and which the test images: by name, where the structure bears it out."""
+"""Detection of train and test folders by name, confirmed by the folder structure."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Parts:
-    """The folders that are used, and those that are not. `beside` is why loose images in `base` are not used."""
+    """The folders used and those left out. `beside` is why loose images in `base` are not used."""
 
     base: Folder
     used: tuple[Part, ...]
@@ -31,17 +31,18 @@ class Parts:
 
     @property
     def below_classes(self) -> bool:
-        """Whether the splits are folders of the classes, and not the classes folders of the splits."""
+        """Whether the splits are subfolders of the classes, instead of the other way round."""
         return all(p.holder is self.base and p.folder is not self.base for p in self.used)
 
 
 def recognise(root: Folder) -> Parts:
-    """Find the splits among the folders below `root`, or all of it as training images.
+    """Find the splits among the folders below `root`; if there are none, all images are training images.
 
-    One goes down while there is a single folder. A folder called `train` is then a split where one called like a
-    test or validation split is beside it. Without such a one it is a split if it holds class folders and those
-    beside it are not classes of the same kind (`train`, `bus` and `car` with images in each are vehicles). Without
-    `train`, a test split needs a validation split beside it, or one folder with class folders of the same names.
+    Descends while there is only a single folder. A folder named `train` is a split if a folder named like a
+    test or validation split is beside it. Otherwise it is a split if it contains class folders and the
+    folders beside it are not classes of the same kind (`train`, `bus` and `car` with images in each are
+    vehicles). Without `train`, a test split needs a validation split beside it, or one folder with class
+    folders of the same names.
     """
     base = root.innermost()
     return _below_classes(base) or _beside_each_other(base) or Parts(base, (Part(base, TRAIN, base),))
@@ -69,7 +70,7 @@ def _beside_each_other(base: Folder) -> Parts | None:
 
 
 def _common_rest(base: Folder) -> tuple[str, ...]:
-    """Return what the names of the splits have besides: nothing, or the same word in that of `train` and another's."""
+    """Return the extra words in the split names: none, or those shared by `train` and another split."""
     rests: dict[tuple[str, ...], set[str]] = {}
     for named in filter(None, map(split_name, base.folders)):
         rests.setdefault(named.rest, set()).add(named.role)
@@ -78,7 +79,7 @@ def _common_rest(base: Folder) -> tuple[str, ...]:
 
 
 def _holds_classes(train: list[Folder], others: list[Folder]) -> bool:
-    """Return whether training folders without a test split are one all the same: see `recognise`."""
+    """Return whether training folders are a split although there is no test split: see `recognise`."""
     if not others:
         return True
     classes = _classes(train)
@@ -95,7 +96,7 @@ def _parts(
     others: list[Folder],
     *notes: str,
 ) -> Parts:
-    """Return the splits; the validation split is tested on if the test split is not there or lacks the classes."""
+    """Return the splits; validation serves as the test split if that is missing or lacks classes."""
     holders = _holders([*train, *test, *validation])
     labelled = any(holders[f.path].folders for f in train)
     choices = [part for part in (test, validation) if part]
@@ -111,7 +112,7 @@ def _parts(
 
 
 def _holders(splits: list[Folder]) -> dict[str, Folder]:
-    """Find where each split's class folders lie: in it, or in a folder that only wraps them (`train/images/cat`)."""
+    """Return the parent of each split's class folders: the split, or a wrapper in it (`train/images/cat`)."""
     found = {f.path: f for f in splits}
     for path, folder in found.items():
         while (inner := folder.only) and inner.folders and is_wrapper_name(inner.path.split("/")[-2]):
@@ -123,7 +124,7 @@ def _holders(splits: list[Folder]) -> dict[str, Folder]:
 
 
 def _below_classes(base: Folder) -> Parts | None:
-    """Find splits in every class folder (`cat/train`, `cat/test`), with nothing beside them."""
+    """Find splits inside every class folder (`cat/train`, `cat/test`), with nothing else beside them."""
     used: list[tuple[Folder, str]] = []
     for folder in base.folders.values():
         named = [(inner, split_name(name)) for name, inner in folder.folders.items()]

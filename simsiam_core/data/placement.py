@@ -1,4 +1,4 @@
-"""Images on the device that works on them: all of them where they fit, else batch by batch and ahead of time."""
+"""Placement of images on a device: all at once if they fit, otherwise batches with prefetching."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from simsiam_core.data.prefetch import Prefetcher
 
 
 class Placed:
-    """Some rows of uint8 images [N, 3, S, S], served on `device` in batches.
+    """A selection of uint8 images [N, 3, S, S], served on `device` in batches.
 
-    They are copied there if free memory allows. Otherwise they stay where they are, a memory map say, and each batch
-    is fetched by way of pinned memory while the one before it is worked on. On a CPU nothing is copied beforehand.
+    They are copied to the device if free memory allows. Otherwise they stay where they are, for example in a
+    memory map, and each batch is prefetched through pinned memory while the one before it is processed. On a
+    CPU nothing is copied in advance.
     """
 
     def __init__(
@@ -25,9 +26,9 @@ class Placed:
         rows: Tensor | None = None,
         resident: bool | None = None,
     ) -> None:
-        """Serve `rows`, int64 [n] in main memory, numbered from 0; None serves all.
+        """Serve `rows`, int64 [n] in main memory, renumbered from 0; None serves all.
 
-        `resident` None decides by free memory whether they go to the device.
+        With `resident` None, free memory decides whether they are copied to the device.
         """
         count = len(images) if rows is None else len(rows)
         self.resident = fits(count * images[0].nbytes, device) if resident is None else resident
@@ -37,7 +38,7 @@ class Placed:
         self._prefetcher = None if self.resident else Prefetcher(images, device)
 
     def batches(self, parts: Sequence[Tensor]) -> Iterator[Tensor]:
-        """Yield the images at each of `parts`, int64 row numbers in main memory, one batch after the other."""
+        """Yield one batch of images for each of `parts`, int64 row indices in main memory."""
         chosen = [part if self._rows is None else self._rows[part] for part in parts]
         for index, rows in enumerate(chosen):
             if self._prefetcher is None:

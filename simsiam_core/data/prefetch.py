@@ -1,4 +1,4 @@
-"""Batches from images that do not fit on the device: gathered and copied while the step before them runs."""
+"""Prefetching of batches of images that do not fit on the device, overlapped with the preceding step."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from torch import Tensor
 
 
 class Prefetcher:
-    """Gathers rows of `images` (uint8 [N, 3, S, S] in main memory or a memory map) on `device`, one batch ahead.
+    """A prefetcher of rows of `images` (uint8 [N, 3, S, S] in main memory or a memory map), one batch ahead.
 
-    A thread gathers into pinned memory and starts the copy on a stream of its own, so neither the disk nor
-    the bus holds up the step that runs meanwhile. On a CPU device nothing is copied, and the thread only
-    takes the page faults of the memory map.
+    A thread gathers into pinned memory and starts the copy to `device` on a separate stream, so neither disk
+    nor bus delays the running step. On a CPU nothing is copied, and the thread only handles the page faults
+    of the memory map.
     """
 
     def __init__(self, images: Tensor, device: torch.device) -> None:
@@ -21,12 +21,12 @@ class Prefetcher:
         self._cuda = device.type == "cuda"
         self._stream = torch.cuda.Stream(device) if self._cuda else None
         self._pinned = torch.empty(0, dtype=torch.uint8)
-        self._copied: torch.cuda.Event | None = None  # the last copy out of the pinned memory
+        self._copied: torch.cuda.Event | None = None  # the last copy from pinned memory
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="prefetch")
         self._ahead: tuple[Tensor, Future[Batch]] | None = None
 
     def fetch(self, rows: Tensor, following: Tensor | None) -> Tensor:
-        """Fetch the images at `rows`, on the device; `following` are the rows that will be asked for next, if known."""
+        """Return the images at `rows` on the device; `following` are the next rows to prefetch, if known."""
         ahead, self._ahead = self._ahead, None
         if ahead is None or not torch.equal(ahead[0], rows):
             ahead = rows, self._thread.submit(self._gather, rows)
@@ -35,15 +35,15 @@ class Prefetcher:
             self._ahead = following, self._thread.submit(self._gather, following)
         if copied is not None:
             current = torch.cuda.current_stream(self._device)
-            current.wait_event(copied)  # the device waits, this thread does not
-            batch.record_stream(current)  # its memory is not given away while the step still reads it
+            current.wait_event(copied)  # only the device waits, not this thread
+            batch.record_stream(current)  # keeps its memory from being reused while the step reads it
         return batch
 
     def _gather(self, rows: Tensor) -> Batch:
         if self._stream is None:
             return self._images[rows], None
         if self._copied is not None:
-            self._copied.synchronize()  # the pinned memory may be written again
+            self._copied.synchronize()  # then the pinned memory may be overwritten
         shape = (len(rows), *self._images.shape[1:])
         if self._pinned.shape != shape:
             self._pinned = torch.empty(shape, dtype=torch.uint8, pin_memory=True)

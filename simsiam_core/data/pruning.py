@@ -1,7 +1,8 @@
-"""What is thrown out of the cache: one rule for each folder of it.
+"""Pruning of the cache by age and size, with one rule per folder.
 
-What was not used for `days` goes; and if the rest is still larger than `max_bytes`, what was used longest ago goes
-first. What was used within the last hour stays in any case. Downloads stay for good, since they need a network.
+Entries not used for `days` are removed; if the rest still exceeds `max_bytes`, the least recently used are
+removed first. Entries used within the last hour are kept. Downloads are never removed, since they need a
+network.
 """
 
 from __future__ import annotations
@@ -16,12 +17,12 @@ from pathlib import Path
 from simsiam_core.config.cache import cache_dir
 
 DAY = 24 * 3600.0
-JUST_USED = 3600.0  # seconds; somebody may be about to open it
+JUST_USED = 3600.0  # seconds; a process may be about to open it
 
 
 @dataclass(frozen=True)
 class Rule:
-    """Of one folder below the cache; each entry in it is kept or goes as a whole."""
+    """A pruning rule for one folder of the cache; each entry in it is kept or removed as a whole."""
 
     folder: str
     days: float
@@ -30,22 +31,22 @@ class Rule:
 
 RULES = (
     Rule("uploads", days=1, max_bytes=5e9),
-    Rule("own", days=30, max_bytes=50e9),  # zips of one's own images, unpacked
+    Rule("own", days=30, max_bytes=50e9),  # unpacked zips of user images
     Rule("decoded", days=30, max_bytes=50e9),
 )
 
 
 def used(path: Path) -> None:
-    """Note that an entry is in use; by its time of writing, since times of reading are seldom kept."""
-    with suppress(OSError):  # somebody else's cache, or one that may only be read
+    """Mark an entry as used by updating its modification time, since access times are often disabled."""
+    with suppress(OSError):  # another user's cache, or a read-only one
         os.utime(path)
 
 
 def prune(rules: tuple[Rule, ...] = RULES) -> list[Path]:
-    """Apply the rules; returns what went. What cannot be removed is left."""
+    """Apply the rules and return the removed entries. Entries that cannot be removed are left."""
     gone = []
     for rule in rules:
-        entries = sorted(_entries(cache_dir() / rule.folder), reverse=True)  # the newest first
+        entries = sorted(_entries(cache_dir() / rule.folder), reverse=True)  # newest first
         now, total = time.time(), 0
         for moment, size, path in entries:
             total += size
@@ -58,7 +59,7 @@ def prune(rules: tuple[Rule, ...] = RULES) -> list[Path]:
 
 
 def _entries(folder: Path) -> list[tuple[float, int, Path]]:
-    """Return when each entry was last used, its bytes, and where it lies. Files beside the folders are not ours."""
+    """Return the time of last use, size in bytes and path of each entry. Only folders are entries."""
     found = []
     with suppress(OSError):
         for path in folder.iterdir():

@@ -1,4 +1,4 @@
-"""CIFAR-10, CIFAR-100 and STL-10: downloaded once, checked and unpacked by torchvision, kept decoded."""
+"""CIFAR-10, CIFAR-100 and STL-10: downloaded once, verified and unpacked with torchvision, cached decoded."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from simsiam_core.data.image_set import Splits
 
 
 def load_published(name: str, class_name: str, image_size: int, progress: Progress) -> tuple[Splits, str]:
-    """Return the train and test images of a class of `torchvision.datasets`, resized, and the name of their cache.
+    """Return the resized train and test images of a `torchvision.datasets` class, and their cache's name.
 
-    Ids are "train/00042", after the position in the published files. Raises ConfigError at data.source when
-    they are not here and cannot be downloaded.
+    Ids such as "train/00042" give the position in the published files. Raises ConfigError at data.source if
+    the data set is not cached and cannot be downloaded.
     """
     key, dataset_class = f"{name}-{image_size}", getattr(torchvision.datasets, class_name)
     return stored(
@@ -56,7 +56,7 @@ def _decode(name: str, dataset_class: Any, image_size: int, pixels: BinaryIO, pr
 
 
 def _read(dataset_class: Any, unpacked: Path, part: str) -> Any:
-    """Return a split; torchvision's classes take either its name or whether it is the one for training."""
+    """Return a split; torchvision's classes take either its name or a boolean `train`."""
     by_name = "split" in inspect.signature(dataset_class).parameters
     return dataset_class(unpacked, part if by_name else part == "train")
 
@@ -68,7 +68,7 @@ def _resized(images: Tensor, size: int) -> Tensor:
 
 
 def _archive(name: str, dataset: Any, progress: Progress) -> Path:
-    """Return the published archive, from the cache folder or the internet."""
+    """Return the published archive, downloaded if not cached. Raises ConfigError on failure or damage."""
     target = cache_dir() / "downloads" / dataset.filename
     target.parent.mkdir(parents=True, exist_ok=True)
     if not target.exists():

@@ -1,4 +1,4 @@
-"""The files below a folder: which are images to read, and why each of the others is left out."""
+"""Recursive scan of a folder for images, with a reason for every file left out."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from simsiam_core.data import formats
 from simsiam_core.data.left_out import LeftOut
 from simsiam_core.names import original, printable
 
-# Of macOS, Synology, QNAP, Windows and Linux.
+# System folders of macOS, Synology, QNAP, Windows and Linux.
 _SYSTEM_FOLDERS = {"__macosx", "@eadir", "#recycle", "@__thumb", "$recycle.bin", "recycler", "lost+found"}
 _SYSTEM_FOLDERS |= {"system volume information"}
 _SYSTEM_FILES = {"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", ".ds_store"}
@@ -25,7 +25,7 @@ NOT_IMAGES = "not an image"
 
 
 class ScanTimeoutError(Exception):
-    """A folder holds so many files that it was not looked through in the seconds given."""
+    """A scan that exceeded its time limit because of too many files."""
 
 
 class ImageFile(NamedTuple):
@@ -38,27 +38,27 @@ class ImageFile(NamedTuple):
 
 @dataclass
 class Scan:
-    """What lies below `root`; images in the order of their names, folder by folder."""
+    """The result of a scan of `root`; images are sorted by name within each folder."""
 
     root: Path
     images: list[ImageFile] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
-    by_content: int = 0  # images among them whose names do not say that they are
+    by_content: int = 0  # of these images, the ones recognised by content instead of by suffix
 
     def leave_out(self, path: str, reason: str) -> None:
-        """Note that a file or folder is not used."""
+        """Record a file or folder that is not used."""
         self.left_out.append(LeftOut(path, reason))
 
 
 def scan(root: Path, seconds: float = math.inf) -> Scan:
-    """Look through a folder and all below it, which must exist; no link to a folder is followed, no file decoded.
+    """Scan an existing folder recursively, without following links to folders or decoding files.
 
-    A folder or file that cannot be looked at is left out, with the system's reason. Raises ScanTimeoutError
+    Folders and files that cannot be accessed are left out, with the system's reason. Raises ScanTimeoutError
     after `seconds`.
     """
     deadline = time.monotonic() + seconds
     found = Scan(root)
-    # The real paths of links are compared with this one; a folder reached through a link has another name.
+    # Link targets are compared with this path, since `root` itself may be reached through a link.
     real_root = os.path.join(os.path.realpath(root), "")
     waiting: list[Iterator[os.DirEntry[str]]] = [_entries(root, "", found)]
     prefixes = [""]
@@ -87,7 +87,7 @@ def _entries(folder: Path, path: str, found: Scan) -> Iterator[os.DirEntry[str]]
 
 
 def _enter(entry: os.DirEntry[str], path: str, found: Scan, real_root: str) -> bool:
-    """Note one entry; True for a folder that is to be looked through."""
+    """Record one entry; returns True for a folder to scan."""
     try:
         if entry.is_symlink() and (reason := _link_problem(entry, real_root)):
             found.leave_out(path, reason)
@@ -149,7 +149,7 @@ def _file(entry: os.DirEntry[str], path: str, found: Scan) -> None:
 
 
 def _not_read(path: str, name: str, suffix: str) -> str | None:
-    """Say why a file of a suffix that is not read is left out; None where its content is an image all the same."""
+    """Return why a file with an unsupported suffix is left out; None if its content is an image after all."""
     if (advice := formats.advice(suffix)) is not None:
         return advice
     if formats.is_other_kind(suffix):
@@ -164,5 +164,5 @@ def _not_read(path: str, name: str, suffix: str) -> str | None:
 
 
 def path_of(root: Path, image_id: str) -> Path:
-    """Return where the image of that id lies."""
+    """Return the path of the image with the given id."""
     return root / original(image_id)

@@ -1,4 +1,4 @@
-"""What a data source is: where images come from, what it needs, and how it is loaded."""
+"""The `Source` interface of data sources: metadata, requirements and load functions."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Source:
-    """One data source. Its functions import torch and other heavy packages themselves, when they are called."""
+    """A data source. Its functions import torch and other heavy packages only when called."""
 
     title: str
-    help: str  # what its images are, in a line
-    # The images and a name that is equal for equal images, before the limits of the config are applied. Raises
-    # ConfigError at data.source or data.path.
+    help: str  # one-line description of its images
+    # Returns the images, before the config's limits are applied, and a name that is equal for equal images.
+    # Raises ConfigError at data.source or data.path.
     load: Callable[[DataConfig, Progress], tuple[Splits, str]]
-    # How many training images there are, without decoding or downloading any; None when that takes longer than the
-    # given seconds. Raises ConfigError at data.path.
+    # Returns the number of training images without decoding or downloading any; None if that takes longer
+    # than the given seconds. Raises ConfigError at data.path.
     count_train: Callable[[DataConfig, float], int | None]
-    path: Literal["", "folder", "file"] = ""  # what data.path must name; "": nothing
-    download: str = ""  # how much is downloaded on first use, such as "170 MB"; "": nothing
-    generated: bool = False  # drawn by the program at once: nothing is fetched, decoded or kept on disk
+    path: Literal["", "folder", "file"] = ""  # what data.path must point to; "": not used
+    download: str = ""  # download size on first use, such as "170 MB"; "": nothing
+    generated: bool = False  # generated on the fly: nothing is downloaded, decoded or cached on disk
     labels: Literal["yes", "no", "by folder"] = "yes"
 
     @property
     def needs_path(self) -> bool:
-        """Whether data.path must be given. Images there may change; those of other sources never do."""
+        """Whether data.path is required. Images there may change; those of other sources never do."""
         return self.path != ""

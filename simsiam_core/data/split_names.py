@@ -1,4 +1,4 @@
-"""Folder names that mean a split: `train`, `Test`, `valid`, `train_set`, `val2017`, `seg_train` and their like."""
+"""Folder names that mean a split: `train`, `Test`, `valid`, `train_set`, `val2017`, `seg_train` etc."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _WORDS = {
     **dict.fromkeys(("test", "testing", "tst"), TEST),
     **dict.fromkeys(("val", "valid", "validation", "validate", "eval", "evaluation", "dev"), VALIDATION),
 }
-# What stands beside such a word and changes nothing.
+# Words beside a split word that are ignored.
 _FILLER_WORDS = (
     "set sets image images img imgs picture pictures pic pics photo photos data dataset split folder dir "
     "sample samples jpg jpeg png"
@@ -23,14 +23,14 @@ _TOKEN = re.compile(r"[^\W\d_]+")
 
 @dataclass(frozen=True)
 class SplitName:
-    """Which split a name means, and the words in it that say nothing of splits, such as `seg` in `seg_train`."""
+    """The split a folder name means, and its unrelated words, such as `seg` in `seg_train`."""
 
     role: str
     rest: tuple[str, ...] = ()
 
 
 def split_name(name: str) -> SplitName | None:
-    """Return the split that a folder's name means, in any case; None for a name that means none, or several."""
+    """Return the split that a folder name means, ignoring case; None if it means none, or several."""
     words = _TOKEN.findall(re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name))
     tokens: list[str] = []
     for word in map(str.casefold, words):
@@ -42,6 +42,6 @@ def split_name(name: str) -> SplitName | None:
 
 
 def is_wrapper_name(name: str) -> bool:
-    """Return whether a folder's name says no more than that images are in it: `images`, `data`, or a split's name."""
+    """Return whether a folder name is generic: `images`, `data`, or a split name."""
     words = _TOKEN.findall(name.casefold())
     return split_name(name) is not None or (bool(words) and _FILLERS.issuperset(words))

@@ -1,9 +1,9 @@
-"""Ten kinds of procedural pattern, drawn here: something to learn from without a download.
+"""Procedural texture data set of ten classes, which needs no download.
 
-The kinds differ in geometry, and in whether they are mostly dark or mostly light. Scale, angle, position and
-contrast are drawn per image, and everything is nearly grey: with vivid random colours SimSiam matches colours
-and learns nothing. Whatever else both views of an image would share (a gradient, polarity, strong noise, wide
-differences of brightness) was tried and is such a shortcut too.
+The classes differ in geometry, and in whether they are mostly dark or mostly light. Scale, angle, position
+and contrast are random per image, and all images are nearly grey: with vivid random colours SimSiam matches
+colours and learns nothing. Other properties shared by both views of an image (a gradient, polarity, strong
+noise, large differences in brightness) were tried and turned out to be shortcuts too.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from torch import Tensor
 from simsiam_core.data.cache import Progress
 from simsiam_core.data.image_set import ImageSet, Splits
 
-VERSION = 1  # to be raised when the images change
+VERSION = 1  # increment when the images change
 TRAIN_COUNT, TEST_COUNT = 4_000, 1_000
 _CHUNK_PIXELS = 1 << 20
 
@@ -40,7 +40,7 @@ def _bricks(u: Tensor, v: Tensor, _: Tensor) -> Tensor:
 
 
 def _clouds(u: Tensor, v: Tensor, random: Tensor) -> Tensor:
-    """Draw six plane waves in random directions, a tenth to seven tenths as fine as the others; mostly dark."""
+    """Draw six plane waves in random directions, at 0.1 to 0.7 of the base frequency; mostly dark."""
     waves = [
         _wave((0.1 + 0.6 * r[1]) * (u * torch.cos(TAU * r[0]) + v * torch.sin(TAU * r[0])) + r[2])
         for r in random[:18].view(6, 3, -1, 1, 1).unbind()
@@ -49,7 +49,7 @@ def _clouds(u: Tensor, v: Tensor, random: Tensor) -> Tensor:
 
 
 def _mosaic(u: Tensor, v: Tensor, random: Tensor) -> Tensor:
-    """Draw square tiles, each of a random grey, more of them light: 8 × 8, repeated."""
+    """Draw a repeated 8 × 8 mosaic of square tiles in random greys, mostly light."""
     tile = (8 * torch.floor(u).remainder(8) + torch.floor(v).remainder(8)).long()
     return 2.5 * (2 * random[:, :, 0, 0].T.gather(1, tile.flatten(1)).view(u.shape) - 0.7)
 
@@ -59,7 +59,7 @@ def _spokes(u: Tensor, v: Tensor, random: Tensor) -> Tensor:
     return torch.sin(count * torch.atan2(v, u) + TAU * random[1])
 
 
-# From coordinates u and v [n, S, S], in periods of the pattern, and random numbers [64, n, 1, 1] in 0..1.
+# Functions of coordinates u and v [n, S, S], in pattern periods, and random numbers [64, n, 1, 1] in 0..1.
 PATTERNS: dict[str, Pattern] = {
     "bricks": _bricks,
     "checks": lambda u, v, _: 4 * _wave(u / 1.4) * _wave(v / 1.4),
@@ -77,9 +77,9 @@ PATTERNS: dict[str, Pattern] = {
 
 
 def generate_textures(image_size: int, progress: Progress) -> tuple[Splits, str]:
-    """Draw 4,000 training and 1,000 test images, the same on every call; also a name that identifies them.
+    """Generate 4,000 training and 1,000 test images, the same on every call, and a name that identifies them.
 
-    Ids are "train/dots/00017".
+    Ids are of the form "train/dots/00017".
     """
     train = _image_set("train", TRAIN_COUNT, image_size, lambda f: progress(0.8 * f, "Drawing textures"))
     test = _image_set("test", TEST_COUNT, image_size, lambda f: progress(0.8 + 0.2 * f, "Drawing textures"))
@@ -102,7 +102,7 @@ def _image_set(part: str, count: int, size: int, progress: Callable[[float], Non
 
 
 def draw(pattern: Pattern, count: int, size: int, generator: torch.Generator) -> Tensor:
-    """Draw `count` images of one kind, uint8 [count, 3, size, size]."""
+    """Draw `count` images of one class, uint8 [count, 3, size, size]."""
 
     def uniform(low: float, high: float, channels: int = 1) -> Tensor:
         drawn = torch.rand(channels, count, 1, 1, generator=generator) * (high - low) + low

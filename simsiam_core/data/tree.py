@@ -1,4 +1,4 @@
-"""The folders of somebody's images, with how many lie in each."""
+"""Folder tree of a set of image paths, with image counts."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ class Folder:
     """A folder with images in it or below it; `path` ends in a slash, and is empty for the root."""
 
     path: str
-    loose: int = 0  # images that lie directly in it
-    images: int = 0  # in it and below it
+    loose: int = 0  # images directly in it
+    images: int = 0  # images in it and below it
     folders: dict[str, Folder] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
-        """Its path, to be shown."""
+        """Its path, for display."""
         return self.path.rstrip("/") or "the folder itself"
 
     @property
     def depth(self) -> int:
-        """How many folders one went down to it; the part of an id that is the name of a folder in it."""
+        """Depth below the root; also the index of a subfolder's name among the path components of an id."""
         return self.path.count("/")
 
     @property
     def only(self) -> Folder | None:
-        """The single folder in it, if there is no other and no image beside it."""
+        """Its only subfolder, if there is exactly one and no image beside it."""
         return next(iter(self.folders.values())) if len(self.folders) == 1 and not self.loose else None
 
     def innermost(self) -> Folder:
-        """Return itself, or what one comes to by going down while there is a single folder and no image beside it."""
+        """Return the folder reached by following `only` as far as possible; may be itself."""
         folder = self
         while folder.only is not None:
             folder = folder.only
@@ -39,7 +39,7 @@ class Folder:
 
 
 def tree(ids: Iterable[str]) -> Folder:
-    """Return the folders of images, by their relative paths."""
+    """Return the folder tree of images given by their relative paths."""
     root = Folder("")
     for image_id in ids:
         folder = root

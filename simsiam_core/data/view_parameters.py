@@ -1,4 +1,4 @@
-"""What is drawn at random for every view: crop, flip, colours, blur. `augmentation` does it to the images."""
+"""Random augmentation parameters of views (crop, flip, colours, blur), applied by `augmentation`."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from torch import Tensor
 from simsiam_core.config import AugmentationConfig
 
 CROP_RATIO = (3 / 4, 4 / 3)  # width : height, as in torchvision and every SimSiam recipe
-_TRIES = 10  # torchvision draws a crop so often before it takes the whole image
-# Random numbers of a view: areas and ratios of the tries; whether to flip, jitter, grey and blur; the place of
-# the crop; the order of the blends, the place of the hue among them; their factors; hue; sigma.
+_TRIES = 10  # crops that torchvision draws before it falls back to the whole image
+# Random numbers per view: areas and ratios of the tries; whether to flip, jitter, grey and blur; the position
+# of the crop; the order of the blends, the position of the hue shift among them; their factors; hue; sigma.
 _COLUMNS = [_TRIES, _TRIES, 4, 2, 3, 1, 3, 1, 1]
-_DRAWN = 36  # one more than those: each keeps the place that it has in every run so far
+_DRAWN = 36  # one more than is used, so that random numbers stay the same as in earlier runs
 
 
 @dataclass(frozen=True)
 class Parameters:
-    """What is done to each of n views; every field is a tensor whose first dimension is n.
+    """Augmentation parameters of n views; every field is a tensor whose first dimension is n.
 
-    A view whose colours are left alone has factors 1 and hue 0; one that is not blurred has sigma 0.
+    A view without colour jitter has factors 1 and hue 0; one without blur has sigma 0.
     """
 
     top: Tensor  # of the crop, in whole pixels, as float
@@ -32,9 +32,9 @@ class Parameters:
     width: Tensor
     flip: Tensor  # bool
     blends: Tensor  # int64 [n, 3]: the order of brightness 0, contrast 1, saturation 2
-    factors: Tensor  # [n, 3]: of the three, in that order of application
-    hue: Tensor  # share of the colour circle
-    hue_after: Tensor  # int64: after how many of the three the hue is shifted, 0..3
+    factors: Tensor  # [n, 3]: of the three, in order of application
+    hue: Tensor  # fraction of the colour circle
+    hue_after: Tensor  # int64: number of the three applied before the hue shift, 0..3
     grey: Tensor  # bool
     sigma: Tensor  # of the blur, in pixels
 
@@ -44,9 +44,10 @@ class Parameters:
 
 
 def draw(config: AugmentationConfig, size: int, n: int, generator: torch.Generator) -> Parameters:
-    """Draw parameters of n views of images of side `size`, distributed as torchvision's, on `generator`'s device.
+    """Draw parameters of n views of images of side `size`, distributed as torchvision's.
 
-    Every setting has its own random numbers, so changing one leaves what the others do as it was.
+    The tensors are on `generator`'s device. Each setting has its own random numbers, so changing one does not
+    affect the others.
     """
     uniform = torch.rand(n, _DRAWN, generator=generator, device=generator.device)
     low, span, chances = _ranges(config, size, generator.device)
@@ -72,7 +73,7 @@ def draw(config: AugmentationConfig, size: int, n: int, generator: torch.Generat
 
 
 def _crop(areas: Tensor, ratios: Tensor, size: int) -> tuple[Tensor, Tensor]:
-    """Draw height and width by RandomResizedCrop.get_params: the first of ten tries that fits, or the whole image."""
+    """Return crop sizes as RandomResizedCrop.get_params does: the first try that fits, or the whole image."""
     sides = torch.stack((areas / ratios, areas * ratios)).sqrt_().round_()
     fits = ((sides >= 1) & (sides <= size)).all(0)
     first = fits.int().argmax(1, keepdim=True)
@@ -83,9 +84,9 @@ def _crop(areas: Tensor, ratios: Tensor, size: int) -> tuple[Tensor, Tensor]:
 
 @lru_cache(maxsize=64)
 def _ranges(config: AugmentationConfig, size: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the least value and span of every column of numbers, and the chance of every event.
+    """Return the minimum and span of every column of random numbers, and the probability of every event.
 
-    They stay on the device, because copying them there for every batch would wait for it.
+    Cached on the device, because copying them for every batch would synchronise.
     """
     c, area, plain = config, size**2, (0.0, 1.0)
     ranges = [

@@ -1,4 +1,4 @@
-"""What a checkpoint makes of images: features, neighbours, kNN accuracy and signs of collapse.
+"""Feature extraction and its uses: feature banks, nearest neighbours, kNN accuracy, maps and data checks.
 
-Import from the modules: `inspection` and `worker`, which the server uses, come without torch.
+Import from the submodules: `inspection` and `worker`, which the server uses, do not import torch.
 """

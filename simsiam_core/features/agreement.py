@@ -1,4 +1,4 @@
-"""How far the pixels of two images agree, whatever a network thinks of them."""
+"""Pixel similarity of image pairs, independent of any network."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ SAME_COLOUR = 8.0  # grey levels by which the mean colours of two plain images m
 
 
 def pixel_agreement(first: Tensor, second: Tensor) -> Tensor:
-    """Measure the agreement of pairs of images, uint8 [P, 3, S, S] both; float32 [P], −1 to 1.
+    """Return the agreement of image pairs (both uint8 [P, 3, S, S]) as float32 [P], from −1 to 1.
 
-    The correlation of their structure, not of their colours; the greatest of: as they are, one mirrored, and one
-    cropped at a corner. Images without structure have no correlation: they agree as far as their mean colours
-    are the same. Identical pixels agree at 1 whatever they show.
+    This is the correlation of structure, not colour: the maximum over the pair as is, with one image
+    mirrored, and with one cropped at a corner. Images without structure have no correlation; they are
+    compared by mean colour instead. Identical images always agree at 1.
     """
     side = first.shape[-1]
     margin = max(1, side // 16)
@@ -39,9 +39,7 @@ def pixel_agreement(first: Tensor, second: Tensor) -> Tensor:
 
 
 def _structure(images: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the structure [P, d] and plainness [P]: together a vector of length 1, all plainness where there is
-    no contrast.
-    """
+    """Return structure [P, d] and plainness [P], together a unit vector; without contrast, plainness is 1."""
     x = F.adaptive_avg_pool2d(images.float(), min(SIDE, images.shape[-1]))
     x = (x - x.mean(dim=(2, 3), keepdim=True)).flatten(1)
     noise = x.shape[1] * NOISE**2

@@ -1,4 +1,4 @@
-"""Feature banks: a split as one checkpoint encodes it, kept on disk, never encoded twice."""
+"""Feature banks: the features of a split under one checkpoint, encoded once and cached on disk."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ from simsiam_core.model import Encoder, fingerprint, load_encoder
 from simsiam_core.runs import Checkpoint, RunDirectory, RunError
 from simsiam_core.runs.files import replacing, write_if_permitted
 
-FORMAT = "1"  # part of every key: raise it when the same images would get other features
+FORMAT = "1"  # part of every cache key: increment when the same images would get different features
 
 
 @dataclass(frozen=True)
 class FeatureBank:
-    """Features [N, d], float32 and l2-normalised, of the images `ids`; labels int64 [N] if there are any."""
+    """Features [N, d], float32 and l2-normalised, of the images `ids`; labels int64 [N] if available."""
 
-    features: Tensor  # a memory map that must not be written to
+    features: Tensor  # a memory map; do not write to it
     labels: Tensor | None
     classes: tuple[str, ...]
     ids: tuple[str, ...]
-    device: str = "cpu"  # the kind that encoded them, and that queries are to be encoded on
+    device: str = "cpu"  # device type that encoded them; encode queries on the same one
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -50,11 +50,11 @@ def load_bank(
     encoder: Encoder | None = None,
     device: str | None = None,
 ) -> FeatureBank:
-    """Return the bank of one split ("train" or "test") for one checkpoint, from the run's cache or encoded into it.
+    """Return the feature bank of a split ("train" or "test") for a checkpoint, encoded and cached on a miss.
 
-    `dataset` and `encoder` spare their loading where the caller has them; `device` None takes a GPU if there
-    is one. A damaged cache is built again; where it may not be written, the features stay in memory. Raises
-    ConfigError, CheckpointError, RunError or (for a split that is not there) ValueError: one sentence each.
+    Pass `dataset` and `encoder` if they are already loaded; with `device` None, a GPU is used if available.
+    A damaged cache is rebuilt; if the cache is not writable, the features stay in memory. Raises ConfigError,
+    CheckpointError, RunError or (for a missing split) ValueError, each with a one-sentence message.
     """
     dataset = dataset or load(run.config().data, progress)
     images, device = dataset.split(split), torch.device(device or best_device()).type
@@ -63,7 +63,7 @@ def load_bank(
     except Exception as problem:
         if device == "cpu" or not is_out_of_memory(problem):
             raise
-        features = None  # a training run may have filled the GPU
+        features = None  # a training run may be using the GPU's memory: retry on the CPU
     if features is None:
         device = "cpu"
         features = _load(run, checkpoint, split, dataset, encoder, device, progress)
@@ -73,9 +73,9 @@ def load_bank(
 def bank_path(
     run: RunDirectory, checkpoint: Checkpoint, split: str, dataset: Dataset, device: str | None = None
 ) -> Path:
-    """Return where the features are kept; the file is there once they are complete.
+    """Return the path of the cached features; the file exists only once it is complete.
 
-    Features of a GPU differ from a CPU's by rounding and have a file of their own. `device` as in `load_bank`.
+    GPU features differ from CPU features by rounding and have their own file. `device` as in `load_bank`.
     """
     parts = [FORMAT, fingerprint(checkpoint.path), dataset.fingerprint, split]
     if (device or best_device()) != "cpu":
@@ -92,7 +92,7 @@ def _load(
     device: str,
     progress: Progress | None,
 ) -> Tensor:
-    """Return the features from the cache, or encoded into it."""
+    """Return the features from the cache, encoding and caching them on a miss."""
     images, path = dataset.split(split), bank_path(run, checkpoint, split, dataset, device)
     features = _read(path, len(images))
     if features is not None:
@@ -100,7 +100,7 @@ def _load(
     kept = False
     try:
         with write_if_permitted(path.parent, "What the network makes of the images"), _locked(path.parent):
-            features = _read(path, len(images))  # another process may have encoded it meanwhile
+            features = _read(path, len(images))  # another process may have encoded it while this one waited
             if features is None:
                 encoder = encoder or load_encoder(checkpoint.path)
                 _write(path, encoder, images, device, progress)
@@ -116,11 +116,11 @@ def _load(
 
 
 def _write(path: Path, encoder: Encoder, images: ImageSet, device: str, progress: Progress | None) -> None:
-    """Encode straight into a memory-mapped file under a temporary name, then rename it."""
-    for abandoned in path.parent.glob(f".{path.name}.*.part"):  # by a process killed meanwhile
+    """Encode directly into a memory-mapped file under a temporary name, then rename it."""
+    for abandoned in path.parent.glob(f".{path.name}.*.part"):  # left by a killed process
         abandoned.unlink()
     needed, free = 4 * encoder.dim * len(images), shutil.disk_usage(path.parent).free
-    if needed > free:  # a memory map on a full disk ends the process instead of raising
+    if needed > free:  # writing a memory map on a full disk kills the process instead of raising
         raise OSError(f"{needed >> 20:,} MB are needed and {free >> 20:,} MB are free")
     with replacing(path, durable=True) as temporary:
         array = open_memmap(temporary, mode="w+", dtype=np.float32, shape=(len(images), encoder.dim))
@@ -129,15 +129,15 @@ def _write(path: Path, encoder: Encoder, images: ImageSet, device: str, progress
 
 
 def _in_memory(encoder: Encoder, images: ImageSet, device: str, progress: Progress | None) -> Tensor | None:
-    """Return the features of images, or None if they are no numbers."""
+    """Return the features of images, or None if any is not finite."""
     features = encode(encoder, images, device, progress)
     return features if bool(torch.isfinite(features).all()) else None
 
 
 def _read(path: Path, rows: int) -> Tensor | None:
-    """Return the cached features, or None if they are absent or damaged (checked on a thousand rows, cheaply).
+    """Return the cached features, or None if missing or damaged (checked on at most 1,000 rows to be cheap).
 
-    Raises RunError where the file is there and cannot be mapped: it may be sound, and is not to be built again.
+    Raises RunError if the file exists but cannot be mapped: it may be intact, so it is not rebuilt.
     """
     try:
         array = np.load(path, mmap_mode="r")
@@ -152,14 +152,14 @@ def _read(path: Path, rows: int) -> Tensor | None:
     if array.dtype != np.float32 or array.ndim != 2 or len(array) != rows:
         return None
     norms = np.linalg.norm(array[np.linspace(0, rows - 1, min(rows, 1000), dtype=np.int64)], axis=1)
-    if not np.all((np.abs(norms - 1) < 1e-3) | (norms == 0)):  # 0: a collapsed network may output nothing
+    if not np.all((np.abs(norms - 1) < 1e-3) | (norms == 0)):  # 0: a collapsed network may output zeros
         return None
     return mapped(path, array.shape, torch.float32, array.offset)
 
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """Hold a lock so that one process at a time builds; a killed one releases it."""
+    """Hold a file lock so that only one process builds at a time; it is released if the process is killed."""
     folder.mkdir(parents=True, exist_ok=True)
     handle = os.open(folder, os.O_RDONLY)
     try:

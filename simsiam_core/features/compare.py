@@ -1,4 +1,4 @@
-"""The same question put to several checkpoints: what stayed, what came, what left, and who moved most."""
+"""Comparison of checkpoints: how neighbours, predictions and maps of the same images differ."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from simsiam_core.data import Progress
     from simsiam_core.features.sample import Sample
 
-Network = tuple[Path, str]  # a run's folder and the name of one of its checkpoints
+Network = tuple[Path, str]  # run folder and checkpoint name
 
 
 @dataclass(frozen=True)
 class Change:
-    """One image's rank, from 1, among the neighbours before and after; None where it is not one of them."""
+    """An image's rank, from 1, among the neighbours before and after; None if it is not among them."""
 
     id: str
     before: int | None
@@ -34,7 +34,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Mover:
-    """An image, the share of its neighbours that both networks give it, and those they do not share."""
+    """An image, the share of its neighbours that both networks agree on, and those only one of them has."""
 
     image: ImageRecord
     kept: float
@@ -58,7 +58,7 @@ def ask_all(
 
 
 def changes(before: Sequence[str], after: Sequence[str]) -> tuple[Change, ...]:
-    """Return every id of either list with its ranks: those of `after` in their order, then those that left."""
+    """Return the ranks of every id in either list: those of `after`, in order, then the dropped ones."""
     rank_before = {image_id: rank for rank, image_id in enumerate(before, start=1)}
     rank_after = {image_id: rank for rank, image_id in enumerate(after, start=1)}
     gone = [image_id for image_id in before if image_id not in rank_after]
@@ -74,10 +74,10 @@ def movers(
     limit: int = 60,
     progress: Progress | None = None,
 ) -> tuple[Mover, ...]:
-    """Return the images whose neighbours two networks agree on least, the least first.
+    """Return the images whose neighbours two networks agree on least, lowest agreement first.
 
-    Neighbours are compared and not places: a map may be turned and torn without a single neighbour changing.
-    Raises ConfigError where the two have not learnt from the same images.
+    Neighbours are compared rather than map positions: a layout can change without any neighbour changing.
+    Raises ConfigError if the two samples do not contain the same images.
     """
     import torch
 
@@ -101,9 +101,9 @@ def movers(
 def predictions(
     first: Network, second: Network, split: str, size: int, progress: Progress | None = None
 ) -> np.ndarray:
-    """Return what the second network's vote says of the points of the first one's map: classes, int16 [N].
+    """Return the second network's kNN predictions for the points of the first one's map: classes, int16 [N].
 
-    Raises ConfigError where the images are others, or have no labels to vote with.
+    Raises ConfigError if the images differ or have no labels.
     """
     from simsiam_core.features import maps
 
@@ -117,7 +117,7 @@ def predictions(
 def second_map(
     first: Network, second: Network, settings: MapSettings, progress: Progress | None = None
 ) -> Map:
-    """Return the second network's map of the same images, turned and scaled to lie over the first one's."""
+    """Return the second network's map of the same images, aligned to the first map by Procrustes analysis."""
     from simsiam_core.features import maps, projection
 
     _same_images(first, second, settings.split, settings.sample, progress)

@@ -1,4 +1,4 @@
-"""What may be wrong with the data, as a checkpoint sees it: duplicates, outliers and suspicious labels."""
+"""Data checks based on a checkpoint's features: near-duplicates, outliers and suspicious labels."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ Record = Callable[["ImageSet", int, int], ImageRecord]  # images, row, and the r
 
 @dataclass(frozen=True)
 class Thresholds:
-    """What counts as a finding. Raises ConfigError at `diagnose.<name>` for a value out of range."""
+    """Thresholds for findings. Raises ConfigError at `diagnose.<name>` for a value out of range."""
 
-    duplicate: float = 0.95  # least agreement of two images
-    outlier: float = 0.1  # least distance (1 − similarity) to the k-th neighbour
-    label: float = 0.9  # least doubt about a label
+    duplicate: float = 0.95  # minimum agreement of two images
+    outlier: float = 0.1  # minimum distance (1 − similarity) to the k-th neighbour
+    label: float = 0.9  # minimum doubt about a label
     k: int = 50
     temperature: float = 0.1
 
@@ -51,10 +51,10 @@ def diagnose(
     with_images: int | None = None,
     progress: Progress | None = None,
 ) -> Diagnosis:
-    """Check a split; duplicates are also looked for between it and the other split, if there is one.
+    """Check a split; duplicates are also searched for between it and the other split, if there is one.
 
-    Only the first `with_images` findings of each kind carry pixels: a list to be saved does without.
-    Raises ConfigError for fewer than two images, which cannot be compared.
+    Only the first `with_images` findings of each kind carry pixels; a list to be saved does not need them.
+    Raises ConfigError for fewer than two images.
     """
     from simsiam_core.features import loaded, sample
 
@@ -108,5 +108,5 @@ def _outlier(
 
 
 def _evidence(images: ImageSet, row: int, rank: int, near: Tensor, record: Record) -> tuple[ImageRecord, ...]:
-    """Return the nearest neighbours that are shown with a finding."""
+    """Return the nearest neighbours to show with a finding."""
     return tuple(record(images, other, rank) for other in near[row, :EVIDENCE].tolist())

@@ -1,4 +1,4 @@
-"""Near-duplicates: pairs of images that a network and their pixels both find alike."""
+"""Near-duplicate detection: image pairs that are similar both in features and in pixels."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ if TYPE_CHECKING:
     from simsiam_core.data import ImageSet, Progress
     from simsiam_core.features.sample import Sample
 
-EVERYTHING = 200_000  # images; a sample as large as any data set that is checked
+EVERYTHING = 200_000  # images; sample size large enough for any data set that is checked
 PAIRS_OF_EACH = 5  # nearest neighbours of an image considered as possible duplicates
-CANDIDATES = 50_000  # pairs most similar to the network, whose pixels are then compared
-PAIRS_AT_ONCE = 4096  # whose pixels are in memory together, if they are small,
-BYTES_AT_ONCE = 2**28  # and what these may take
+CANDIDATES = 50_000  # pairs with the most similar features, whose pixels are then compared
+PAIRS_AT_ONCE = 4096  # maximum pairs compared in one batch
+BYTES_AT_ONCE = 2**28  # memory limit of one batch
 
 
 class Pair(NamedTuple):
-    """Two images and how far they agree, 0 to 1; `row` in the split that is checked, `other_row` in `others`."""
+    """Two images and their agreement, 0 to 1; `row` indexes the checked split, `other_row` `others`."""
 
     agreement: float
     row: int
@@ -38,7 +38,7 @@ def find_duplicates(
     rows: Tensor,
     progress: Progress | None = None,
 ) -> list[Pair]:
-    """Return pairs within a split and between it and the other split, if there is one; highest agreement first.
+    """Return pairs within a split and across to the other split, if there is one; highest agreement first.
 
     `similarities` and `rows` [N, k] are the nearest neighbours of the split's points.
     """
@@ -73,7 +73,7 @@ def _across(
     other: str,
     progress: Progress | None,
 ) -> list[Pair]:
-    """Return pairs of an image of this split and one of the other split."""
+    """Return pairs of one image from this split and one from the other split."""
     import torch
 
     from simsiam_core.features import loaded, sample
@@ -91,10 +91,10 @@ def _across(
 def _ranked(
     images: ImageSet, rows: Tensor, others: ImageSet, other_rows: Tensor, alike: Tensor
 ) -> list[Pair]:
-    """Rank pairs by agreement: the mean of the network's similarity and that of the pixels.
+    """Rank pairs by agreement: the mean of feature similarity and pixel similarity.
 
-    The network is trained to ignore crops and colours, so on its own it calls different images equal; pixels
-    on their own are misled by plain backgrounds.
+    The network is trained to ignore crops and colours, so features alone would match different images; pixels
+    alone would match images with plain backgrounds.
     """
     import torch
 
@@ -120,13 +120,13 @@ def _ranked(
 
 
 def _pairs_at_once(side: int) -> int:
-    """Return how many pairs of images of that side are compared together."""
-    pair_bytes = 3 * side**2 * (2 + 4 * 4)  # both as bytes, and four copies of one as floats
+    """Return how many pairs of images of this side length are compared in one batch."""
+    pair_bytes = 3 * side**2 * (2 + 4 * 4)  # both as uint8, and four float32 copies of one
     return max(1, min(PAIRS_AT_ONCE, BYTES_AT_ONCE // pair_bytes))
 
 
 def _first_occurrences(keys: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the distinct keys [U] and the first position of each."""
+    """Return the unique keys [U] and the first position of each."""
     import torch
 
     unique, inverse = torch.unique(keys, return_inverse=True)

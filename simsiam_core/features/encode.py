@@ -1,4 +1,4 @@
-"""Images to features: the backbone's output under evaluation transforms, l2-normalised."""
+"""Feature extraction: the backbone's output under evaluation transforms, l2-normalised."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from simsiam_core.data.placement import Placed
 from simsiam_core.model import Encoder
 from simsiam_core.model.precision import true_fp32
 
-CPU_PIXELS = 2**18  # of a batch: 256 images of 32 px, beyond which a CPU gains nothing
-GPU_BYTES = 4e9  # of a GPU's memory that a batch may take, and the share of what is free there
-GPU_SHARE = 0.25
+CPU_PIXELS = 2**18  # per batch: 256 images of 32 px; larger batches are no faster on a CPU
+GPU_BYTES = 4e9  # maximum GPU memory for a batch
+GPU_SHARE = 0.25  # maximum share of the free GPU memory for a batch
 STEM_STRIDE = {"cifar": 1, "stride2": 2}  # 4 otherwise
-BATCHES_A_COPY = 8  # whose features leave a GPU together: it never waits for the copy of each
+BATCHES_A_COPY = 8  # batches copied from the GPU together, so that it does not wait for each copy
 
 
 def best_device() -> str:
-    """Return a GPU when there is one."""
+    """Return "cuda" if a GPU is available, else "cpu"."""
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
@@ -36,12 +36,12 @@ def encode(
     out: Tensor | None = None,
     half: torch.dtype | None = None,
 ) -> Tensor:
-    """Encode every image: float32 [N, dim], l2-normalised, in main memory or wherever `out` is.
+    """Encode images as features, float32 [N, dim], l2-normalised, in main memory or in `out`.
 
-    No crops and no flips: the image as it is, normalised with the mean and std of the checkpoint.
-    `out` float32 [N, dim] is filled batch by batch, if given: a memory map, say, or a GPU's memory. The network
-    computes in true fp32, or under autocast to `half`. Where memory runs out, batches are halved; with one image
-    a batch the error is raised.
+    Images are not cropped or flipped, only normalised with the mean and std of the checkpoint. `out`, float32
+    [N, dim], is filled batch by batch if given, and may be a memory map or on a GPU. The network computes in
+    true fp32, or under autocast to `half`. When out of memory, the batch size is halved; at batch size 1 the
+    error is raised.
     """
     place = torch.device(device)
     encoder.backbone.to(place)
@@ -57,7 +57,7 @@ def encode(
         except Exception as problem:
             if batch == 1 or not is_out_of_memory(problem):
                 raise
-            full = True  # left first: the exception keeps the tensors of its frames alive
+            full = True  # handled outside the except block: the exception keeps its frames' tensors alive
         if full:
             batch //= 2
             gc.collect()
@@ -69,7 +69,7 @@ def encode(
 def _batch_size(encoder: Encoder, side: int, place: torch.device) -> int:
     if place.type == "cpu":
         return max(1, CPU_PIXELS // side**2)
-    # Of an image: a few copies of the widest activations, those of the first stage, and of the image.
+    # Per image: a few copies of the largest activations, those of the first stage, and of the image itself.
     stage = encoder.dim / 8 * (side / STEM_STRIDE.get(encoder.config.model.stem, 4)) ** 2
     return max(1, int(min(GPU_BYTES, GPU_SHARE * free_bytes(place)) / (32 * stage + 48 * side**2)))
 
@@ -83,7 +83,7 @@ def _encoded(
     place: torch.device,
     half: torch.dtype | None,
 ) -> Iterator[int]:
-    """Fill `features` from row `start` on; yields how many are begun before each batch, and in the end all."""
+    """Fill `features` from row `start`; yields the number of rows done before each batch and at the end."""
     copied_alone = features.device.type == place.type or place.type == "cpu"
     waiting: list[Tensor] = []
     first = start
@@ -91,7 +91,7 @@ def _encoded(
         yield first
         with torch.autocast(place.type, half) if half else true_fp32(place.type):
             inputs = normalise(pixels, encoder.mean, encoder.std)
-            inputs = inputs.contiguous(memory_format=torch.channels_last)  # as the weights lie
+            inputs = inputs.contiguous(memory_format=torch.channels_last)  # same layout as the weights
             found = F.normalize(encoder.backbone(inputs).float(), dim=1)
         end = min(begin + batch, len(images))
         waiting.append(found[: end - begin])
@@ -102,9 +102,9 @@ def _encoded(
 
 
 def _batches(images: Tensor, start: int, batch: int, place: torch.device) -> Iterator[tuple[int, Tensor]]:
-    """Yield the first row of each batch, and its images on the device.
+    """Yield the first row of each batch and its images on the device.
 
-    On a GPU all have the same shape, for which its kernels were chosen: the last one is filled up.
+    On a GPU the last batch is padded to full size, so that kernels are selected for one shape only.
     """
     starts = range(start, len(images), batch)
     if place.type == "cpu":

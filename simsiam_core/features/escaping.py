@@ -1,6 +1,7 @@
-"""Names that other people chose (files, classes, runs) inside files that are given away: one function a format.
+"""Escaping of user-chosen names (files, classes, runs) in exported files: one function per format.
 
-No name can then become markup, end a script or a cell, or vanish. Needs no torch.
+Prevents names from being read as markup, ending a script or table cell, or being dropped. Does not need
+torch.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-# What could end a script or open a comment in it, and the two line ends that older JavaScript knows beside "\n".
+# Characters that could end a script or open a comment, and two line terminators of older JavaScript.
 _IN_SCRIPT = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
 _IN_MARKDOWN = {ord(c): f"\\{c}" for c in "\\|`*_[]~"} | {
     ord("<"): "&lt;",
@@ -35,24 +36,24 @@ _IN_LATEX = {ord(c): f"\\{c}" for c in "&%_#${}"} | {
 
 
 def html_text(text: str) -> str:
-    """Return text for HTML or SVG, between tags or inside a quoted attribute."""
+    """Escape text for HTML or SVG, between tags or in a quoted attribute."""
     return html.escape(text)
 
 
 def script_json(value: Any) -> str:
-    """Return a value as JSON that may stand inside a `<script>`: it holds no `<`, `>` or `&`."""
+    """Return a value as JSON without `<`, `>` or `&`, safe inside a `<script>` element."""
     return json.dumps(value).translate(_IN_SCRIPT)
 
 
 def plotly_text(text: str) -> str:
-    """Return text for plotly, which takes tags such as `<b>` for markup and drops those it does not know."""
+    """Escape text for plotly, which interprets tags such as `<b>` and drops unknown ones."""
     return html.escape(text, quote=False)
 
 
 def csv_text(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """Return a table as CSV. Values stay exactly as they are, since programs look ids up by them.
+    """Return a table as CSV. Values are not altered, since programs use the ids as keys.
 
-    A spreadsheet takes a cell that begins with `=` for a formula: import such a file with its columns as text.
+    Spreadsheets read a cell that begins with `=` as a formula: import such a file with text columns.
     """
     out = io.StringIO()
     csv.writer(out, lineterminator="\n").writerows([header, *rows])
@@ -60,10 +61,10 @@ def csv_text(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 
 
 def markdown_text(text: str) -> str:
-    """Return text for a cell of a pipe table."""
+    """Escape text for a cell of a Markdown table."""
     return text.translate(_IN_MARKDOWN)
 
 
 def latex_text(text: str) -> str:
-    """Return text for LaTeX."""
+    """Escape text for LaTeX."""
     return text.translate(_IN_LATEX)

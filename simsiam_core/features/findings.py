@@ -1,4 +1,4 @@
-"""What a check of the data finds, as plain data and as a table. Needs no torch."""
+"""Results of the data checks, as dataclasses and as CSV. Does not need torch."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ COLUMNS = ("id", "label", "score", "suggested", "evidence", "note")
 
 @dataclass(frozen=True)
 class Finding:
-    """One image and why it is here: `score` ranks it, `evidence` are other images, `note` says it in words."""
+    """A flagged image: `score` ranks it, `evidence` holds related images, `note` is the reason in words."""
 
     image: ImageRecord
     score: float
     note: str
     evidence: tuple[ImageRecord, ...]
-    suggested: str | None = None  # the label the vote chose, of a suspicious label
+    suggested: str | None = None  # for a suspicious label: the class predicted instead
 
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """Findings of each kind, the worst first, cut to the limit; `found` counts them uncut.
+    """Findings of each kind, worst first, truncated to the limit; `found` holds the full counts.
 
-    `notes` say by kind what could not be checked, and why.
+    `notes` maps each kind to what could not be checked, and why.
     """
 
     duplicates: tuple[Finding, ...]
@@ -39,9 +39,9 @@ class Diagnosis:
 
 
 def findings_csv(findings: Iterable[Finding]) -> str:
-    """Return a table with a row for each finding.
+    """Return a CSV table with one row per finding.
 
-    The ids of its evidence are a JSON list, since an id may hold spaces and commas.
+    Evidence ids are a JSON list, since an id may contain spaces and commas.
     """
     rows = [
         (

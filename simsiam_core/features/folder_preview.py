@@ -1,4 +1,4 @@
-"""What is in a folder of images, with a few of them to look at: plain data out, like `inspection`."""
+"""Preview of an image folder: counts, classes and a few decoded images, as plain data like `inspection`."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ if TYPE_CHECKING:
     from simsiam_core.data import Progress
     from simsiam_core.data.folder import Listing
 
-CLASSES = 12  # shown one by one
+CLASSES = 12  # classes listed individually
 IMAGES = 4  # of each class
 UNLABELLED_IMAGES = 12
 SIDE = 48  # px
 LISTING_SECONDS = 8.0
-DECODING_SECONDS = 2.0  # then the classes that are left go without images
+DECODING_SECONDS = 2.0  # the remaining classes are shown without images
 
 
 @dataclass(frozen=True)
 class ClassPreview:
-    """A class (`name` None: all images, which have no labels), its counts, and some of its training images."""
+    """A class, its counts and some of its training images; `name` None stands for all unlabelled images."""
 
     name: str | None
     train: int
@@ -32,7 +32,7 @@ class ClassPreview:
 
 @dataclass(frozen=True)
 class FolderPreview:
-    """A summary in a sentence, more sentences, the first classes of `classes_in_all`, what is left out, by line."""
+    """A one-sentence summary, notes, the first of `classes_in_all` classes, and lines on what is left out."""
 
     summary: str
     notes: tuple[str, ...]
@@ -79,7 +79,7 @@ def _classes(listing: Listing) -> tuple[ClassPreview, ...]:
 
 
 def _images(listing: Listing, ids: list[str], deadline: float) -> tuple[Pixels, ...]:
-    """Return those of some images that can be read before the deadline."""
+    """Return the images that can be decoded before the deadline."""
     from simsiam_core.data import ImageError, read_image
     from simsiam_core.data.scan import path_of
 
@@ -90,5 +90,5 @@ def _images(listing: Listing, ids: list[str], deadline: float) -> tuple[Pixels, 
         try:
             shown.append(pixels(read_image(path_of(listing.root, image_id), SIDE)))
         except ImageError:
-            continue  # said when training decodes it
+            continue  # reported when training decodes it
     return tuple(shown)

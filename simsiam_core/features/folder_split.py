@@ -1,4 +1,4 @@
-"""The names under which a folder of one's own images can be searched as if it were a split of a run's data."""
+"""Split names for user folders, so that they can be searched like a split of a run's data."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ PREFIX = "folder:"
 
 
 def folder_split(folder: str) -> str:
-    """Return the name of a folder's images among the splits."""
+    """Return the split name of a folder."""
     return PREFIX + storable(folder)
 
 
 def folder_of(split: str) -> str | None:
-    """Return the folder that `folder_split` made this name of, or None for `train` and `test`."""
+    """Return the folder of a name made by `folder_split`, or None for `train` and `test`."""
     return split.removeprefix(PREFIX) if split.startswith(PREFIX) else None

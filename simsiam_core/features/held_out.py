@@ -1,4 +1,4 @@
-"""What a linear classifier that has not seen an image thinks of its label."""
+"""Out-of-fold class probabilities from a linear classifier on features, used to find suspicious labels."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from torch.nn import functional as F
 
 FOLDS = 5
 WEIGHT_DECAY = 0.01
-ITERATIONS = 40  # of L-BFGS; more changes no ranking
+ITERATIONS = 40  # of L-BFGS; more iterations do not change the ranking
 
 
 def held_out_probabilities(features: Tensor, labels: Tensor, classes: int) -> Tensor:
-    """Estimate probabilities [N, classes] of each image, by logistic regression on the four fifths it is not among.
+    """Estimate out-of-fold class probabilities [N, classes] by 5-fold cross-validated logistic regression.
 
-    A label that gets little of it is suspect (confident learning, Northcutt et al. 2021). Features [N, d] are
-    centred and scaled here; folds are random but the same on every call.
+    A label with low probability is suspicious (confident learning, Northcutt et al. 2021). Features [N, d]
+    are centred and scaled here; folds are random but the same on every call.
     """
     x = features.float() - features.float().mean(dim=0)
     x = F.pad(x / x.std().clamp(min=1e-6), (0, 1), value=1.0)  # the last column is the bias

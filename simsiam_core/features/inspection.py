@@ -1,9 +1,10 @@
-"""What the page and the terminal ask about images: plain data in, plain data out.
+"""Queries about images for the dashboard and the command line: plain data in, plain data out.
 
-Every function runs as well inside `worker.InspectionWorker` as in the caller's own process. What they load
-(data sets, encoders, banks) stays in that process, bounded, so that the second question is quick. Torch is
-imported by the functions, not here: a server that only names them and reads their answers does without.
-Bad input raises ConfigError, RunError, CheckpointError or ImageError: one sentence each.
+Every function can run inside `worker.InspectionWorker` or in the caller's own process. Loaded data sets,
+encoders and banks are kept in bounded caches of that process, so that later queries are fast. Torch is
+imported inside the functions, so that a server that only submits them and reads the results does not import
+it. Invalid input raises ConfigError, RunError, CheckpointError or ImageError, each with a one-sentence
+message.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ Pixels = np.ndarray  # uint8 [S, S, 3]
 
 @dataclass(frozen=True)
 class ImageRecord:
-    """One image of a data set."""
+    """An image of a data set."""
 
     id: str
     label: str | None
@@ -37,7 +38,7 @@ class ImageRecord:
 
 @dataclass(frozen=True)
 class Page:
-    """Some images of a split, out of `total` that fit the filter."""
+    """A page of images of a split, out of `total` that match the filter."""
 
     images: tuple[ImageRecord, ...]
     total: int
@@ -45,7 +46,7 @@ class Page:
 
 
 def prepare(run_path: Path, checkpoint: str, split: str, progress: Progress | None = None) -> int:
-    """Encode a split with a checkpoint unless that is done already; returns how many images it has."""
+    """Encode a split with a checkpoint unless it is cached; returns its number of images."""
     from simsiam_core.features import loaded
 
     run = RunDirectory(run_path)
@@ -55,7 +56,7 @@ def prepare(run_path: Path, checkpoint: str, split: str, progress: Progress | No
 def network_inputs(
     run_path: Path, contents: tuple[bytes, ...], progress: Progress | None = None
 ) -> tuple[Pixels | None, ...]:
-    """Image files as the run's network sees them; None for one that cannot be read."""
+    """Return image files as the run's network sees them; None for each that cannot be read."""
     from simsiam_core.data import ImageError, read_image
 
     size = RunDirectory(run_path).config().data.image_size
@@ -69,7 +70,7 @@ def network_inputs(
 
 
 def is_encoded(run_path: Path, checkpoint: str, split: str, progress: Progress | None = None) -> bool:
-    """Return whether a split has been decoded and encoded, so that a question about it is answered at once."""
+    """Return whether the features of a split are cached, so that queries on it need no encoding."""
     from simsiam_core.features import loaded
 
     run = RunDirectory(run_path)
@@ -79,7 +80,7 @@ def is_encoded(run_path: Path, checkpoint: str, split: str, progress: Progress |
 def image_records(
     run_path: Path, split: str, ids: tuple[str, ...], progress: Progress | None = None
 ) -> tuple[ImageRecord, ...]:
-    """Return the images of some ids, in that order; ids that are not in the split are left out."""
+    """Return the images with the given ids, in that order; ids that are not in the split are skipped."""
     from simsiam_core.features import loaded
 
     images = loaded.split(RunDirectory(run_path).config().data, split, progress)
@@ -99,7 +100,7 @@ def browse(
     label: str | None = None,
     progress: Progress | None = None,
 ) -> Page:
-    """Return images of a split from `offset` on: in its order, or shuffled by `seed`; of one class if `label`."""
+    """Return `count` images of a split from `offset`, shuffled by `seed` and of class `label` if given."""
     import torch
 
     from simsiam_core.features import loaded
@@ -118,7 +119,7 @@ def browse(
 
 
 def image_record(images: ImageSet, row: int) -> ImageRecord:
-    """Return one image of a set."""
+    """Return the record of one image of a set."""
     label = None if images.labels is None else images.classes[int(images.labels[row])]
     return ImageRecord(images.ids[row], label, pixels(images.images[row]))
 

@@ -1,4 +1,4 @@
-"""kNN accuracy: how well labels carry over between neighbours, with nothing trained."""
+"""kNN accuracy: evaluation of features without training a classifier."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from simsiam_core.features.neighbours import QUERIES_AT_ONCE, search, vote
 def knn_accuracy(
     bank: Tensor, bank_labels: Tensor, queries: Tensor, query_labels: Tensor, k: int, temperature: float
 ) -> float:
-    """Return the share of queries whose class wins the weighted vote of their k nearest bank rows, 0 to 1.
+    """Return the accuracy, 0 to 1, of the weighted vote of each query's k nearest bank rows.
 
-    The kNN classifier of Wu et al. 2018 (section 3.4), with which SimSiam (appendix D) monitors training.
+    The kNN classifier of Wu et al. 2018 (section 3.4), used by SimSiam (appendix D) to monitor training.
     `bank` [N, d] and `queries` [Q, d] are l2-normalised float32; labels int64 [N] and [Q], all on one device.
-    A k above N means N. Memory stays bounded whatever N and Q are.
+    A k above N means N. Memory use is bounded for any N and Q.
     """
     classes = count_classes(bank_labels, query_labels)
     correct = torch.zeros((), dtype=torch.int64, device=bank.device)
@@ -29,5 +29,5 @@ def knn_accuracy(
 
 
 def count_classes(bank_labels: Tensor, query_labels: Tensor) -> int:
-    """Return how many classes two sets of labels need: a class may be in one of them alone."""
+    """Return the number of classes over both label tensors; a class may occur in only one of them."""
     return int(torch.maximum(bank_labels.max(), query_labels.max())) + 1

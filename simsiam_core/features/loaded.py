@@ -1,4 +1,4 @@
-"""What stays loaded in a process that inspects: data sets, encoders and banks, each the few used last."""
+"""In-process LRU caches of data sets, encoders and feature banks, used by the inspection functions."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ T = TypeVar("T")
 
 
 class LRUCache(Generic[T]):
-    """The `size` values used most recently, by key."""
+    """A cache of the `size` most recently used values."""
 
     def __init__(self, size: int) -> None:
         self._size = size
         self._values: OrderedDict[Hashable, T] = OrderedDict()
 
     def get(self, key: Hashable, make: Callable[[], T]) -> T:
-        """Return the value of `key`, made if it is not there; the one unused for longest makes room for it."""
+        """Return the value of `key`, computed on a miss; evicts the least recently used value."""
         if key not in self._values:
             self._values[key] = make()
             if len(self._values) > self._size:
@@ -46,14 +46,12 @@ _banks: LRUCache[FeatureBank] = LRUCache(8)  # memory maps: cheap to hold
 
 
 def dataset(config: DataConfig, progress: Progress | None = None) -> Dataset:
-    """Return the images of a config."""
+    """Return the data set of a config."""
     return _datasets.get(config, lambda: load(config, progress))
 
 
 def split(config: DataConfig, name: str, progress: Progress | None = None) -> ImageSet:
-    """Return one split of them, or one's own images (`folder_split.folder_split`). Raises ConfigError if there
-    is neither.
-    """
+    """Return a split of the data set or a user folder (see `folder_split`). Raises ConfigError if missing."""
     if folder := folder_of(name):
         return folder_dataset(folder, config.image_size, progress).train
     try:
@@ -63,7 +61,7 @@ def split(config: DataConfig, name: str, progress: Progress | None = None) -> Im
 
 
 def folder_dataset(folder: str, image_size: int, progress: Progress | None = None) -> Dataset:
-    """Return a folder of one's own, decoded for an image size: all of it, whatever splits it has, as `train`."""
+    """Return a user folder decoded at an image size, with the images of all its splits in `train`."""
     config = DataConfig(source="folder", path=folder, image_size=image_size)
     ours = Path(folder).parent == (cache_dir() / "own").resolve()
     if ours:
@@ -72,7 +70,7 @@ def folder_dataset(folder: str, image_size: int, progress: Progress | None = Non
     def make() -> Dataset:
         try:
             images = load(config, progress)
-        except ConfigError as error:  # it names the folder, which for a zip is one of the server's own
+        except ConfigError as error:  # the message names the folder, which is internal for an unpacked zip
             told = " ".join(problem.message for problem in error.problems)
             name = "the zip" if ours else f"the folder {Path(folder).name}"
             raise ConfigError.at("bank", told.replace(str(Path(folder)), name)) from None
@@ -86,14 +84,14 @@ def folder_dataset(folder: str, image_size: int, progress: Progress | None = Non
             images.train.classes,
             tuple(image_id for part in parts for image_id in part.ids),
         )
-        # Other images than the training images of a run on the same folder, whose fingerprint this was.
+        # A run on the same folder trains on fewer images, so the fingerprint must differ.
         return replace(images, train=whole, test=None, fingerprint=f"{images.fingerprint}-whole")
 
     return _own.get(config, make)
 
 
 def find(config: DataConfig, image_id: str, among: str = "train") -> tuple[ImageSet, int]:
-    """Return the images that hold an image (`among` first), and its row. Raises ConfigError if none do."""
+    """Return the split that contains an image (`among` first), and its row. Raises ConfigError if none."""
     images = dataset(config)
     for part in (split(config, among) if folder_of(among) else None, images.train, images.test):
         with suppress(KeyError):
@@ -108,7 +106,7 @@ def encoder(checkpoint: Checkpoint) -> Encoder:
 
 
 def bank(run: RunDirectory, checkpoint: Checkpoint, name: str, progress: Progress | None) -> FeatureBank:
-    """Return a split as the checkpoint encodes it, from the cache or encoded now."""
+    """Return the feature bank of a split under a checkpoint, encoding it on a cache miss."""
     images, part = _source(run, name, progress)
     return _banks.get(
         (run.path, *identity(checkpoint), images.fingerprint, part),
@@ -117,14 +115,14 @@ def bank(run: RunDirectory, checkpoint: Checkpoint, name: str, progress: Progres
 
 
 def has_bank(run: RunDirectory, checkpoint: Checkpoint, name: str) -> bool:
-    """Return whether that has been encoded already."""
-    identity(checkpoint)  # raises if the checkpoint is gone
+    """Return whether the feature bank of a split is cached on disk."""
+    identity(checkpoint)  # raises if the checkpoint no longer exists
     images, part = _source(run, name, None)
     return bank_path(run, checkpoint, part, images).is_file()
 
 
 def _source(run: RunDirectory, name: str, progress: Progress | None) -> tuple[Dataset, str]:
-    """Return the images a split belongs to, and what it is called there."""
+    """Return the data set a split belongs to, and the name of the split within it."""
     config = run.config().data
     split(config, name, progress)
     if folder := folder_of(name):
@@ -133,12 +131,12 @@ def _source(run: RunDirectory, name: str, progress: Progress | None) -> tuple[Da
 
 
 def split_fingerprint(run: RunDirectory, name: str) -> str:
-    """Return a fingerprint that is equal for equal images in equal order."""
+    """Return a fingerprint that is equal for equal images in the same order."""
     return _source(run, name, None)[0].fingerprint
 
 
 def identity(checkpoint: Checkpoint) -> tuple[Path, str]:
-    """Return the checkpoint's real path and fingerprint: `last` is a link that moves on while a run trains."""
+    """Return a checkpoint's resolved path and fingerprint: `last` is a link that changes during training."""
     try:
         return checkpoint.path.resolve(), fingerprint(checkpoint.path)
     except OSError:

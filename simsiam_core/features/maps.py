@@ -1,6 +1,6 @@
-"""Maps of a split as one checkpoint sees it: plain data in, plain data out, like `inspection`.
+"""2-D and 3-D maps (PCA, UMAP) of a split's features: plain data in, plain data out, like `inspection`.
 
-Torch is imported by the functions, not here, so that a server that only names them does without.
+Torch is imported inside the functions, so that a server that only submits them does not import it.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
 VOTERS = 20
 TEMPERATURE = 0.1
-PLACED_AMONG = 10  # neighbours whose coordinates place a new image
-EPOCHS_FROM_A_MAP = 150  # UMAP epochs where another map is the start
+PLACED_AMONG = 10  # neighbours whose coordinates determine the position of a new image
+EPOCHS_FROM_A_MAP = 150  # UMAP epochs when initialised from another map
 
 
 @dataclass(frozen=True)
 class MapSettings:
-    """How a map is drawn. Raises ConfigError at `map.<name>` for a value that cannot be."""
+    """Settings of a map. Raises ConfigError at `map.<name>` for an invalid value."""
 
     method: str = "umap"  # or "pca"
     split: str = "train"
@@ -58,9 +58,9 @@ class MapSettings:
 
 @dataclass(frozen=True, eq=False)
 class Map:
-    """N points of `total` images. Classes are numbers into `classes`; none of them without labels.
+    """A map of N points out of `total` images. `labels` index `classes`; None without labels.
 
-    `unseen` classes have images, but none in a sample that is smaller than the number of classes.
+    `unseen` counts the classes that have images but none in the sample (smaller than the number of classes).
     """
 
     ids: tuple[str, ...]
@@ -77,27 +77,27 @@ class Map:
 
 @dataclass(frozen=True, eq=False)
 class Facts:
-    """What the neighbours of each of N points say of it; no vote where there are no labels."""
+    """Neighbour statistics of each of N points; no predictions without labels."""
 
-    density: np.ndarray  # float32 [N]: mean similarity of the nearest neighbours
-    predictions: np.ndarray | None  # int16 [N]: the vote's winner, the point itself not among its voters
-    confidence: np.ndarray | None  # float32 [N]: the winner's share of the vote
+    density: np.ndarray  # float32 [N]: mean similarity to the nearest neighbours
+    predictions: np.ndarray | None  # int16 [N]: kNN prediction, excluding the point itself
+    confidence: np.ndarray | None  # float32 [N]: the predicted class's share of the vote
 
 
 @dataclass(frozen=True, eq=False)
 class Placement:
-    """Where an image comes to lie on a map, and its true neighbours there."""
+    """The position of an image on a map, and its nearest neighbours in feature space."""
 
     coordinates: np.ndarray  # float32 [2 or 3]
     ids: tuple[str, ...]
-    rows: tuple[int, ...]  # of those, on the map
+    rows: tuple[int, ...]  # of these neighbours on the map
     similarities: tuple[float, ...]
     how: str
     seconds: float
 
 
 def warm_up() -> None:
-    """Have the seconds that umap takes to import and compile behind us."""
+    """Import and compile umap ahead of time, which takes seconds."""
     import torch
 
     from simsiam_core.features import projection
@@ -108,7 +108,7 @@ def warm_up() -> None:
 
 
 def draw_map(run_path: Path, checkpoint: str, settings: MapSettings, progress: Progress | None = None) -> Map:
-    """Return the map of a sample of a split, from the cache or drawn into it."""
+    """Return the map of a sample of a split, computed and cached on a miss."""
     from simsiam_core.features import sample
 
     started = time.perf_counter()
@@ -126,7 +126,7 @@ def draw_map(run_path: Path, checkpoint: str, settings: MapSettings, progress: P
 def cached_map(
     run_path: Path, checkpoint: str, settings: MapSettings, progress: Progress | None = None
 ) -> Map | None:
-    """Return the map if it has been drawn before."""
+    """Return the map if it is cached, else None."""
     from simsiam_core.features import sample
 
     started = time.perf_counter()
@@ -138,7 +138,7 @@ def cached_map(
 
 
 def facts(run_path: Path, checkpoint: str, settings: MapSettings, progress: Progress | None = None) -> Facts:
-    """Return what the neighbours of a map's points say of them; the same however the map is drawn."""
+    """Return neighbour statistics of a map's points; they do not depend on the projection settings."""
     from simsiam_core.features import sample
     from simsiam_core.features.neighbours import vote
 
@@ -162,10 +162,10 @@ def place(
     region: Region | None = None,
     progress: Progress | None = None,
 ) -> Placement:
-    """Return where an image (a file's content, or an id of the run's data) lies on a map.
+    """Return the position of an image (file content, or an id of the run's data) on a map.
 
-    On a PCA map it is projected on the same axes; on a UMAP map it comes to lie among its neighbours. A
-    image that is a point of the map already stays there.
+    On a PCA map it is projected onto the same axes; on a UMAP map it is placed among its neighbours. An
+    image that is already a point of the map keeps its position.
     """
     from simsiam_core.features import projection, retrieval, sample
     from simsiam_core.features.neighbours import nearest
@@ -198,9 +198,9 @@ def place(
 def through_training(
     run_path: Path, settings: MapSettings, progress: Progress | None = None
 ) -> tuple[Map, ...]:
-    """Return the maps of all checkpoints of a run, each started from its neighbour in time and laid over it.
+    """Return the maps of all checkpoints of a run, each initialised from the following one and aligned to it.
 
-    They are drawn from the last checkpoint backwards, because the last map says most and should be freest.
+    They are computed from the last checkpoint backwards, so that the most informative map is unconstrained.
     """
     from simsiam_core.features import projection, sample
 
@@ -218,7 +218,7 @@ def through_training(
         points = sample.sampled(run, name, settings.split, settings.sample, report)
         path = _file(points, settings)
         chain = sample.hash_of(chain, path.name)
-        path = path.with_name(f"{chain}-aligned.npz") if index else path  # the last is the map itself
+        path = path.with_name(f"{chain}-aligned.npz") if index else path  # the first is an ordinary map
         coordinates = _read(path, points, settings)
         cached = coordinates is not None
         if coordinates is None:
@@ -275,7 +275,7 @@ def _map(
 
 
 def _file(points: Sample, settings: MapSettings) -> Path:
-    """Return where a map's coordinates are kept; PCA does not care for UMAP's settings."""
+    """Return the cache path of a map's coordinates; for PCA it does not depend on the UMAP settings."""
     from simsiam_core.features.sample import hash_of
 
     values = asdict(settings)

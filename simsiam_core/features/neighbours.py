@@ -1,4 +1,4 @@
-"""Exact nearest neighbours by cosine similarity, and their vote. A matrix product is quick enough."""
+"""Exact nearest-neighbour search by cosine similarity (a matrix product is fast enough) and weighted vote."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ SCORES_AT_ONCE = {"cpu": 2**24, "cuda": 2**28}  # similarities held in memory: 6
 def search(queries: Tensor, bank: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """Return the k rows of `bank` [N, d] most similar to each of `queries` [Q, d], in true fp32.
 
-    Rows of both are l2-normalised float32, so that the product is the cosine. Both may be on any device,
-    the same one; the bank may be a memory map larger than memory. Queries in float64 are answered in float64.
-    Returns similarities [Q, min(k, N)], highest first, and row numbers [Q, min(k, N)]. Rounding may leave a
-    similarity a little above 1, and equal ones stand in no order of their own: see `nearest`.
+    Rows of both are l2-normalised float32, so their product is the cosine. Both must be on the same device;
+    the bank may be a memory map larger than memory. For float64 queries, the search runs in float64. Returns
+    similarities [Q, min(k, N)], highest first, and row indices [Q, min(k, N)]. Due to rounding, a similarity
+    may slightly exceed 1; ties are in arbitrary order: see `nearest`.
     """
     k = min(k, len(bank))
     scores_at_once = SCORES_AT_ONCE.get(bank.device.type, SCORES_AT_ONCE["cpu"])
@@ -34,11 +34,10 @@ def search(queries: Tensor, bank: Tensor, k: int) -> tuple[Tensor, Tensor]:
 
 
 def nearest(queries: Tensor, bank: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """Search as `search` does, for what a person is shown: similarities lie in −1..1, and equal ones are
-    ordered by row.
+    """Search as `search` does, for display: similarities are clamped to −1..1 and ties are ordered by row.
 
-    The first k are the same whatever larger k is asked for: where the k-th neighbour ties with those after it,
-    more are fetched until the tie ends, so this is for few queries at a time.
+    The first k results are the same for any larger k: if the k-th neighbour ties with the next ones, more
+    are fetched until the tie ends, so use this for few queries at a time.
     """
     k, spare = min(k, len(bank)), 1
     while True:
@@ -52,7 +51,7 @@ def nearest(queries: Tensor, bank: Tensor, k: int) -> tuple[Tensor, Tensor]:
 
 
 def sort_by_similarity(similarities: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the same neighbours [Q, k] by falling similarity, equal ones by row; similarities in −1..1."""
+    """Sort neighbours [Q, k] by descending similarity, ties by row; similarities are clamped to −1..1."""
     rows, order = rows.sort(dim=1)
     similarities, by_similarity = (
         similarities.clamp(-1, 1).gather(1, order).sort(dim=1, descending=True, stable=True)
@@ -61,7 +60,7 @@ def sort_by_similarity(similarities: Tensor, rows: Tensor) -> tuple[Tensor, Tens
 
 
 def _search_rows(queries: Tensor, bank: Tensor, k: int, rows_at_once: int) -> tuple[Tensor, Tensor]:
-    """Go through the bank in pieces, keeping the best k of what was kept and what is new."""
+    """Search the bank in chunks, merging each chunk's top k into a running top k."""
     best = queries.new_empty(len(queries), 0)
     where = torch.empty(len(queries), 0, dtype=torch.int64, device=queries.device)
     for start in range(0, len(bank), rows_at_once):
@@ -76,8 +75,8 @@ def vote(similarities: Tensor, labels: Tensor, classes: int, temperature: float)
     """Return the weighted vote of neighbours: each adds exp(similarity / temperature) to its class (Wu et al. 2018).
 
     `similarities` and `labels` (int64, one per neighbour) are [Q, k]; returns scores [Q, classes].
-    Each query's weights are divided by that of its nearest neighbour, which thereby weighs 1: this changes
-    neither order nor shares, and no temperature overflows.
+    Each query's weights are divided by its nearest neighbour's, whose weight becomes 1: this changes neither
+    the order nor the shares, and avoids overflow at any temperature.
     """
     nearest = similarities.amax(dim=1, keepdim=True)
     weights = ((similarities - nearest) / temperature).exp()

@@ -1,4 +1,4 @@
-"""From features to a map: PCA at once, UMAP when there is time, and how one map is laid over another."""
+"""Dimensionality reduction of features to map coordinates (PCA, UMAP) and Procrustes alignment of maps."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from torch import Tensor
 from simsiam_core.config.cache import compiled_dir
 from simsiam_core.data import Progress
 
-EXACT_UP_TO = 20_000  # rows; beyond, umap's own approximate search is quicker than all pairs
+EXACT_UP_TO = 20_000  # rows; above this, umap's approximate search is faster than an exact one
 
 
 class PrincipalAxes:
-    """The first `dimensions` principal axes of features [N, d]: where PCA puts any feature vector."""
+    """A PCA of features [N, d], reduced to the first `dimensions` principal axes."""
 
     def __init__(self, features: Tensor, dimensions: int) -> None:
         x = features.float()
         self.centre = x.mean(dim=0)
         covariance = (x.T @ x).double() / len(x) - torch.outer(self.centre, self.centre).double()
-        axes = torch.linalg.eigh(covariance).eigenvectors.flip(1)[:, :dimensions]  # by falling variance
+        axes = torch.linalg.eigh(covariance).eigenvectors.flip(1)[:, :dimensions]  # by descending variance
         largest = axes.gather(0, axes.abs().argmax(dim=0, keepdim=True))
         self.axes = (axes * largest.sign()).float()  # an eigenvector's sign is arbitrary: fix it
         if self.axes.shape[1] < dimensions:  # fewer features than dimensions
@@ -31,7 +31,7 @@ class PrincipalAxes:
             self.axes = torch.cat([self.axes, torch.zeros(len(self.axes), missing)], dim=1)
 
     def place(self, features: Tensor) -> np.ndarray:
-        """Return coordinates float32 [N, dimensions] of features [N, d]."""
+        """Project features [N, d] to coordinates, float32 [N, dimensions]."""
         return ((features.float() - self.centre) @ self.axes).numpy()
 
 
@@ -51,21 +51,21 @@ def umap(
 ) -> np.ndarray:
     """Compute UMAP coordinates float32 [N, dimensions] (McInnes et al. 2018; densMAP: Narayan et al. 2021).
 
-    `start` [N, dimensions] is where the points are at first: PCA, or the map before this one in a run.
-    `known`: similarities and rows [N, at least neighbours − 1] of the nearest of each point, itself not among
-    them; without, umap looks for them itself, approximately. A fixed seed costs umap its threads.
+    `start` [N, dimensions] holds the initial positions: PCA, or the neighbouring map in a run. `known` holds
+    similarities and rows [N, at least neighbours − 1] of each point's nearest neighbours, itself excluded;
+    without it, umap searches approximately. `reproducible` fixes the seed, which limits umap to one thread.
     """
     report = progress or (lambda fraction, text: None)
     report(0.02, "Starting UMAP")
     reducer_class = library().UMAP
-    rows = np.array(features)  # a copy: a bank's memory map must not be written to, and umap does not promise
+    rows = np.array(features)  # a copy: umap might write to its input, the bank's memory map
     neighbours = min(neighbours, len(rows) - 1)
     precomputed: tuple[Any, ...] = (None, None, None)
     if known is not None:
         precomputed = (*_precomputed_knn(features, known, neighbours, metric), None)
     spread = np.abs(start - start.mean(axis=0)).max() or 1.0
     begin = (10 * (start - start.mean(axis=0)) / spread).astype(np.float32)
-    noise = np.random.default_rng(0).normal(scale=1e-3, size=begin.shape)  # equal points must not stay so
+    noise = np.random.default_rng(0).normal(scale=1e-3, size=begin.shape)  # separates identical points
     reducer = reducer_class(
         n_components=dimensions,
         n_neighbors=neighbours,
@@ -82,12 +82,12 @@ def umap(
         tqdm_kwds={"disable": False, "file": _Epochs(report), "bar_format": "{n_fmt} {total_fmt}\n"},
     )
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of umap's, on choices made here knowingly
+        warnings.simplefilter("ignore")  # umap warns about settings that are intended here
         return reducer.fit_transform(rows).astype(np.float32)
 
 
 def library() -> Any:
-    """Import umap, which takes seconds, and return it. Compiled code is kept in the cache folder."""
+    """Import umap, which takes seconds, and return it. Its compiled code is kept in the cache folder."""
     os.environ.setdefault("NUMBA_CACHE_DIR", str(compiled_dir()))
     import umap as library_module
 
@@ -95,19 +95,19 @@ def library() -> Any:
 
 
 def _precomputed_knn(features: Tensor, known: tuple[Tensor, Tensor], k: int, metric: str) -> tuple[Any, Any]:
-    """Return rows and distances of the k nearest of each point, itself the first and at distance 0."""
+    """Return rows and distances of each point's k nearest neighbours, itself first, at distance 0."""
     similarities, rows = known
     similarities, rows = similarities[:, : k - 1], rows[:, : k - 1]
     distances = (1 - similarities).clamp(min=0)
     if metric == "euclidean":
-        distances = (2 * distances).sqrt()  # of vectors of length 1
+        distances = (2 * distances).sqrt()  # for unit vectors
     own = torch.arange(len(features))[:, None]
     rows, distances = torch.cat([own, rows], dim=1), torch.cat([torch.zeros(len(own), 1), distances], dim=1)
     return rows.numpy().astype(np.int32), distances.numpy()
 
 
 class _Epochs:
-    """A file that umap's progress bar writes "done total" into, passed on as progress."""
+    """A file object that parses the "done total" lines of umap's progress bar and reports progress."""
 
     def __init__(self, report: Progress) -> None:
         self._report = report
@@ -119,13 +119,13 @@ class _Epochs:
             self._report(0.3 + 0.7 * done / total, f"UMAP: epoch {done} of {total}")
 
     def flush(self) -> None:
-        """Do nothing: nothing is buffered."""
+        """Do nothing; writes are not buffered."""
 
 
 def procrustes(moving: np.ndarray, fixed: np.ndarray) -> np.ndarray:
-    """Shift, rotate, mirror and scale `moving` [N, D] to lie as near to `fixed` [N, D] as possible.
+    """Align `moving` [N, D] to `fixed` [N, D] by translation, rotation, reflection and uniform scaling.
 
-    Orthogonal Procrustes analysis (Schönemann 1966): shapes are kept, only the pose changes.
+    Least-squares fit by orthogonal Procrustes analysis (Schönemann 1966); shapes are preserved.
     """
     centre = fixed.mean(axis=0)
     a, b = moving - moving.mean(axis=0), fixed - centre
@@ -137,9 +137,9 @@ def procrustes(moving: np.ndarray, fixed: np.ndarray) -> np.ndarray:
 def place_among_neighbours(
     coordinates: np.ndarray, similarities: np.ndarray, temperature: float
 ) -> np.ndarray:
-    """Return a place [D] for a new point: the mean of its neighbours' `coordinates` [k, D], the nearest weighing most.
+    """Return the position [D] of a new point: the weighted mean of its neighbours' `coordinates` [k, D].
 
-    Weights are those of the vote, exp(similarity / temperature).
+    Weights are exp(similarity / temperature), as in the kNN vote.
     """
     weights = np.exp((similarities - similarities.max()) / temperature)
     return (weights @ coordinates / weights.sum()).astype(np.float32)

@@ -1,4 +1,4 @@
-"""The baseline any representation has to beat: kNN on the pixels themselves, in bounded memory."""
+"""Raw-pixel kNN baseline, which any representation has to beat, in bounded memory."""
 
 from __future__ import annotations
 
@@ -17,16 +17,14 @@ from simsiam_core.metrics.val_knn_accuracy_raw_pixels import RAW_PIXELS_ACCURACY
 from simsiam_core.metrics.val_raw_pixels_images import RAW_PIXELS_IMAGES
 from simsiam_core.metrics.val_raw_pixels_side import RAW_PIXELS_SIDE
 
-PIXEL_BYTES = (
-    2 * 10**9
-)  # that the pixels of both splits may take as float32: all of CIFAR-10 and of STL-10 fit
-SIDES = (32, 16, 8)  # to which larger ones are reduced, the first that fits
-CHUNK_BYTES = 2**26  # of float32 that are made at a time
+PIXEL_BYTES = 2 * 10**9  # limit for the pixels of both splits as float32: all of CIFAR-10 and of STL-10 fit
+SIDES = (32, 16, 8)  # px; larger images are reduced to the first that fits
+CHUNK_BYTES = 2**26  # of float32 pixels converted at a time
 
 
 @dataclass(frozen=True)
 class RawPixels:
-    """The accuracy, a fraction, and what it was measured on."""
+    """The raw-pixel accuracy, 0 to 1, and what it was measured on."""
 
     accuracy: float
     side: int  # of the images as they were compared
@@ -36,7 +34,7 @@ class RawPixels:
 
     @property
     def note(self) -> str:
-        """What the figure has to be read with: empty where nothing was left out."""
+        """A qualification to show with the accuracy; empty if all images were compared at full size."""
         parts = [f"at {self.side} px"] if not self.whole else []
         if self.images < self.all_images:
             parts.append(f"on {self.images:,} of {self.all_images:,} images")
@@ -44,7 +42,7 @@ class RawPixels:
 
     @property
     def metrics(self) -> dict[str, float]:
-        """As they stand in a line of metrics: beside the accuracy only what was left out."""
+        """Entries for the metrics log: the accuracy, plus side and image count where they were reduced."""
         line: dict[str, float] = {RAW_PIXELS_ACCURACY: self.accuracy}
         if not self.whole:
             line[RAW_PIXELS_SIDE] = self.side
@@ -63,10 +61,10 @@ def raw_pixel_accuracy(
     temperature: float,
     device: str = "cpu",
 ) -> RawPixels:
-    """Measure `knn_accuracy` with pixels for features. Both splits have labels.
+    """Measure `knn_accuracy` with pixels as features. Both splits must have labels.
 
-    Where the pixels would take more than `PIXEL_BYTES`, images are averaged down to a smaller side; and if even the
-    smallest is too much, a stratified sample of both splits is compared.
+    If the pixels would exceed `PIXEL_BYTES`, images are downsampled by averaging; if even the smallest side
+    is too large, a stratified sample of both splits is compared.
     """
     count, full = len(train) + len(test), train.images.shape[-1]
     side = next(
@@ -90,7 +88,7 @@ def _bytes(count: int, side: int) -> int:
 def _features(
     images: ImageSet, side: int, share: float, mean: Triple, std: Triple, place: torch.device
 ) -> tuple[Tensor, Tensor]:
-    """Return features float32 [n, 3 · side²] of a share of the images, and their labels, int64 [n]."""
+    """Return features, float32 [n, 3 · side²], and labels, int64 [n], of a share of the images."""
     assert images.labels is not None
     rows = None if share == 1 else stratified(images.labels, max(1, int(share * len(images))))
     labels = images.labels if rows is None else images.labels[rows]
@@ -102,7 +100,7 @@ def _features(
 
 
 def _chunks(images: Tensor, rows: Tensor | None) -> Iterator[tuple[slice, Tensor]]:
-    """Yield pieces of nearly equal length: where each belongs, and its images."""
+    """Yield chunks of nearly equal length: the output slice and the images."""
     count = len(images) if rows is None else len(rows)
     pieces = -(-_bytes(count, images.shape[-1]) // CHUNK_BYTES)
     for piece in range(pieces):
@@ -111,8 +109,8 @@ def _chunks(images: Tensor, rows: Tensor | None) -> Iterator[tuple[slice, Tensor
 
 
 def raw_pixel_features(images: Tensor, mean: Triple, std: Triple) -> Tensor:
-    """Return the pixels that the network is given, l2-normalised.
+    """Return the network's input pixels, flattened and l2-normalised.
 
-    Images [N, 3, S, S] on the scale 0..255 under the evaluation transform to float32 rows [N, 3·S·S].
+    Applies the evaluation transform to images [N, 3, S, S] on the scale 0..255; returns float32 [N, 3·S·S].
     """
     return F.normalize(normalise(images, mean, std).flatten(1), dim=1)

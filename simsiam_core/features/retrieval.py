@@ -1,7 +1,8 @@
-"""Nearest-neighbour retrieval: which images of a data set does a network find most similar to a query?
+"""Nearest-neighbour retrieval: the images of a data set most similar to a query in feature space.
 
-Plain data in, plain data out, like `inspection`, and callable in the worker's process. Torch is imported by the
-functions, not here. Bad input raises ConfigError, RunError, CheckpointError or ImageError: one sentence each.
+Plain data in, plain data out, like `inspection`, and callable in the worker process. Torch is imported inside
+the functions. Invalid input raises ConfigError, RunError, CheckpointError or ImageError, each with a
+one-sentence message.
 """
 
 from __future__ import annotations
@@ -28,19 +29,19 @@ SMALLEST_REGION = 0.05
 
 @dataclass(frozen=True)
 class Neighbour(ImageRecord):
-    """An image of the bank, and its cosine similarity to the query."""
+    """An image of the bank with its cosine similarity to the query."""
 
     similarity: float
 
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked of a network: which images of a split are the k most similar to `query`?
+    """A retrieval query: the k images of a split most similar to `query`.
 
-    `split` is "train", "test" or `folder_split.folder_split(folder)`. `query` is the content of an image file, or the
-    id of an image in either split of the run's data. `region` asks with a square part of it. `hide_same` leaves
-    out images of the query's class (of the vote's winner, if the query has none) after they have voted with
-    weight exp(similarity / temperature).
+    `split` is "train", "test" or `folder_split.folder_split(folder)`. `query` is the content of an image
+    file, or the id of an image in either split of the run's data. `region` restricts it to a square part.
+    Neighbours vote with weight exp(similarity / temperature); `hide_same` then leaves out images of the
+    query's class (of the predicted class, if the query has no label).
     """
 
     split: str
@@ -53,7 +54,7 @@ class Question:
 
 @dataclass(frozen=True)
 class Vote:
-    """What one class got: its share of all weight, and its weight, of which the nearest neighbour has 1."""
+    """The vote for one class: its share of the total weight, and its weight (the nearest neighbour has 1)."""
 
     label: str
     share: float
@@ -62,10 +63,10 @@ class Vote:
 
 @dataclass(frozen=True)
 class Answer:
-    """The neighbours of one query; `votes`, highest first, are empty where the images have no labels."""
+    """The neighbours of one query; `votes`, highest first, are empty if the images have no labels."""
 
     query: Pixels  # as the network sees it
-    query_label: str | None  # if the query is an image of the data set
+    query_label: str | None  # known if the query is an image of the data set
     neighbours: tuple[Neighbour, ...]
     votes: tuple[Vote, ...]
     seconds: dict[str, float]  # "load" data, encoder and bank; "encode" the query; "search" and vote
@@ -76,7 +77,7 @@ def neighbours(
 ) -> Answer:
     """Return the images of a split most similar to the query, and their weighted vote.
 
-    An image of the split that is asked with as a whole is never among its own neighbours.
+    A query that is an image of the split is never among its own neighbours.
     """
     from simsiam_core.features import loaded
 
@@ -118,7 +119,7 @@ def neighbours(
 def _nearest_others(
     features: Tensor, bank: FeatureBank, own_row: int | None, k: int
 ) -> tuple[Tensor, Tensor]:
-    """Return similarities and rows, each [1, k], of the k nearest of one query that are not itself."""
+    """Return similarities and rows, each [1, k], of one query's k nearest neighbours, excluding itself."""
     from simsiam_core.features.neighbours import nearest
 
     similarities, rows = nearest(features, bank.features, k + (own_row is not None))
@@ -127,7 +128,7 @@ def _nearest_others(
 
 
 def _votes(similarities: Tensor, rows: Tensor, bank: FeatureBank, temperature: float) -> tuple[Vote, ...]:
-    """Return the vote of one query's neighbours by class, highest first; none where there are no labels."""
+    """Return the vote of one query's neighbours by class, highest first; empty without labels."""
     from simsiam_core.features.neighbours import vote
 
     if bank.labels is None or not rows.numel():
@@ -144,7 +145,7 @@ def _votes(similarities: Tensor, rows: Tensor, bank: FeatureBank, temperature: f
 def encode_query(
     run: RunDirectory, checkpoint: str, split: str, query: bytes | str, region: Region | None = None
 ) -> Tensor:
-    """Return features [1, d] of an image, given as `neighbours` takes it."""
+    """Return features [1, d] of an image; `query` and `region` as in `Question`."""
     from simsiam_core.features import loaded
 
     shown, found = _query(run.config().data, split, query, region)[0], run.checkpoint(checkpoint)
@@ -154,7 +155,7 @@ def encode_query(
 def _query(
     data: DataConfig, split: str, query: bytes | str, region: Region | None
 ) -> tuple[Tensor, str | None, ImageSet | None, int]:
-    """Return the image uint8 [3, S, S] as the network sees it, its label, and where it is in the data, if it is."""
+    """Return the query as network input, uint8 [3, S, S], and its label, image set and row if in the data."""
     from torch.nn import functional as F
 
     from simsiam_core.data import read_image
@@ -182,7 +183,7 @@ def _query(
 
 
 def _encode(encoder: Encoder, shown: Tensor, device: str) -> Tensor:
-    """Return features [1, d], made where those of the bank were; on the CPU where a GPU has no room for it now."""
+    """Return features [1, d], encoded on the bank's device, or on the CPU if the GPU is out of memory."""
     from simsiam_core.data import ImageSet
     from simsiam_core.data.memory import is_out_of_memory
     from simsiam_core.features.encode import encode

@@ -1,7 +1,7 @@
-"""A stratified sample of a bank and the nearest neighbours of each of its points: what maps and checks rest on.
+"""Stratified sample of a feature bank and its neighbour table, the basis of maps and data checks.
 
-Which images are taken depends on the data and the size alone, so two checkpoints are asked about the same
-ones. What is costly is kept under the run's `projections/`; deleting that loses nothing.
+The choice of images depends only on the data and the size, so that checkpoints are compared on the same
+images. Expensive results are cached under the run's `projections/`, which can be deleted safely.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ from simsiam_core.features.neighbours import search, sort_by_similarity
 from simsiam_core.runs import RunDirectory
 from simsiam_core.runs.files import replacing, write_if_permitted
 
-FORMAT = "2"  # part of every key: raise it when the same inputs would give something else
-LEAST_ON_MAP = 4  # images; fewer have no axes to be laid out on
-TABLE = 32  # neighbours kept of each point, unless more are asked for
-AT_ONCE = 1024  # points whose neighbours are sought between two progress reports
+FORMAT = "2"  # part of every cache key: increment when the same inputs would give different results
+LEAST_ON_MAP = 4  # images; fewer have too few principal axes for a map
+TABLE = 32  # neighbours stored per point, unless more are requested
+AT_ONCE = 1024  # points searched between two progress reports
 _recent: loaded.LRUCache[Sample] = loaded.LRUCache(4)
 
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """N rows of a bank. `key` names the checkpoint, the data and the size; `folder` is where caches lie."""
+    """A sample of N rows of a bank. `key` identifies checkpoint, data and size; `folder` holds the caches."""
 
     bank: FeatureBank
     rows: Tensor  # int64 [N], ascending
@@ -46,42 +46,42 @@ class Sample:
 
     @cached_property
     def features(self) -> Tensor:
-        """float32 [N, d], copied out of the memory map."""
+        """Features, float32 [N, d]; the bank's own memory map if the sample is the whole bank."""
         return self.bank.features if len(self) == len(self.bank) else self.bank.features[self.rows]
 
     @cached_property
     def ids(self) -> tuple[str, ...]:
-        """Of the images, in the order of the rows."""
+        """Image ids, in row order."""
         return tuple(self.bank.ids[row] for row in self.rows.tolist())
 
     @cached_property
     def position(self) -> dict[str, int]:
-        """Where each id stands in `ids`."""
+        """Index of each id in `ids`."""
         return {image_id: row for row, image_id in enumerate(self.ids)}
 
     @cached_property
     def labels(self) -> Tensor | None:
-        """int64 [N], if there are any."""
+        """Labels, int64 [N], if available."""
         return None if self.bank.labels is None else self.bank.labels[self.rows]
 
     @cached_property
     def unseen(self) -> int:
-        """How many classes have images in the bank and none in the sample."""
+        """Number of classes with images in the bank but none in the sample."""
         if self.labels is None or self.bank.labels is None:
             return 0
         return len(self.bank.labels.unique()) - len(self.labels.unique())
 
     def known_neighbours(self, k: int) -> tuple[Tensor, Tensor] | None:
-        """Return what `neighbours` returns, if it is cached."""
+        """Return the result of `neighbours` if it is cached, else None."""
         stored = load_arrays(self._table(k))
         if stored is None or stored["rows"].shape[0] != len(self):
             return None
         return torch.from_numpy(stored["similarities"])[:, :k], torch.from_numpy(stored["rows"])[:, :k].long()
 
     def neighbours(self, k: int, progress: Progress | None = None) -> tuple[Tensor, Tensor]:
-        """Return the k nearest of each point within the sample, itself not among them, exact.
+        """Return the exact k nearest neighbours of each point within the sample, itself excluded.
 
-        Similarities float32 [N, k], the highest first, and positions in the sample int64 [N, k].
+        Similarities float32 [N, k], highest first, and positions in the sample int64 [N, k].
         """
         k = min(k, len(self) - 1)
         if (known := self.known_neighbours(k)) is not None:
@@ -111,9 +111,9 @@ def sampled(
     *,
     least: int = LEAST_ON_MAP,
 ) -> Sample:
-    """Return `size` images of a split, stratified over classes, as a checkpoint encodes them; or all there are.
+    """Return a sample of `size` images of a split under a checkpoint, stratified by class; or all if fewer.
 
-    Each class has one in it where `size` allows. Raises ConfigError where there are fewer than `least`.
+    Each class has at least one image if `size` allows. Raises ConfigError for fewer than `least` images.
     """
     found = run.checkpoint(checkpoint)
     bank = loaded.bank(run, found, split, progress)
@@ -134,7 +134,7 @@ def sampled(
 def without_self(similarities: Tensor, rows: Tensor, start: int = 0) -> tuple[Tensor, Tensor]:
     """Drop each query from its own neighbours [Q, k + 1], where query i is row start + i; k remain.
 
-    One with so many duplicates that it is not among its own neighbours loses the last of them.
+    A query missing from its own neighbours, because it has many duplicates, loses the last neighbour instead.
     """
     own = rows == torch.arange(start, start + len(rows))[:, None]
     own[~own.any(dim=1), -1] = True
@@ -142,13 +142,13 @@ def without_self(similarities: Tensor, rows: Tensor, start: int = 0) -> tuple[Te
 
 
 def hash_of(*parts: object) -> str:
-    """Return a short name for a cache file."""
+    """Return a short hash of the parts, used to name cache files."""
     joined = "|".join(str(part) for part in parts)
     return hashlib.sha256(joined.encode(errors="surrogateescape")).hexdigest()[:24]
 
 
 def load_arrays(path: Path) -> dict[str, np.ndarray] | None:
-    """Return what `save_arrays` wrote, or None where that is absent or damaged."""
+    """Return the arrays written by `save_arrays`, or None if the file is missing or damaged."""
     try:
         with np.load(path) as stored:
             return dict(stored)
@@ -157,8 +157,8 @@ def load_arrays(path: Path) -> dict[str, np.ndarray] | None:
 
 
 def save_arrays(path: Path, **arrays: np.ndarray) -> None:
-    """Named arrays in one file, which appears when it is complete; not kept where that is not permitted."""
+    """Write named arrays to one file atomically; skipped if the folder is not writable."""
     with write_if_permitted(path.parent, "What a map is drawn from"):
         path.parent.mkdir(exist_ok=True)
         with replacing(path) as temporary, temporary.open("wb") as file:
-            np.savez(file, **arrays)  # type: ignore[arg-type]  # numpy's stub takes the names for its options
+            np.savez(file, **arrays)  # type: ignore[arg-type]  # numpy's stub takes the names for options

@@ -1,4 +1,4 @@
-"""Suspicious labels: labels that neither the neighbours nor a held-out classifier believe."""
+"""Detection of suspicious labels: those that both the kNN vote and a held-out classifier find unlikely."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ if TYPE_CHECKING:
     from simsiam_core.data import Progress
     from simsiam_core.features.sample import Sample
 
-LEAST_SHARE = 0.01  # of the vote, added to every class
-LEAST_OF_CLASS = 5  # images of a class below which nobody can tell what it looks like
-CLASSES_NAMED = 5  # of those with fewer, in a sentence
+LEAST_SHARE = 0.01  # added to every class's share of the vote
+LEAST_OF_CLASS = 5  # images; the labels of smaller classes are not judged
+CLASSES_NAMED = 5  # small classes listed by name in a message
 
 
 class Suspect(NamedTuple):
-    """A label in doubt: 0 to 1, the image's row, the class it seems to be, and why in words."""
+    """A suspicious label: doubt, 0 to 1, the image's row, the suggested class, and the reason in words."""
 
     doubt: float
     row: int
@@ -32,14 +32,14 @@ def find_suspects(
     least_doubt: float,
     progress: Progress | None = None,
 ) -> list[Suspect]:
-    """Return the labels in doubt, the most doubtful first.
+    """Return suspicious labels, most doubtful first.
 
     `similarities` and `rows` [N, k] are the nearest neighbours of the points.
 
-    Doubt is 1 − √(share of the vote × probability under a linear classifier that has not seen the image). This
-    finds more than the strongest vote for another class, which is strongest where two classes look alike and
-    neither label is wrong. Images of a class with fewer than `LEAST_OF_CLASS` are not judged:
-    `describe_unjudged` names these classes.
+    Doubt is 1 − √(share of the vote × probability under a linear classifier that has not seen the image).
+    This finds more errors than the strongest vote for another class, which peaks where two classes look alike
+    and neither label is wrong. Images of classes with fewer than `LEAST_OF_CLASS` images are not judged:
+    `describe_unjudged` lists these classes.
     """
     from simsiam_core.features.held_out import held_out_probabilities
     from simsiam_core.features.neighbours import vote
@@ -54,7 +54,7 @@ def find_suspects(
     shares = scores / scores.sum(dim=1, keepdim=True)
     likely = held_out_probabilities(points.features, points.labels, len(classes))
     own, trusted = shares.gather(1, labels)[:, 0], likely.gather(1, labels)[:, 0]
-    # Without a least share, labels that get no vote at all could not be told apart.
+    # Without a minimum share, labels without any votes would all have the same doubt.
     doubt = 1 - ((own + LEAST_SHARE) * trusted).sqrt().clamp(max=1)
     seems = (shares + likely).argmax(dim=1)
     return [
@@ -71,7 +71,7 @@ def find_suspects(
 
 
 def _class_sizes(points: Sample) -> Tensor:
-    """Count the images of each class, int64 [classes]."""
+    """Return the number of images per class, int64 [classes]."""
     import torch
 
     labels = torch.empty(0, dtype=torch.int64) if points.labels is None else points.labels
@@ -79,7 +79,7 @@ def _class_sizes(points: Sample) -> Tensor:
 
 
 def describe_unjudged(points: Sample) -> str:
-    """Say why no label, or none of some classes, was checked; empty if all were."""
+    """Return a sentence on which labels were not checked and why; empty if all were."""
     if points.labels is None or len(points.bank.classes) < 2:
         return "These images have no labels of two classes or more, so no label is checked."
     sizes = _class_sizes(points).tolist()

@@ -1,4 +1,4 @@
-"""A zip of somebody's images, unpacked so that nothing in it can harm: names, counts and sizes are checked."""
+"""Safe unpacking of uploaded zip archives of images: names, counts and sizes are checked."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 MAX_FILES = 100_000
 MAX_FILE_BYTES = 100 * 2**20
 MAX_BYTES = 4 * 2**30
-MAX_DEPTH = 32  # folders inside each other
-NAMED = 5  # of the files left out, in a sentence
-RECORD = ".left-out.json"  # beside the images; a hidden file, which no reader of folders takes for one
+MAX_DEPTH = 32  # nested folders
+NAMED = 5  # skipped files listed by name in a message
+RECORD = ".left-out.json"  # beside the images; hidden, so that a folder scan ignores it
 _CHUNK = 2**20
 _UTF8_NAME = 0x800
 _ENCRYPTED = 0x1
-# What a file system answers to a name that it cannot keep, or that is taken.
+# File system errors for names that cannot be stored, or that are taken.
 _NAME_ERRORS = {
     errno.ENAMETOOLONG: "its name is too long to be stored here",
     errno.EILSEQ: "its name cannot be stored here",
@@ -44,7 +44,7 @@ _DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, V
 
 @dataclass(frozen=True)
 class Unpacked:
-    """A folder with the images of a zip; `skipped` holds "name: reason" for every file left out of it."""
+    """An unpacked zip: a folder of images; `skipped` holds "name: reason" for every file left out."""
 
     name: str  # of the zip
     folder: str
@@ -58,15 +58,15 @@ class Unpacked:
 
 
 class _LeftOutError(Exception):
-    """One file of the zip cannot be unpacked; the message is the reason."""
+    """A file of the zip that cannot be unpacked; the message is the reason."""
 
 
 def unpack(archive: Path, progress: Progress | None = None) -> Unpacked:
-    """Unpack the images of a zip; done once, then found again by its content.
+    """Unpack the images of a zip into the cache, keyed by content, so that each zip is unpacked once.
 
-    What is no image, is damaged, asks for a password or has a name that cannot be stored is left out and
-    named. Raises ConfigError at `bank`, one sentence, for what is no zip, yields no image, names a place
-    outside itself, or is too large; sizes are counted while unpacking, not believed.
+    Files that are not images, are damaged or encrypted, or have names that cannot be stored are skipped and
+    listed. Raises ConfigError at `bank` for a file that is not a zip, contains no image, has paths outside
+    the archive, or is too large; sizes are counted while unpacking, since declared sizes cannot be trusted.
     """
     from simsiam_core.data import cache_dir
     from simsiam_core.data.pruning import used
@@ -93,17 +93,17 @@ def unpack(archive: Path, progress: Progress | None = None) -> Unpacked:
 
 
 def recorded(folder: Path) -> Unpacked:
-    """Return what `unpack` returned when it made this folder."""
+    """Return the record that `unpack` wrote with this folder."""
     try:
         record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
         skipped = tuple(str(entry) for entry in record["skipped"])
         return Unpacked(str(record["name"]), str(folder), int(record["pictures"]), skipped)
-    except (OSError, ValueError, KeyError, TypeError):  # unpacked by a version that kept no record
+    except (OSError, ValueError, KeyError, TypeError):  # unpacked by a version that wrote no record
         return Unpacked(folder.name[:6], str(folder), sum(path.is_file() for path in folder.rglob("*")), ())
 
 
 def left_out(skipped: tuple[str, ...] | list[str]) -> str:
-    """Return how many files were left out, and the first of them with their reasons."""
+    """Return a phrase with the number of skipped files, and the first of them with reasons."""
     shown = [
         f"{name} ({reason})" for name, _, reason in (entry.rpartition(": ") for entry in skipped[:NAMED])
     ]
@@ -116,7 +116,7 @@ def _refused(reason: str) -> ConfigError:
 
 
 def _extract(archive: Path, ready: Path, progress: Progress | None) -> None:
-    """Write the images of the zip below `ready`, and the record of what was left out."""
+    """Write the images of the zip under `ready`, and the record of skipped files."""
     try:
         opened = zipfile.ZipFile(archive)
     except (*_DAMAGED, NotImplementedError) as error:
@@ -147,9 +147,9 @@ def _extract(archive: Path, ready: Path, progress: Progress | None) -> None:
 
 
 def _chosen(entries: list[zipfile.ZipInfo]) -> tuple[dict[PurePosixPath, zipfile.ZipInfo], list[str]]:
-    """Return the entries to unpack by their path, and "name: reason" of the others. Raises ConfigError.
+    """Return the entries to unpack by path, and "name: reason" for the others. Raises ConfigError.
 
-    Of several entries with one name the last is meant: that is how a zip is changed without being rewritten.
+    Of several entries with the same name the last is used: zip files are updated by appending entries.
     """
     found: dict[PurePosixPath, zipfile.ZipInfo] = {}
     skipped = []
@@ -172,20 +172,20 @@ def _chosen(entries: list[zipfile.ZipInfo]) -> tuple[dict[PurePosixPath, zipfile
 
 
 def _name(entry: zipfile.ZipInfo) -> str:
-    """Return the path of an entry with "/" between its parts, which some programs write as a backslash.
+    """Return the path of an entry with "/" separators; some programs write backslashes.
 
-    A name that is not marked as UTF-8 was decoded as CP437, as the format says; programs that write UTF-8
-    without saying so are more frequent today, and their names seldom decode as UTF-8 by chance.
+    A name not flagged as UTF-8 was decoded as CP437, as the format specifies; but unflagged UTF-8 is more
+    common today, and real CP437 names rarely decode as UTF-8 by chance.
     """
     name = entry.filename
     if not entry.flag_bits & _UTF8_NAME:
-        with suppress(UnicodeError):  # it was CP437 after all
+        with suppress(UnicodeError):  # the name is in CP437
             name = name.encode("cp437").decode("utf-8")
     return name.replace("\\", "/")
 
 
 def _check(path: PurePosixPath, entry: zipfile.ZipInfo) -> None:
-    """Raises ConfigError for a name outside the zip, which no honest program writes; else why it is left out."""
+    """Check an entry. Raises ConfigError for a path outside the zip, _LeftOutError if it is to be skipped."""
     from simsiam_core.data.image_file import SUFFIXES
 
     if path.is_absolute() or ".." in path.parts or re.match(r"[A-Za-z]:(/|$)", str(path)):
@@ -207,7 +207,7 @@ def _check(path: PurePosixPath, entry: zipfile.ZipInfo) -> None:
 
 
 def _write(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path, room: int) -> int:
-    """Unpack one entry; returns its bytes. Raises ConfigError if it is larger than allowed or than `room`."""
+    """Unpack one entry; returns its size in bytes. Raises ConfigError if it exceeds the limit or `room`."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         sink = path.open("xb")
@@ -235,7 +235,7 @@ def _write(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path, room: in
 
 
 def _content(opened: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Iterator[bytes]:
-    """Yield an entry's bytes in pieces. Only what goes wrong with the zip is caught here, not with the disk."""
+    """Yield an entry's bytes in chunks. Catches errors of the zip here, but not of writing to disk."""
     try:
         with opened.open(entry) as source:
             while chunk := source.read(_CHUNK):

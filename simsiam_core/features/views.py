@@ -1,4 +1,4 @@
-"""Augmented views, as training would show them to the network: plain data out, like `inspection`."""
+"""Preview of augmented views as used in training: plain data out, like `inspection`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Previewed:
-    """An image and its augmented views, as training would show them to the network."""
+    """An image and its augmented views as used in training."""
 
     id: str
     original: Pixels
@@ -25,7 +25,7 @@ class Previewed:
 def preview(
     values: Mapping[str, Any], count: int, seed: int = 0, progress: Progress | None = None
 ) -> tuple[Previewed, ...]:
-    """Augmented views of `count` training images under a config as nested values; a seed gives them again."""
+    """Make views of `count` training images under a config given as nested values; `seed` fixes them."""
     import torch
 
     from simsiam_core.data import Augmentation

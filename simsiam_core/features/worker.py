@@ -1,9 +1,9 @@
-"""One process beside the server for work that must not freeze the page: encoding, neighbours, previews.
+"""A worker process beside the server for work that must not block the page: encoding, neighbours, previews.
 
-The process is held by one socket: requests go down it, progress and results come up, and each side knows by
-its closing that the other has gone. So the worker ends with the server, however that ends, and a worker
-that was killed costs one request. `concurrent.futures` is not used because it can neither stop a running
-call nor report how far it is. No torch is imported here: only the worker's own process pays for that.
+One socket connects the two: it carries requests, progress and results, and when it closes, each side knows
+that the other has exited. So the worker exits with the server, however that ends, and a worker that was
+killed costs one request. `concurrent.futures` is not used because it can neither stop a running call nor
+report its progress. Torch is not imported here, only in the worker process.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from simsiam_core.runs.crash import crash_name
 
 T = TypeVar("T")
 Process = tuple[subprocess.Popen[bytes], Connection]
-SERVER = "simsiam_core.features.worker_process"  # named and not imported: only its own process runs it
-END_SECONDS = 1.0  # between the end of a process's pipe and that of the process
-SPARE_AFTER_SECONDS = 2.0  # where one task took longer, the next may well be cancelled
+SERVER = "simsiam_core.features.worker_process"  # not imported here: it runs only in the worker process
+END_SECONDS = 1.0  # maximum wait for a process to exit after its pipe has closed
+SPARE_AFTER_SECONDS = 2.0  # after a task longer than this, the next one may well be cancelled
 
 
 class WorkError(RuntimeError):
-    """A request that failed, as one sentence; `problems` name the settings to blame, if any are."""
+    """A failed request, as one sentence; `problems` lists the invalid settings, if any."""
 
     def __init__(self, message: str, problems: tuple[Problem, ...] = ()) -> None:
         super().__init__(message)
@@ -42,7 +42,7 @@ class WorkError(RuntimeError):
 
 
 class Task(Generic[T]):
-    """One request to the worker, shared by all who asked for the same while it was under way."""
+    """A request to the worker, shared by all callers that submit the same one before it has finished."""
 
     def __init__(self, worker: InspectionWorker, key: str, payload: bytes) -> None:
         self._worker = worker
@@ -58,7 +58,7 @@ class Task(Generic[T]):
 
     @property
     def progress(self) -> tuple[float, str]:
-        """Fraction 0 to 1 and what is being done; for a task in the queue, that of the one before it."""
+        """Fraction from 0 to 1 and a status text; for a queued task, those of the running task."""
         return (1.0, "Done") if self.done else self._worker._progress(self)
 
     def result(self, timeout: float | None = None) -> T:
@@ -66,7 +66,7 @@ class Task(Generic[T]):
         return self._future.result(timeout)
 
     def watch(self, every: float = 0.1) -> Iterator[tuple[float, str]]:
-        """Progress whenever it has changed, until the task is done."""
+        """Yield the progress whenever it has changed, until the task is done."""
         last = None
         while not self.done:
             now = self.progress
@@ -76,22 +76,23 @@ class Task(Generic[T]):
             wait([self._future], every)
 
     def cancel(self) -> None:
-        """End it, for all who wait for it; a running one takes its process along, and a new one starts."""
+        """Cancel the task for all callers; if it is running, its process is killed and a new one started."""
         self._worker._cancel(self)
 
 
 class InspectionWorker:
-    """Runs functions one after another in a process of its own; the next request starts it again if it died.
+    """A worker process that runs functions sequentially and is restarted if it has died.
 
     `preload` names a module to import at the start, so that the first request does not wait for it, or a
-    function to call ("package.module:function"). After a task that took long a spare process is started, so that
-    after a cancel nobody waits for these imports either; not during it, which it would slow down.
+    function to call ("package.module:function"). After a long task a spare process is started, so that a
+    cancel does not cause a wait for these imports; it is not started during the task, which it would slow
+    down.
     """
 
     def __init__(self, preload: str = "simsiam_core.features.loaded") -> None:
         self._preload = preload
-        self._changed = threading.Condition()  # guards all that follows
-        self._tasks: dict[str, Task[Any]] = {}  # unfinished, in order; the first one may be running
+        self._changed = threading.Condition()  # guards all attributes below
+        self._tasks: dict[str, Task[Any]] = {}  # unfinished, in order; the first may be running
         self._running: Task[Any] | None = None
         self._closed = False
         self._spare: Process | None = None
@@ -100,14 +101,14 @@ class InspectionWorker:
 
     @property
     def pid(self) -> int:
-        """Of the worker's process at this moment."""
+        """Process id of the current worker process."""
         return self._process.pid
 
     def submit(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> Task[T]:
-        """Have `function(*args, progress=…, **kwargs)` run; arguments and result are plain data.
+        """Queue `function(*args, progress=…, **kwargs)`; arguments and result are plain data.
 
-        The function stands at the top of a module and reports by `progress(fraction, text)`. The same
-        request, while it is unfinished, gives the same task.
+        The function must be defined at module level and reports by `progress(fraction, text)`. Submitting an
+        identical unfinished request returns the same task. Raises WorkError once closed.
         """
         payload = _pickled((function, args, kwargs))
         key = hashlib.sha256(payload).hexdigest()
@@ -120,7 +121,7 @@ class InspectionWorker:
             return self._tasks[key]
 
     def close(self) -> None:
-        """End the process; unfinished tasks fail."""
+        """Kill the worker process; unfinished tasks fail with WorkError."""
         with self._changed:
             self._closed = True
             for task in list(self._tasks.values()):
@@ -140,7 +141,7 @@ class InspectionWorker:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    # --- the thread that talks to the process -----------------------------------------------------------
+    # --- thread that communicates with the worker process -----------------------------------------------
 
     def _work(self) -> None:
         while (task := self._next()) is not None:
@@ -156,7 +157,7 @@ class InspectionWorker:
                     error = WorkError(*message[1:])
             except (EOFError, OSError):
                 with suppress(subprocess.TimeoutExpired):
-                    self._process.wait(END_SECONDS)  # its pipe closes a moment before its exit code is known
+                    self._process.wait(END_SECONDS)  # the pipe closes before the exit code is available
                 self._process.kill()
                 error = WorkError(_exit_reason(self._process.wait()))
             with self._changed:
@@ -165,10 +166,10 @@ class InspectionWorker:
                     self._start_spare()
 
     def _next(self) -> Task[Any] | None:
-        """Wait for a task, and see to a living process to run it; None once closed."""
+        """Wait for a task and ensure that the worker process is alive; returns None once closed."""
         with self._changed:
             self._running = None
-            self._restart_if_dead()  # already now, so that it is warm when a request comes
+            self._restart_if_dead()  # before waiting, so that it is warm when a request arrives
             self._changed.wait_for(lambda: self._tasks or self._closed)
             if self._closed:
                 self._connection.close()
@@ -191,7 +192,7 @@ class InspectionWorker:
             self._spare = self._start()
 
     def _start(self) -> Process:
-        """Start a fresh interpreter. `multiprocessing` would import the server's main module, and gradio, too."""
+        """Start a new interpreter; `multiprocessing` would import the server's main module and gradio."""
         ours, theirs = Pipe()
         with theirs:
             process = subprocess.Popen(
@@ -205,13 +206,13 @@ class InspectionWorker:
                 pass_fds=[theirs.fileno()],
                 env=os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
                 stdin=subprocess.DEVNULL,
-                start_new_session=True,  # Ctrl-C is for the server, whose end ends this
+                start_new_session=True,  # Ctrl-C goes to the server; the worker then exits
             )
         return process, ours
 
     def _finish(self, task: Task[Any], result: Any, error: WorkError | None) -> None:
         if self._tasks.pop(task._key, None) is None:
-            return  # cancelled meanwhile
+            return  # already cancelled
         if error is None:
             task._future.set_result(result)
         else:
@@ -242,7 +243,7 @@ def _exit_reason(exit_code: int) -> str:
 
 
 def _pickled(request: tuple[Any, ...]) -> bytes:
-    """Pickled without the memo of what was seen before, so that equal requests give equal bytes."""
+    """Pickle without memoisation, so that equal requests give equal bytes."""
     buffer = io.BytesIO()
     pickler = pickle.Pickler(buffer)
     pickler.fast = True

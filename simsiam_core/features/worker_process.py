@@ -1,4 +1,4 @@
-"""The process behind `worker.InspectionWorker`: takes requests from a socket, runs them, sends back the results."""
+"""Main loop of the process behind `worker.InspectionWorker`: runs requests from a socket, sends results."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ REPORT_EVERY_SECONDS = 0.1
 
 
 def serve() -> None:
-    """Answer requests until the server is gone: the closed socket tells at once, even in mid-request."""
+    """Process requests until the server exits: a closed socket ends the process at once, even mid-request."""
     garbage_collection.reduce_gc_overhead()
     connection = Connection(int(sys.argv[1]))
     requests: queue.SimpleQueue[bytes] = queue.SimpleQueue()
@@ -53,7 +53,7 @@ def serve() -> None:
 
 
 def _in_words(error: Exception) -> tuple[str, tuple[Problem, ...]]:
-    """Errors meant for people as they are; any other is a fault here, told in one line and logged in full."""
+    """Return user-facing errors unchanged; any other is a bug, summarised in one line and logged in full."""
     from simsiam_core.data import ImageError
     from simsiam_core.model import CheckpointError
     from simsiam_core.runs import RunError
@@ -63,7 +63,7 @@ def _in_words(error: Exception) -> tuple[str, tuple[Problem, ...]]:
     if isinstance(error, (RunError, CheckpointError, ImageError)):
         return str(error), ()
     traceback.print_exception(error)
-    # The text of an OSError names a file of the server, which is nobody's business on a page.
+    # The text of an OSError contains a path on the server, which must not be shown on the page.
     told = str(error.strerror) if isinstance(error, OSError) and error.strerror else str(error)
     first_line = (told.splitlines() or [""])[0]
     return f"Something went wrong here, not in your input ({type(error).__name__}: {first_line}).", ()

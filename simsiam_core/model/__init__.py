@@ -1,7 +1,6 @@
-"""The network: backbones, SimSiam's heads and loss, and reading checkpoints.
+"""The network: backbones, SimSiam heads and loss, and checkpoint loading.
 
-Names are imported from their modules when they are asked for: most of these import torch, which who only asks about
-dimensions does without.
+Names are imported lazily from their modules: most import torch, which querying dimensions does not need.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ _MODULES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Import a name of this package from its module."""
+    """Import a name of this package from its module on first access."""
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(f"simsiam_core.model.{_MODULES[name]}"), name)

@@ -1,4 +1,4 @@
-"""ResNets (He et al., 2015) with a stem to fit the image size and a width to fit the machine."""
+"""ResNet backbones (He et al., 2015) with configurable stem and width."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ BLOCKS: dict[str, tuple[type[BasicBlock] | type[Bottleneck], tuple[int, int, int
 
 
 class ResNet(nn.Module):
-    """Images `[B, 3, S, S]` to features `[B, dim]` after global average pooling; no classifier.
+    """A ResNet without classifier: images `[B, 3, S, S]` to globally average-pooled features `[B, dim]`.
 
-    Parameters carry torchvision's names, so at width 64 the weights load into its ResNets. With the
-    stem "cifar" (3×3, stride 1, no max-pool) a 32-px image keeps its resolution through the first stage;
-    the ImageNet stem there costs about ten points of accuracy.
+    Parameters have torchvision's names, so at width 64 the weights load into its ResNets. With the stem
+    "cifar" (3×3, stride 1, no max-pool) a 32-px image keeps its resolution through the first stage; the
+    ImageNet stem costs about ten points of accuracy at that size.
     """
 
     def __init__(self, name: str, stem: str, width: int) -> None:
@@ -61,14 +61,14 @@ class ResNet(nn.Module):
         return nn.Sequential(*blocks)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Normalised images `[B, 3, S, S]` to features `[B, dim]`."""
+        """Map normalised images `[B, 3, S, S]` to features `[B, dim]`."""
         x = self.maxpool(self.relu(self.bn1(self.conv1(images))))
         x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
         return self.avgpool(x).flatten(1)
 
 
 def build_backbone(config: ModelConfig) -> ResNet:
-    """Build the backbone that a config asks for."""
+    """Build the backbone of a config."""
     backbone = ResNet(config.backbone, config.stem, config.width)
     replace_affected_convolutions(backbone)
     return backbone

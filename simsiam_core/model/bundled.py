@@ -1,7 +1,8 @@
-"""The encoder that comes with the program: a run like any other, but finished and read-only.
+"""The bundled pre-trained encoder, installed as a finished, read-only run.
 
-`assets/bundled/` holds its backbone in half precision, the config it was trained with, its curves and a model
-card. The run made of them shows `textures`, which need no download, or images of one's own.
+`assets/bundled/` holds its backbone in half precision, its training config, its training curves and a model
+card. The installed run uses `textures` as data, which need no download, and can also search the user's
+images.
 """
 
 from __future__ import annotations
@@ -23,14 +24,14 @@ from simsiam_core.runs.files import write_text
 
 BUNDLE_DIR = asset_path("bundled")
 WEIGHTS, CONFIG, METRICS, CARD = "backbone.safetensors", "config.yaml", "metrics.jsonl", "README.md"
-RECIPE_FILE = "recipe.json"  # what a checkpoint carries beside config and weights
-LINES_KEPT = 400  # of the training curve, evenly spaced; every kNN accuracy is kept
+RECIPE_FILE = "recipe.json"  # what a checkpoint holds besides config and weights
+LINES_KEPT = 400  # lines of the training curve, evenly spaced; every kNN accuracy is kept
 
 
 def install(store: RunStore, bundle: Path = BUNDLE_DIR) -> RunDirectory | None:
-    """Import the bundled encoder into a folder of runs that has never had it; returns its run, or None.
+    """Install the bundled encoder as a run, unless the store or its trash has it; returns the run, or None.
 
-    Whoever deletes it finds it in the trash, and it does not come back by itself. Raises OSError.
+    A deleted bundled run stays in the trash and is not reinstalled. Raises OSError.
     """
     from safetensors.torch import load_file
 
@@ -57,7 +58,7 @@ def install(store: RunStore, bundle: Path = BUNDLE_DIR) -> RunDirectory | None:
     ) as folder:
         made = Path(folder) / BUNDLED
         _write(RunDirectory(made), trained, checkpoint, recipe, bundle)
-        made.rename(store.path / BUNDLED)  # in one step: a scheduler never meets half a run
+        made.rename(store.path / BUNDLED)  # atomic: the scheduler never sees a partial run
     return RunDirectory(store.path / BUNDLED)
 
 
@@ -66,7 +67,7 @@ def _write(
 ) -> None:
     run.checkpoints_dir.mkdir(parents=True)
     run.write_config(shown(trained))
-    # Its config says what it shows; what it was trained and measured on is said beside that.
+    # The config names the data it shows; the data it was trained and evaluated on goes into the notes.
     tags = (f"trained on {trained.data.source}",)
     card = (bundle / CARD).read_text(encoding="utf-8")
     run.write_notes(Notes(name="bundled", tags=tags, text=card))
@@ -91,9 +92,9 @@ def _write(
 
 
 def pack(run: RunDirectory, bundle: Path, source: str) -> Path:
-    """Write a run's last checkpoint as a bundle, whose config says that it was trained on `source`.
+    """Write a run's last checkpoint as a bundle whose config names `source` as the training data.
 
-    The model card, README.md, is written by a person. Raises ConfigError, CheckpointError or RunError.
+    The model card, README.md, is written by hand. Raises ConfigError, CheckpointError or RunError.
     """
     try:
         from safetensors.torch import save_file
@@ -105,7 +106,7 @@ def pack(run: RunDirectory, bundle: Path, source: str) -> Path:
         **encoder.config.data.model_dump(),
         "source": source,
         "path": None,
-    }  # a path means nothing elsewhere
+    }  # a path is meaningless on other machines
     half = {
         name: (value.half() if value.is_floating_point() else value).contiguous()
         for name, value in encoder.backbone.state_dict().items()
@@ -133,6 +134,6 @@ def pack(run: RunDirectory, bundle: Path, source: str) -> Path:
 
 
 def shown(trained: Config) -> Config:
-    """Return the config of the imported run: trained as it was, but on show with images that are always there."""
+    """Return the config of the installed run: the training config with data that is always available."""
     data = {"source": "textures", "train_limit": None, "test_limit": None}
     return parse(merge(trained.model_dump(), {"data": data, "name": "bundled"}))

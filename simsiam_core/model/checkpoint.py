@@ -1,4 +1,4 @@
-"""Reading checkpoints: each carries what rebuilds its network, and is loaded with `weights_only=True`."""
+"""Checkpoint loading: checkpoints are self-contained and loaded with `weights_only=True`."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ BACKBONE_PREFIX = "network.backbone."
 
 
 class CheckpointError(ValueError):
-    """A checkpoint that cannot be used; the message is one sentence."""
+    """A checkpoint that cannot be used; the message is a single sentence."""
 
 
 @dataclass(frozen=True)
 class Encoder:
-    """A trained backbone in evaluation mode, and all that it takes to encode an image with it."""
+    """A trained backbone in evaluation mode, with everything needed to encode images."""
 
     backbone: ResNet
     config: Config
@@ -50,9 +50,9 @@ def recipe(
     epochs_done: int,
     images: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Return what a checkpoint carries beside its weights, in the plain types that `weights_only=True` accepts.
+    """Return a checkpoint's metadata besides the weights, in plain types that `weights_only=True` accepts.
 
-    `images` identifies what it was trained on, where that can change: a folder.
+    `images` identifies the training data if it can change, as in a folder.
     """
     return {
         "config": config.model_dump(mode="json"),
@@ -65,12 +65,12 @@ def recipe(
 
 
 def read_checkpoint(path: Path, device: str = "cpu") -> dict[str, Any]:
-    """Return the file's content. Raises CheckpointError if it is missing, damaged or not one of ours."""
+    """Return the file's content. Raises CheckpointError if it is missing, damaged or from another program."""
     try:
         content = torch.load(path, map_location=device, weights_only=True)
     except FileNotFoundError:
         raise CheckpointError(f"Checkpoint {path.name} is no longer there; choose another one.") from None
-    except Exception:  # torch raises a dozen kinds for a damaged file, none of them documented
+    except Exception:  # torch raises many undocumented types for damaged files
         raise CheckpointError(
             f"Checkpoint {path.name} is damaged or no checkpoint; choose another one of this run."
         ) from None
@@ -107,10 +107,10 @@ def load_encoder(path: Path, device: str = "cpu") -> Encoder:
 
 
 def fingerprint(path: Path) -> str:
-    """Identity of a checkpoint by its content, without reading its weights: their checksums are in the archive.
+    """Return a content hash of a checkpoint, from the checksums in its archive, without reading the weights.
 
-    The same for a copy, whatever its time of writing, and for a link, as `last.ckpt` is to the newest numbered
-    one: they share their caches. Raises OSError.
+    It is the same for a copy, whatever its modification time, and for a link such as `last.ckpt`, which
+    points to the newest numbered checkpoint: they share their caches. Raises OSError.
     """
     stat = path.stat()
     return _fingerprint(path, (stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns))
@@ -123,7 +123,7 @@ def _fingerprint(path: Path, version: tuple[int, ...]) -> str:
             members = [(member.filename, member.file_size, member.CRC) for member in archive.infolist()]
         content = repr(
             [(name.partition("/")[2], *rest) for name, *rest in members]
-        )  # not the file's own name
-    except zipfile.BadZipFile:  # nothing that could be loaded: any change of it makes it another
+        )  # without the file's own name
+    except zipfile.BadZipFile:  # cannot be loaded: identified by file status, so any change counts
         content = repr(version)
     return hashlib.sha256(content.encode()).hexdigest()[:16]

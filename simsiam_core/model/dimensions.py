@@ -1,15 +1,15 @@
-"""Sizes that follow from a config, without building the network or importing torch."""
+"""Feature dimensions of a config, without building the network or importing torch."""
 
 from __future__ import annotations
 
 from simsiam_core.config import ModelConfig
 
-STAGES_WIDEN = 8  # the last of a ResNet's four stages has this many times the width of its first
+STAGES_WIDEN = 8  # width of the last of a ResNet's four stages relative to the first
 BOTTLENECK_EXPANSION = 4  # of the blocks of deeper ResNets (He et al., 2015, section 4.1)
 BOTTLENECKS = ("resnet50",)
 
 
 def feature_dim(model: ModelConfig) -> int:
-    """Return the length of the backbone's output for one image."""
+    """Return the dimension of the backbone's features."""
     expansion = BOTTLENECK_EXPANSION if model.backbone in BOTTLENECKS else 1
     return model.width * STAGES_WIDEN * expansion

@@ -1,10 +1,10 @@
-"""Convolutions that oneDNN computes wrongly on a CPU, and another way of computing the same.
+"""Workaround for a oneDNN bug in the weight gradient of strided 1×1 convolutions on CPU.
 
-For the gradient of the weights of a 1×1 convolution with a stride, oneDNN (3.12 and before) copies its input
-into a workspace laid out for whole SIMD registers of channels, 8 with AVX2 and 16 with AVX-512, but as large as
-the channels there are: with fewer, in channels_last, it writes and reads past the end
-(github.com/uxlfoundation/oneDNN/issues/6035). What follows depends on the batch and the threads: a wrong
-gradient, an endless loop, or a corrupted heap and a crash somewhere else.
+For this gradient, oneDNN (up to 3.12) copies the input into a workspace laid out for whole SIMD registers of
+channels, 8 with AVX2 and 16 with AVX-512, but allocated for the actual number of channels: with fewer
+channels, in channels_last, it writes and reads out of bounds (github.com/uxlfoundation/oneDNN/issues/6035).
+Depending on batch size and threads, the result is a wrong gradient, an endless loop, or heap corruption and a
+later crash.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-SIMD_CHANNELS = 16  # of the widest registers: whatever the machine, its layouts hold no more at once
+SIMD_CHANNELS = 16  # channels of the widest SIMD registers; no machine's layouts use more
 
 
 class StridedPointwise(nn.Conv2d):
-    """A 1×1 convolution with a stride that takes the pixels it needs first, where its weights are trained.
+    """A strided 1×1 convolution that subsamples its input first when its weights are trained on a CPU.
 
-    What is left has no stride, and oneDNN computes that well. Elsewhere (without gradients, on a GPU) it is
-    the plain convolution.
+    The remaining convolution has no stride and is computed correctly by oneDNN. Otherwise (without gradients,
+    on a GPU) it is the plain convolution.
     """
 
     def forward(self, images: Tensor) -> Tensor:
@@ -32,7 +32,7 @@ class StridedPointwise(nn.Conv2d):
 
 
 def is_affected(convolution: nn.Conv2d) -> bool:
-    """Return whether it is of the shape whose weight gradient oneDNN computes out of bounds."""
+    """Return whether oneDNN would compute this convolution's weight gradient out of bounds."""
     return (
         convolution.kernel_size == (1, 1)
         and convolution.stride != (1, 1)
@@ -42,7 +42,7 @@ def is_affected(convolution: nn.Conv2d) -> bool:
 
 
 def replace_affected_convolutions(network: nn.Module) -> None:
-    """Turn every such convolution of a network into a `StridedPointwise`, in place; names and weights stay."""
+    """Turn every affected convolution into a `StridedPointwise`, in place; names and weights are kept."""
     for module in network.modules():
         if type(module) is nn.Conv2d and is_affected(module):
             module.__class__ = StridedPointwise

@@ -1,4 +1,4 @@
-"""fp32 that is fp32."""
+"""Full fp32 precision for matrix products and convolutions: no TF32, no autocast."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import torch
 
 @contextmanager
 def true_fp32(device: str = "cuda") -> Iterator[None]:
-    """Matrix products and convolutions in fp32, whatever was chosen around this, which is restored afterwards.
+    """Run matrix products and convolutions in true fp32; previous settings are restored on exit.
 
-    Without it cuDNN rounds the inputs of fp32 convolutions to TF32's 10 bits, which is torch's default, and
-    autocast to fewer still. `device` is the kind whose autocast is switched off.
+    Otherwise cuDNN rounds the inputs of fp32 convolutions to TF32's 10 bits, which is torch's default, and
+    autocast to even fewer. `device` is the device type for which autocast is disabled.
     """
-    cudnn: Any = torch.backends.cudnn  # whose stubs lack `conv`
+    cudnn: Any = torch.backends.cudnn  # its stubs lack `conv`
     matmul, convolution = torch.get_float32_matmul_precision(), cudnn.conv.fp32_precision
     torch.set_float32_matmul_precision("highest")
     cudnn.allow_tf32 = False

@@ -1,7 +1,7 @@
 """SimSiam (Chen & He, 2020): backbone f, projector, predictor h, and the loss of equations 2 and 4.
 
-Two published extensions are settings of the same network: more than two views (FastSiam: Pototzky et al.,
-2022), and telling how a crop was turned (E-SimSiam: Dangovski et al., 2022).
+Two published extensions are options of the same network: more than two views (FastSiam: Pototzky et al.,
+2022), and prediction of a crop's rotation (E-SimSiam: Dangovski et al., 2022).
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from simsiam_core.model.precision import true_fp32
 
 
 class Output(NamedTuple):
-    """What the network makes of one view: projection z and prediction p, both `[B, projector_dim]`.
+    """The network's output for one view: projection z and prediction p, both `[B, projector_dim]`.
 
-    `features`, `[B, dim]`, is the backbone's output that they were made of.
+    `features`, `[B, dim]`, is the backbone output from which they were computed.
     """
 
     z: Tensor
@@ -31,21 +31,21 @@ class Output(NamedTuple):
 
 
 class SimSiam(nn.Module):
-    """Backbone, projector and predictor (section 3; batch norms as in section 4.4, appendix D for CIFAR)."""
+    """The SimSiam network (section 3; batch norms as in section 4.4, appendix D for CIFAR)."""
 
     def __init__(self, config: ModelConfig, *, rotation: bool = False) -> None:
         super().__init__()
         self.backbone = build_backbone(config)
         self.projector = projector(self.backbone.dim, config)
         self.predictor = predictor(config) if config.predictor else nn.Identity()
-        # Made last, so that the other weights are those of a network without it.
+        # Created last, so that the other weights are initialised as in a network without it.
         self.rotation = rotation_head(self.backbone.dim, config.projector_dim) if rotation else None
 
     def forward(self, view: Tensor) -> Output:
         """Encode, project and predict one normalised view `[B, 3, S, S]`.
 
-        Views go through one at a time: batch-norm statistics over two concatenated views are another
-        method than the published one.
+        Pass one view at a time: batch-norm statistics over two concatenated views would differ from the
+        published method.
         """
         features = self.backbone(view)
         z = self.projector(features)
@@ -53,9 +53,10 @@ class SimSiam(nn.Module):
 
     @torch.no_grad()
     def fp32_projections(self, features: Tensor) -> Tensor:
-        """Projections of features `[B, dim]` as in training, but in fp32: for figures that half precision would bend.
+        """Project features `[B, dim]` as in training, but in fp32: for metrics that half precision distorts.
 
-        Batch norms go by these features alone; running statistics stay as they are, and no other process is asked.
+        Batch norms use the statistics of these features only; running statistics are not updated, and
+        statistics are not synchronised between processes.
         """
         x = features.float()
         with true_fp32(x.device.type):
@@ -67,17 +68,17 @@ class SimSiam(nn.Module):
         return x
 
     def tell_rotation(self, turned: Tensor) -> Tensor:
-        """Normalised crops `[N, 3, C, C]` to the logits `[N, 4]` of their quarter turns."""
+        """Predict rotation logits `[N, 4]`, one per quarter turn, of normalised crops `[N, 3, C, C]`."""
         assert self.rotation is not None, "made without rotation=True"
         return self.rotation(self.backbone(turned))
 
 
 def projector(dim: int, config: ModelConfig) -> nn.Sequential:
-    """Linear layers with batch norm on each, ReLU on all but the last."""
+    """Build the projector: linear layers, each with batch norm, and ReLU on all but the last."""
     layers: list[nn.Module] = []
     for index in range(config.projector_layers):
         last = index == config.projector_layers - 1
-        layers.append(nn.Linear(dim, config.projector_dim, bias=False))  # the batch norm brings the bias
+        layers.append(nn.Linear(dim, config.projector_dim, bias=False))  # the batch norm adds the bias
         layers.append(nn.BatchNorm1d(config.projector_dim, affine=config.projector_affine or not last))
         if not last:
             layers.append(nn.ReLU(inplace=True))
@@ -96,8 +97,9 @@ def predictor(config: ModelConfig) -> nn.Sequential:
 
 
 def rotation_head(dim: int, hidden: int) -> nn.Sequential:
-    """Build the head from features to the logits of four quarter turns, as wide as the projector, with the
-    layers of E-SimSiam's code.
+    """Build the head from features to logits of four quarter turns, as wide as the projector.
+
+    Its layers are those of E-SimSiam's code.
     """
     return nn.Sequential(
         nn.Linear(dim, hidden),
@@ -110,12 +112,12 @@ def rotation_head(dim: int, hidden: int) -> nn.Sequential:
 
 
 def negative_cosine(p: Tensor, z: Tensor) -> Tensor:
-    """Return D(p, z) of equation 1, averaged over the batch: −1 when every pair points the same way."""
+    """Return D(p, z) of equation 1, averaged over the batch: −1 if all pairs are aligned."""
     return -F.cosine_similarity(p.float(), z.float(), dim=1).mean()
 
 
 def simsiam_loss(outputs: Sequence[Output], *, stop_gradient: bool = True) -> Tensor:
-    """Compute the loss by which each view predicts the mean projection of the others, −1 to 1.
+    """Compute the loss of predicting, from each view, the mean projection of the others, −1 to 1.
 
     With two views this is equation 4 of SimSiam, ½ D(p₁, sg z₂) + ½ D(p₂, sg z₁); with more, the target of
     FastSiam. Raises ValueError for fewer than two views.
@@ -131,6 +133,6 @@ def simsiam_loss(outputs: Sequence[Output], *, stop_gradient: bool = True) -> Te
 
 
 def rotation_task(crops: Tensor) -> tuple[Tensor, Tensor]:
-    """Square crops `[B, 3, S, S]` in all four quarter turns `[4B, 3, S, S]`, and which turn each is `[4B]`."""
+    """Return square crops `[B, 3, S, S]` in all four quarter turns `[4B, 3, S, S]`, and the labels `[4B]`."""
     turned = torch.cat([crops.rot90(turns, (2, 3)) for turns in range(4)])
     return turned, torch.arange(4, device=crops.device).repeat_interleave(len(crops))

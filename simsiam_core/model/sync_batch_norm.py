@@ -1,4 +1,4 @@
-"""Batch norm whose statistics come from the whole batch, where the batch is spread over several processes."""
+"""Synchronised batch norm: statistics over a batch that is split across several processes."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 
 class CpuSyncBatchNorm(_BatchNorm):
-    """What PyTorch's SyncBatchNorm, which knows GPUs alone, does on the CPU; weights have the same names.
+    """A CPU version of PyTorch's SyncBatchNorm, which supports only GPUs; weights have the same names.
 
-    Every process must have equally many images.
+    All processes must have the same number of images.
     """
 
     def forward(self, input: Tensor) -> Tensor:
-        """Normalise `input` [B, C, …], a share of the batch, by mean and variance of the whole batch."""
+        """Normalise `input` [B, C, …], one process's share, by mean and variance of the whole batch."""
         if not (self.training and dist.is_available() and dist.is_initialized()):
             return super().forward(input)
         x, dims = input.float(), [0, *range(2, input.ndim)]
@@ -36,7 +36,7 @@ class CpuSyncBatchNorm(_BatchNorm):
 
     @torch.no_grad()
     def _remember(self, mean: Tensor, variance: Tensor, count: int) -> None:
-        """Move the running statistics, whose variance is the unbiased one."""
+        """Update the running statistics, with the unbiased variance."""
         if not self.track_running_stats:
             return
         assert self.num_batches_tracked is not None and self.running_mean is not None
@@ -47,7 +47,7 @@ class CpuSyncBatchNorm(_BatchNorm):
 
 
 class _Mean(torch.autograd.Function):
-    """The mean over processes, with the gradient of what all of them make of it."""
+    """The mean over processes; its gradient includes the contributions of all processes."""
 
     @staticmethod
     def forward(context: Any, local: Tensor) -> Tensor:
@@ -67,7 +67,7 @@ def _mean_over_processes(local: Tensor) -> Tensor:
 
 
 def synchronise_batch_norms(network: nn.Module, *, cuda: bool) -> None:
-    """Replace every batch norm inside `network` by one that looks at the whole batch, weights included."""
+    """Replace every batch norm inside `network` with a synchronised one, keeping the weights."""
     kind = nn.SyncBatchNorm if cuda else CpuSyncBatchNorm
     for name, child in network.named_children():
         if isinstance(child, _BatchNorm):

@@ -1,7 +1,7 @@
-"""The data sources: one module each, found by its name, with a `Source` in a constant named ENTRY.
+"""Registry of data sources: one module each, found by its name, with a `Source` in a constant named ENTRY.
 
-A module imports torch inside functions alone, so that the terminal and the page may ask about every source at their
-start. Which sources there are is in `SOURCES`; `data.loading` loads the images of any.
+Modules import torch only inside functions, so that the terminal and the page can list all sources at startup.
+`SOURCES` holds the sources; `data.loading` loads images from any of them.
 """
 
 from __future__ import annotations
@@ -16,5 +16,5 @@ __all__ = ["SOURCES", "Source", "listed"]
 
 
 def listed() -> dict[str, Source]:
-    """Return every source by its name, in the order in which people are shown them."""
+    """Return all sources by name, in display order."""
     return {name: SOURCES.get(name) for name in source_names()}

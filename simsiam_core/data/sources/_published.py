@@ -1,4 +1,4 @@
-"""What the published data sets share: torchvision knows where they lie, and how they are checked and unpacked."""
+"""Shared code of the published data sets, which torchvision locates, verifies and unpacks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def published_source(
     name: str, class_name: str, *, title: str, help: str, train_count: int, download: str
 ) -> Source:
-    """Make the source `name` of the class of that name in `torchvision.datasets`."""
+    """Build the source `name` from the class `class_name` of `torchvision.datasets`."""
 
     def load(config: DataConfig, progress: Progress) -> tuple[Splits, str]:
         from simsiam_core.data.published import load_published

@@ -1,4 +1,4 @@
-"""CIFAR-10 (Krizhevsky, 2009)."""
+"""CIFAR-10 data source (Krizhevsky, 2009)."""
 
 from __future__ import annotations
 

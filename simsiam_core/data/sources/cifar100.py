@@ -1,4 +1,4 @@
-"""CIFAR-100 with its hundred fine labels (Krizhevsky, 2009)."""
+"""CIFAR-100 data source with the 100 fine labels (Krizhevsky, 2009)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A folder of one's own images."""
+"""Data source for a folder of user images."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _load(config: DataConfig, progress: Progress) -> tuple[Splits, str]:
 
 
 def _count_train(config: DataConfig, seconds: float) -> int | None:
-    """Count files, so damaged ones are included."""
+    """Count image files, including damaged ones; None on timeout."""
     from simsiam_core.data.folder import list_folder
     from simsiam_core.data.scan import ScanTimeoutError
 

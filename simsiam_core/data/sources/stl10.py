@@ -1,10 +1,10 @@
-"""STL-10 (Coates et al., 2011)."""
+"""STL-10 data source (Coates et al., 2011)."""
 
 from __future__ import annotations
 
 from simsiam_core.data.sources._published import published_source
 
-# The 5,000 labelled images: the other 100,000 of STL-10 have no labels, and no kNN accuracy without.
+# Only the 5,000 labelled training images: STL-10's other 100,000 have no labels, which kNN accuracy needs.
 ENTRY = published_source(
     "stl10",
     "STL10",

@@ -1,4 +1,4 @@
-"""Textures: procedural patterns, drawn at once; the default on a fresh machine."""
+"""Data source of procedural textures, generated on the fly; the default on a fresh machine."""
 
 from __future__ import annotations
 
