@@ -1,4 +1,4 @@
-"""One schema: the form, the flags, the YAML, the validation and the messages all come from here."""
+"""Configuration schema: the form, the flags, the YAML, the validation and the messages derive from it."""
 
 from simsiam_core.config.fields import FieldSpec, field_spec, fields, find_field, typed
 from simsiam_core.config.files import PRESETS_DIR, Preset, dump_yaml, merge, preset, presets, read_yaml

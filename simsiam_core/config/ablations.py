@@ -1,4 +1,4 @@
-"""Ready groups of runs: what happens when one thing is left out or changed."""
+"""Predefined ablations: groups of runs in which one setting is removed or changed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from simsiam_core.config.schema import Config
 
 @dataclass(frozen=True)
 class Ablation:
-    """A group: a title, the question it answers, and by name what each member changes."""
+    """Group of runs: a title, the question it answers, and each member's changes by name."""
 
     title: str
     question: str
@@ -55,7 +55,7 @@ ABLATIONS = {
 
 
 def members(name: str, base: Mapping[str, Any]) -> list[Config]:
-    """Make the configs of a group over a base config as nested values. Raises ConfigError."""
+    """Build the configs of a group over a base config as nested values. Raises ConfigError."""
     return [
         parse(merge(base, changes, {"name": f"{name}-{member}"}))
         for member, changes in ABLATIONS[name].members.items()

@@ -1,4 +1,4 @@
-"""Where the cache lies. Not beside what is kept in it: the server asks long before it has imported torch."""
+"""Location of the cache. Separate from the code that fills it: the server needs it before it imports torch."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ CACHE_VARIABLE = "SIMSIAM_CACHE"
 
 
 def cache_dir() -> Path:
-    """Return where downloads, decoded images and uploads are kept: $SIMSIAM_CACHE, or `standard_cache`.
+    """Return the folder for downloads, decoded images and uploads: $SIMSIAM_CACHE, or `standard_cache`.
 
-    Absolute, and the same in every job: `launch` hands it on, since jobs run in another folder.
+    Absolute, and the same in every job: `launch` passes it on, since jobs run in another folder.
     """
     chosen = os.environ.get(CACHE_VARIABLE)
     return Path(absolute_path(chosen)) if chosen else standard_cache()
 
 
 def uploads_dir() -> Path:
-    """Return where the page's uploads arrive."""
+    """Return the folder for uploads from the page."""
     return scratch_dir(cache_dir()) / "uploads"
 
 
 def compiled_dir() -> Path:
-    """Return where numba keeps what it has compiled."""
+    """Return the folder for numba's cache of compiled code."""
     return scratch_dir(cache_dir()) / "numba"

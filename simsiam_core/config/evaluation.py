@@ -1,4 +1,4 @@
-"""What an evaluation is asked to do: settings with the same titles, bounds and messages as a run's."""
+"""Settings of an evaluation, with the same titles, bounds and messages as a run's."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from simsiam_core.config.problems import ConfigError, Problem
 from simsiam_core.config.section import Section, setting
 from simsiam_core.registry import Registry, names_in
 
-KINDS = names_in("evaluation.kinds")  # they rest on the schema, and are not imported here
+KINDS = names_in("evaluation.kinds")  # names only: these modules depend on the schema
 
 
 class EvaluationSettings(Section):
-    """What every evaluation is told. One with settings of its own has a subclass in config/evaluations/<kind>.py."""
+    """Settings of every evaluation. Those with more settings have a subclass in config/evaluations/<kind>.py."""
 
     kind: str
     checkpoint: str = setting("last", "Checkpoint", "'last' or 'epoch=0010'.")
@@ -25,7 +25,7 @@ _MODELS: Registry[type] = Registry("config.evaluations", type, "settings of an e
 
 
 def settings_model(kind: str) -> type[EvaluationSettings]:
-    """Return the model of an evaluation's settings."""
+    """Return the model class of an evaluation's settings."""
     model = _MODELS.get(kind) if kind in _MODELS.names else EvaluationSettings
     assert issubclass(model, EvaluationSettings), (
         f"config/evaluations/{kind}.py must define EvaluationSettings"
@@ -34,7 +34,7 @@ def settings_model(kind: str) -> type[EvaluationSettings]:
 
 
 def parse_evaluation(values: Mapping[str, Any]) -> EvaluationSettings:
-    """Validate settings; `kind` says which. Raises ConfigError, one sentence a setting."""
+    """Validate settings; `kind` selects the model. Raises ConfigError, one sentence per setting."""
     kind = values.get("kind")
     if kind not in KINDS:
         raise ConfigError.at("kind", f"There is no evaluation {kind!r}; choose one of {', '.join(KINDS)}.")

@@ -1,4 +1,4 @@
-"""The schema as data: what the form, the flags and the documentation are generated from."""
+"""Schema as data, from which the form, the flags and the documentation are generated."""
 
 from __future__ import annotations
 
@@ -18,35 +18,35 @@ SHORT_NAMES = {"lr": "optimiser.base_lr"}
 
 @dataclass(frozen=True)
 class FieldSpec:
-    """One leaf of the schema."""
+    """Leaf of the schema."""
 
     path: str  # "training.batch_size"
     section: str  # "Training"
     kind: Literal["choice", "bool", "int", "float", "text"]
-    optional: bool  # None is allowed
+    optional: bool  # whether None is allowed
     choices: tuple[str, ...]
     title: str
     description: str
     unit: str
     advanced: bool
-    offered: tuple[tuple[str, Any], ...]  # (words, value) that a form offers; empty: the choices or any value
+    offered: tuple[tuple[str, Any], ...]  # (label, value) pairs in a form; empty: the choices or any value
     default: Any
     minimum: float | None
     maximum: float | None
 
     @property
     def name(self) -> str:
-        """`batch_size`: leaf names are unique, so they serve as short flags."""
+        """Leaf name, such as `batch_size`; these are unique, so they serve as short flags."""
         return self.path.rpartition(".")[2]
 
     def nested(self, value: Any) -> dict[str, Any]:
-        """Return a partial config that holds this value alone."""
+        """Return a partial config that holds only this value."""
         section = self.path.rpartition(".")[0]
         return {section: {self.name: value}} if section else {self.name: value}
 
 
 def fields() -> Iterator[FieldSpec]:
-    """Yield every hyperparameter, in the order of the form."""
+    """Yield every setting, in the order of the form."""
     yield field_spec("name", "Run", Config.model_fields["name"])
     for section_name, section in Config.model_fields.items():
         model = section.annotation
@@ -58,14 +58,14 @@ def fields() -> Iterator[FieldSpec]:
 
 
 def find_field(name: str) -> FieldSpec | None:
-    """Find the field that a person means by `training.batch_size`, `batch-size` or `lr`; None if there is none."""
+    """Find the field for a name such as `training.batch_size`, `batch-size` or `lr`; None if there is none."""
     plain = name.strip().replace("-", "_")
     plain = SHORT_NAMES.get(plain, plain)
     return next((spec for spec in fields() if plain in (spec.path, spec.name)), None)
 
 
 def typed(spec: FieldSpec, value: Any) -> Any:
-    """Read a value that came as text, from a flag or a sweep, as the schema wants it; what does not fit stays text."""
+    """Convert text from a flag or a sweep to the type of its field; text that does not fit stays text."""
     if not isinstance(value, str) or not value:
         return value
     if spec.optional and value.lower() == "none":

@@ -1,4 +1,4 @@
-"""Configs on disk: YAML in and out, presets, and the merging of partial configs."""
+"""Config files: reading and writing YAML, presets, and merging of partial configs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from simsiam_core.config.schema import Config
 from simsiam_core.config.yaml_reader import YamlError, read_yaml_text
 
 PRESETS_DIR = asset_path("presets")
-_LARGEST = 2**20  # bytes; a file of settings has two thousand
+_LARGEST = 2**20  # bytes; a settings file has about 2,000
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -46,18 +46,18 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 @cache
 def _texts() -> frozenset[str]:
-    """Return paths whose values are text as written, so that `name: 1e3` or `path: 2024` need no quotes."""
+    """Return the paths whose values are text as written, so that `name: 1e3` or `path: 2024` need no quotes."""
     return frozenset(("title", "description", *(spec.path for spec in fields() if spec.kind == "text")))
 
 
 def dump_yaml(config: Config) -> str:
-    """Write the whole config as YAML, every default spelled out."""
+    """Return the whole config as YAML, with every default written out."""
     values = config.model_dump(mode="json")
     return yaml.dump(values, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=math.inf)
 
 
 class _Dumper(yaml.SafeDumper):
-    """Puts text in quotes where YAML 1.1 or 1.2 would take it for something else."""
+    """YAML dumper that quotes text which YAML 1.1 or 1.2 would read as another type."""
 
 
 def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
@@ -69,7 +69,7 @@ _Dumper.add_representer(str, _represent_text)
 
 
 def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
-    """Merge nested values, later layers over earlier ones: preset, then file, then flags."""
+    """Merge nested values; later layers override earlier ones: preset, then file, then flags."""
     merged: dict[str, Any] = {}
     for layer in layers:
         for key, value in layer.items():
@@ -81,7 +81,7 @@ def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Preset:
-    """A named partial config: what differs from the defaults."""
+    """Named partial config: the differences from the defaults."""
 
     name: str
     title: str
@@ -90,7 +90,7 @@ class Preset:
 
 
 def presets(folder: Path = PRESETS_DIR) -> dict[str, Preset]:
-    """Read the presets in a folder, by name; a file added there is a preset added."""
+    """Read the presets in a folder, by name; to add a preset, add a file."""
     found = {}
     for path in sorted(folder.glob("*.yaml")):
         values = read_yaml(path)
@@ -100,7 +100,7 @@ def presets(folder: Path = PRESETS_DIR) -> dict[str, Preset]:
 
 
 def preset(name: str) -> Preset:
-    """Read one preset by name. Raises ConfigError that lists those there are."""
+    """Read one preset by name. Raises ConfigError that lists the available ones."""
     known = presets()
     if name not in known:
         raise ConfigError.at("preset", f"There is no preset {name!r}; there are: {', '.join(known)}.")

@@ -1,4 +1,4 @@
-"""Where things are kept for a user without a home that can be written to, as in containers and on clusters."""
+"""Cache and home folders for users without a writable home, as in containers and on clusters."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from simsiam_core.config.problems import ConfigError
 
 NAME = "simsiam-dashboard"
 ADVICE = "Set SIMSIAM_CACHE to a folder that can be written"
-# What libraries keep for themselves, all of it disposable, and the folder of ours that each gets.
+# Variables for the caches of libraries, all of them disposable, and our subfolder for each.
 LIBRARIES = {
     "MPLCONFIGDIR": "matplotlib",
     "NUMBA_CACHE_DIR": "numba",
@@ -25,9 +25,9 @@ LIBRARIES = {
 
 
 def standard_cache() -> Path:
-    """Return `$XDG_CACHE_HOME/simsiam-dashboard`, or below ~/.cache; for temporary files where neither can be.
+    """Return `$XDG_CACHE_HOME/simsiam-dashboard`, or below ~/.cache; a temporary folder if neither is usable.
 
-    One that is there already is used though it can only be read. Raises ConfigError where nothing can be written.
+    An existing folder is used even if it is read-only. Raises ConfigError if nothing can be written.
     """
     place, reason = _standard()
     if place is None:
@@ -37,13 +37,12 @@ def standard_cache() -> Path:
 
 
 def _standard() -> tuple[Path | None, str]:
-    """Return the standard place, or None and why there is none."""
+    """Return the standard cache folder, or None and the reason why there is none."""
     home = _home()
     at_home = home / ".cache" / NAME if home else None
     chosen = os.environ.get("XDG_CACHE_HOME", "")
-    if chosen.startswith("/") and not (
-        at_home and at_home.is_dir()
-    ):  # what was downloaded there stays in use
+    # An existing folder in ~/.cache keeps being used, with what was downloaded there.
+    if chosen.startswith("/") and not (at_home and at_home.is_dir()):
         at_home = Path(chosen) / NAME
     if at_home and (os.path.isdir(at_home) or _writable(at_home)):
         return at_home, ""
@@ -51,7 +50,7 @@ def _standard() -> tuple[Path | None, str]:
 
 
 def scratch_dir(wanted: Path) -> Path:
-    """Return `wanted`, or where that cannot be written a folder for temporary files: for what is made again at no cost.
+    """Return `wanted`, or a temporary folder if that is not writable: for data that is cheap to recreate.
 
     Raises ConfigError.
     """
@@ -59,13 +58,13 @@ def scratch_dir(wanted: Path) -> Path:
 
 
 def prepare_home() -> None:
-    """Have libraries find a user and a home where this one has none; they raise otherwise, each in its own way.
+    """Set variables by which libraries find a user and a home if this user has none; they raise otherwise.
 
-    For the start of a process; what it starts inherits it. Raises ConfigError.
+    To be called when a process starts; its child processes inherit them. Raises ConfigError.
     """
     try:
         pwd.getpwuid(os.getuid())
-    except KeyError:  # a number that no file of users knows
+    except KeyError:  # a user id without an entry in the user database
         if not any(map(os.environ.get, ("LOGNAME", "USER", "LNAME", "USERNAME"))):
             os.environ["LOGNAME"] = f"user-{os.getuid()}"
     home = _home()
@@ -87,19 +86,19 @@ def _home() -> Path | None:
 
 
 def _writable(folder: Path) -> bool:
-    """Return whether files can be written there, once it is made."""
+    """Return whether files can be written to a folder, once it is created."""
     while not os.path.lexists(folder) and folder != folder.parent:
         folder = folder.parent
     return os.path.isdir(folder) and os.access(folder, os.W_OK | os.X_OK)
 
 
 def _temporary(reason: str) -> Path:
-    """Return a folder of this user's own among the temporary files. Raises ConfigError."""
+    """Return this user's own folder among the temporary files. Raises ConfigError."""
     try:
         folder = Path(tempfile.gettempdir()) / f"{NAME}-{os.getuid()}"
         folder.mkdir(mode=0o700, exist_ok=True)
         found = folder.lstat()
-        if found.st_uid != os.getuid() or not stat.S_ISDIR(found.st_mode):  # put there by somebody else
+        if found.st_uid != os.getuid() or not stat.S_ISDIR(found.st_mode):  # put there by another user
             folder = _own()
     except OSError as error:
         raise ConfigError.at(

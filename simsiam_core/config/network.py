@@ -1,4 +1,4 @@
-"""What decides a network's parameters: the one place from which networks are built and forks are checked."""
+"""Settings that determine a network's parameters, used to build networks and to check forks."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from simsiam_core.config.sections.network import ModelConfig
 
 
 class NetworkSettings(NamedTuple):
-    """Networks are built from this alone, so a checkpoint fits every config for which it is the same."""
+    """Settings that a network is built from: a checkpoint fits every config for which they are equal."""
 
     model: ModelConfig
-    rotation: bool  # whether there is a head that tells how an image was turned
+    rotation: bool  # whether there is a rotation prediction head
 
 
-# The setting that each part follows, for messages.
+# The setting that determines each part, for messages.
 SETTING_OF = {"model": "model", "rotation": "objective.rotation_weight"}
 
 
 def network_settings(config: Config) -> NetworkSettings:
-    """Return the settings that decide the network of a config."""
+    """Return the settings that determine the network of a config."""
     return NetworkSettings(config.model, config.objective.rotation_weight > 0)

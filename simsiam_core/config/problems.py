@@ -1,4 +1,4 @@
-"""Validation in words: one clear sentence per field, the same in the form and on the terminal."""
+"""Validation messages: one clear sentence per field, the same in the form and on the terminal."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from simsiam_core.config.scalars import hint
 from simsiam_core.config.schema import Config
 from simsiam_core.config.section import AS_STORED
 
-_SHORT = reprlib.Repr()  # what was given may be a whole file
+_SHORT = reprlib.Repr()  # an invalid value may be as long as a whole file
 _SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 80
 _SHORT.maxlevel, _SHORT.maxlist, _SHORT.maxdict = 1, 3, 3
 
 
 @dataclass(frozen=True)
 class Problem:
-    """What is wrong with one field: `path` as in `training.batch_size` ("" for the whole), and a sentence."""
+    """Problem with one field: `path` as in `training.batch_size` ("" for the whole config), and a sentence."""
 
     path: str
     message: str
 
     def __str__(self) -> str:
-        """Return the sentence with the path where that helps to find the flag or the line: on the terminal."""
+        """Return the sentence for the terminal, with the path if that helps to find the flag or the line."""
         named = "." in self.path and self.path not in self.message
         return f"{self.message.removesuffix('.')} ({self.path})." if named else self.message
 
 
 class ConfigError(ValueError):
-    """A config that cannot be used; every problem is one sentence that says what to do."""
+    """Error for an invalid config; every problem is one sentence that says what to do."""
 
     def __init__(self, problems: list[Problem]) -> None:
         self.problems = tuple(problems)
@@ -42,14 +42,14 @@ class ConfigError(ValueError):
 
     @classmethod
     def at(cls, path: str, message: str) -> ConfigError:
-        """Make an error of a single problem, at the field `path`."""
+        """Make an error with a single problem, at the field `path`."""
         return cls([Problem(path, message)])
 
 
 def parse(values: Mapping[str, Any], *, stored: bool = False) -> Config:
-    """Validate nested values. Raises ConfigError that names each field, what was given and what is allowed.
+    """Validate nested values. Raises ConfigError that names each field, the given value and what is allowed.
 
-    `stored` values were written by a run: a relative path in them, which earlier versions wrote, stays one.
+    `stored` values were written by a run: a relative path in them, from an earlier version, stays relative.
     """
     try:
         return Config.model_validate(values, context=AS_STORED if stored else None)
@@ -60,7 +60,7 @@ def parse(values: Mapping[str, Any], *, stored: bool = False) -> Config:
 def _in_words(error: dict[str, Any]) -> Problem:
     path = ".".join(str(part) for part in error["loc"])
     kind, context, given = error["type"], error.get("ctx", {}), error["input"]
-    if kind == "value_error":  # raised by a validator above, which names its field and writes the sentence
+    if kind == "value_error":  # raised by a validator of the schema as "field: sentence"
         path, _, message = str(context["error"]).partition(": ")
         return Problem(path, message)
     spec = next((s for s in fields() if s.path == path), None)
@@ -76,7 +76,7 @@ def _in_words(error: dict[str, Any]) -> Problem:
 
 
 def unknown_setting(path: str) -> str:
-    """Make a sentence about an unknown setting: the one that was probably meant, or else all there are in its place."""
+    """Return a sentence about an unknown setting that suggests the likely one, or lists all of its section."""
     section, _, name = path.rpartition(".")
     meant = find_field(name)
     known = [s.name if section else s.path.split(".")[0] for s in fields() if not section or _in(s, section)]
@@ -95,7 +95,7 @@ def _in(spec: FieldSpec, section: str) -> bool:
 
 
 def allowed(spec: FieldSpec) -> str:
-    """Say in words what a field accepts: "a whole number from 2 to 65536"."""
+    """Describe what a field accepts: "a whole number from 2 to 65536"."""
     if spec.kind == "choice":
         return "one of " + ", ".join(spec.choices)
     if spec.kind == "bool":

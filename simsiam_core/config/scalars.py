@@ -1,11 +1,11 @@
-"""What a word without quotes means: one rule for YAML files, flags, sweeps and `--set`."""
+"""Type of an unquoted value: the same rule for YAML files, flags, sweeps and `--set`."""
 
 from __future__ import annotations
 
 import re
 
-# The core schema of YAML 1.2 (section 10.3.2), where `yes`, `1:30`, `1_000` and dates are text. One thing is left
-# out: a number with a leading zero, such as 010, is octal to YAML 1.1 and decimal to YAML 1.2, so here it is neither.
+# The core schema of YAML 1.2 (section 10.3.2), where `yes`, `1:30`, `1_000` and dates are text. One exception:
+# a number with a leading zero, such as 010, is octal in YAML 1.1 and decimal in YAML 1.2, so here it is text.
 _WORDS = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
     **dict.fromkeys(("true", "True", "TRUE"), True),
@@ -14,13 +14,13 @@ _WORDS = {
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)|0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|(0|[1-9][0-9]*)(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _SPECIAL = re.compile(r"([-+]?)\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
-_LONGEST = 100  # digits of a whole number; Python refuses to read some thousands of them
+_LONGEST = 100  # digits of a whole number; Python refuses to parse several thousand
 
 Scalar = None | bool | int | float | str
 
 
 def scalar(text: str) -> Scalar:
-    """Read the value of a plain scalar: nothing, a truth value, a number, or else the text itself."""
+    """Parse a plain scalar: null, a boolean, a number, or else the text itself."""
     if text in _WORDS:
         return _WORDS[text]
     if len(text) <= _LONGEST:
@@ -34,7 +34,7 @@ def scalar(text: str) -> Scalar:
 
 
 def hint(text: str) -> str:
-    """Say how to write a text that was meant as a number or truth value; empty where nothing can be said."""
+    """Return how to write a text that was meant as a number or boolean; empty if there is no advice."""
     bare = text.strip()
     if bare != text:
         return "without spaces around it" if bare else ""

@@ -1,7 +1,7 @@
-"""The one schema: every hyperparameter with its title, help text, bounds and unit.
+"""Configuration schema: every hyperparameter with its title, help text, bounds and unit.
 
-The form, the command-line flags, the YAML files, the validation and the messages all come from the sections put
-together here. Adding a hyperparameter is one line in its section.
+The form, the command-line flags, the YAML files, the validation and the messages are all derived from the
+sections combined here. Adding a hyperparameter is one line in its section.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from simsiam_core.config.sections.training import CheckpointConfig, KnnConfig, O
 
 
 class Config(Section):
-    """Everything that decides a run."""
+    """Complete configuration of a run."""
 
     schema_version: Literal[1] = 1
     name: str = setting(

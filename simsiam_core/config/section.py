@@ -1,4 +1,4 @@
-"""What every group of settings is made of: strict, immutable sections whose fields explain themselves."""
+"""Base class of all groups of settings: strict, immutable sections with self-describing fields."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-AS_STORED = (
-    "as stored"  # in the context of a validation: a relative path stays, for nobody knows to which folder
-)
+AS_STORED = "as stored"  # validation context: keep relative paths, as their base folder is unknown
 
 
 def setting(
@@ -24,8 +22,8 @@ def setting(
 ) -> Any:
     """Define one setting.
 
-    `unit` stands behind the title, and `advanced` settings are folded away or left out in forms. `offered` are the
-    values that a form offers, by the words it shows for them, where those differ from the values themselves.
+    `unit` is shown after the title; `advanced` settings are collapsed or left out in forms. `offered` maps
+    the labels that a form offers to values, if labels and values differ.
     """
     return Field(
         default,
@@ -37,10 +35,10 @@ def setting(
 
 
 class Section(BaseModel):
-    """A group of hyperparameters: immutable, strict about names it does not know and about types.
+    """Group of settings: immutable, strict about unknown names and about types.
 
-    Only a whole number given for a fraction is taken as one; text is never read as a number here (`fields.typed` is
-    for sources that are text, such as flags).
+    Only an integer is accepted in place of a float; text is never parsed as a number here (`fields.typed` is
+    for text sources, such as flags).
     """
 
     model_config = ConfigDict(

@@ -1,4 +1,4 @@
-"""Sweeps: `lr: 0.03, 0.06, 0.12` or a range for any field, expanded into configs."""
+"""Sweeps: lists such as `lr: 0.03, 0.06, 0.12` or a range for any field, expanded into configs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ RANGE = re.compile(r"^([^:]+):([^:]+):(\d+)(:log)?$")
 
 @dataclass(frozen=True)
 class Sweep:
-    """One field and the values it shall take, as text."""
+    """Field with the values it should take, as text."""
 
     spec: FieldSpec
     values: tuple[str, ...]
@@ -31,8 +31,9 @@ class Sweep:
 
 
 def read_sweeps(lines: Sequence[str]) -> list[Sweep]:
-    """Read lines such as `lr: 0.03, 0.06`, `optimiser.base_lr=0.01:1:3:log` (3 values from 0.01 to 1) or
-    `predictor=true,false`. Raises ConfigError.
+    """Parse lines such as `lr: 0.03, 0.06` or `predictor=true,false`. Raises ConfigError.
+
+    `optimiser.base_lr=0.01:1:3:log` is a range: 3 values from 0.01 to 1.
     """
     return [_read(line) for line in lines if line.strip()]
 
@@ -77,9 +78,9 @@ def _number(text: str) -> float:
 
 
 def expand(values: Mapping[str, Any], sweeps: Sequence[Sweep]) -> list[Config]:
-    """Make every combination over the nested `values`, each with a name that tells it from the others.
+    """Build every combination over the nested `values`, each with a distinct name.
 
-    Raises ConfigError if any of them is no config, or if they are too many.
+    Raises ConfigError if any of them is invalid, or if there are too many.
     """
     count = math.prod(len(sweep.values) for sweep in sweeps)
     if count > MAX_RUNS:

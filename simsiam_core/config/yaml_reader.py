@@ -1,7 +1,7 @@
-"""YAML 1.2 as settings need it: strict about scalars, keys that are given twice, and tags.
+"""YAML 1.2 reader for settings: strict about scalars, duplicate keys and tags.
 
-libyaml parses; what its nodes mean is decided here, since PyYAML knows only YAML 1.1, where `yes` is true and
-`1:30` is 90, and lets the last of two equal keys win.
+libyaml parses; the values of its nodes are decided here, since PyYAML implements only YAML 1.1, where `yes`
+is true and `1:30` is 90, and the last of two equal keys wins.
 """
 
 from __future__ import annotations
@@ -13,24 +13,22 @@ import yaml
 
 from simsiam_core.config.scalars import scalar
 
-_LOADER = getattr(
-    yaml, "CBaseLoader", yaml.BaseLoader
-)  # the same in Python where PyYAML came without libyaml
+_LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)  # pure Python if PyYAML was built without libyaml
 _STANDARD = "tag:yaml.org,2002:"
 _TAGS = {_STANDARD + name for name in ("str", "seq", "map", "int", "float", "bool", "null")}
-_DEEPEST = 20  # settings have two levels
+_DEEPEST = 20  # levels; settings have two
 _MERGE = "<<"
 
 
 class YamlError(ValueError):
-    """A text that is no YAML, or that says something twice; the message is the end of a sentence."""
+    """Error for invalid YAML or duplicate keys; the message is the end of a sentence."""
 
     def __init__(self, problem: str, line: int | None = None) -> None:
         super().__init__(problem if line is None else f"in line {line}: {problem}")
 
 
 def read_yaml_text(text: str, texts: Collection[str] = ()) -> Any:
-    """Read the value of a YAML document; `texts` are the paths, such as `data.path`, whose scalars are text as written.
+    """Parse a YAML document; `texts` are the paths, such as `data.path`, whose scalars are text as written.
 
     Anchors, aliases and merge keys work. Raises YamlError.
     """
@@ -56,7 +54,7 @@ def _line(text: str, number: int | None) -> str:
 
 
 class _Values:
-    """Values of nodes. An alias stands for the value of its anchor itself, so that no text grows without bound."""
+    """Converter of nodes to values. Aliases share their anchor's value, so that nothing grows without bound."""
 
     def __init__(self, texts: Collection[str]) -> None:
         self._texts = texts

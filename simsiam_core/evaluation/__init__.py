@@ -1,4 +1,4 @@
-"""How good is it? kNN report, linear classifier, fine-tuning, and one table of results.
+"""Evaluation of checkpoints: kNN report, linear classifier, fine-tuning, and one table of results.
 
-Import from the modules: `results` and `published`, which the server uses, come without torch.
+Import from the modules: `results` and `published`, which the server uses, do not import torch.
 """

@@ -1,4 +1,4 @@
-"""What a classifier took for what: the confusion matrix and the accuracy of each class."""
+"""Confusion matrix and per-class accuracy of a classifier."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from torch import Tensor
 
 
 def confusion(truth: Tensor, predicted: Tensor, classes: int) -> Tensor:
-    """Count [true class, found class]; `truth` and `predicted` are int64 [Q]."""
+    """Count images by [true class, predicted class]; `truth` and `predicted` are int64 [Q]."""
     return torch.bincount(truth * classes + predicted, minlength=classes**2).view(classes, classes)
 
 
 def by_class(truth: Tensor, predicted: Tensor, classes: Sequence[str]) -> dict[str, Any]:
-    """Return the details of a result that every kind of evaluation writes, as plain values; int64 [Q] both.
+    """Return the result details that every kind of evaluation writes, as plain values; int64 [Q] both.
 
     The accuracy of a class without test images is None: it was not measured.
     """

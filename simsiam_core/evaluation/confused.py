@@ -21,7 +21,7 @@ def confused(
     count: int,
     progress: Progress | None = None,
 ) -> tuple[int, tuple[ImageRecord, ...]]:
-    """Return how many test images of class `true` were taken for `found`, and the first `count` of them."""
+    """Return how many test images of class `true` were classified as `found`, and the first `count` of them."""
     from simsiam_core.features import loaded
 
     images = loaded.split(RunDirectory(run_path).config().data, "test", progress)

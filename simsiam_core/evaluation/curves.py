@@ -1,4 +1,4 @@
-"""A run's metrics as one CSV table: a row a step, a column a metric."""
+"""Export of a run's metrics as one CSV table: one row per step, one column per metric."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from simsiam_core.runs.metrics import COORDINATES
 
 
 def metrics_csv(run: RunDirectory) -> str:
-    """Write every metric line of a run under headings, the metrics in the order of their registry.
+    """Return every metric line of a run as CSV with a header, the metrics in registry order.
 
-    What was not measured at a step stays empty.
+    Cells of metrics that were not measured at a step stay empty.
     """
     lines = run.metrics()
     there = {name for line in lines for name in line}

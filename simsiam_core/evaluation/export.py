@@ -1,4 +1,4 @@
-"""Taking a checkpoint elsewhere: the backbone with its preprocessing and class names, its features, or a bundle."""
+"""Export of a checkpoint: the backbone with its preprocessing and class names, its features, or a bundle."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ AnyExporter = TypeVar("AnyExporter", bound=Exporter)
 
 @dataclass(frozen=True)
 class Written:
-    """The files or folders that an export made, and what they hold, in words."""
+    """Files or folders that an export wrote, and a description of their contents."""
 
     paths: list[Path]
     what: str
@@ -44,10 +44,10 @@ def export(
     split: str = "train",
     trained_on: str = "textures",
 ) -> Written:
-    """Write what a format holds to `out`.
+    """Write a checkpoint to `out` in an export format.
 
-    `split` is that of features, `trained_on` the source that a bundle names as that of its training images.
-    Raises CheckpointError, RunError, or ConfigError for a format or a package that is not there.
+    `split` applies to features; `trained_on` is the source that a bundle names for its training images.
+    Raises CheckpointError, RunError, or ConfigError for a missing format or package.
     """
     exporter = _exporter(format, Exporter)
     if isinstance(exporter, FolderExporter):
@@ -61,10 +61,10 @@ def export(
 
 
 def export_backbone(checkpoint: Checkpoint, format: str, out: Path) -> Path:
-    """Write the backbone to `out` and what it takes to use it to `out` + ".json"; returns the latter's path.
+    """Write the backbone to `out` and its description to `out` + ".json"; returns the latter's path.
 
-    In: float32 [B, 3, S, S], RGB on the scale 0..1, minus mean, over std. Out: float32 [B, dim], not yet
-    l2-normalised. Raises CheckpointError, or ConfigError for a format or a package that is not there.
+    In: float32 [B, 3, S, S], RGB on the scale 0..1, minus mean, over std. Out: float32 [B, dim], not
+    l2-normalised. Raises CheckpointError, or ConfigError for a missing format or package.
     """
     exporter = _exporter(format, BackboneExporter)
     encoder = load_encoder(checkpoint.path)
@@ -79,7 +79,7 @@ def export_backbone(checkpoint: Checkpoint, format: str, out: Path) -> Path:
 
 
 def export_features(run: RunDirectory, checkpoint: Checkpoint, split: str, format: str, out: Path) -> int:
-    """Write ids, labels and l2-normalised features of a split; returns how many images they are."""
+    """Write ids, labels and l2-normalised features of a split; returns the number of images."""
     exporter = _exporter(format, FeaturesExporter)
     try:
         bank = load_bank(run, checkpoint, split)
@@ -98,7 +98,7 @@ def export_features(run: RunDirectory, checkpoint: Checkpoint, split: str, forma
 
 
 def description(encoder: Encoder, format: str) -> dict[str, Any]:
-    """Describe the exported backbone, as the JSON beside the weights does."""
+    """Describe the exported backbone, as in the JSON file written with the weights."""
     model = encoder.config.model
     return {
         "format": format,
@@ -118,7 +118,7 @@ def description(encoder: Encoder, format: str) -> dict[str, Any]:
 
 
 def _exporter(format: str, kind: type[AnyExporter]) -> AnyExporter:
-    """Return a format of that kind, with all it needs installed. Raises ConfigError."""
+    """Return a format's exporter of the given kind, with its packages installed. Raises ConfigError."""
     known = [name for name, exporter in listed().items() if isinstance(exporter, kind)]
     if format not in known:
         raise ConfigError.at("format", f"There is no format {format!r}; choose one of {', '.join(known)}.")

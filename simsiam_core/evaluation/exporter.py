@@ -1,4 +1,4 @@
-"""What an export format is: what of a checkpoint it holds, what it needs, and how it is written."""
+"""Interface of an export format: what it holds of a checkpoint, what it needs, and how it is written."""
 
 from __future__ import annotations
 
@@ -16,40 +16,40 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Exporter:
-    """One export format. Its function imports torch and other heavy packages itself, when it is called."""
+    """Export format. Its function imports torch and other heavy packages only when it is called."""
 
     title: str
-    help: str  # what is written and whom it is for, in a few words
+    help: str  # what is written and for whom, in a few words
     suffix: str = ""  # of the file, such as ".onnx"; "" for a folder
-    packages: tuple[str, ...] = ()  # needed beside those that training needs, by the names that pip knows
-    order: int = 100  # its place among the formats, lowest first; equal ones stand by name
+    packages: tuple[str, ...] = ()  # needed in addition to those of training, by their pip names
+    order: int = 100  # position among the formats, lowest first; ties are sorted by name
 
 
 @dataclass(frozen=True, kw_only=True)
 class BackboneExporter(Exporter):
-    """Writes the backbone: float32 [B, 3, S, S], normalised, to float32 [B, dim], not yet l2-normalised."""
+    """Exporter of the backbone: maps normalised float32 [B, 3, S, S] to float32 [B, dim], not l2-normalised."""
 
     write: Callable[[Encoder, BinaryIO], None]
 
 
 @dataclass(frozen=True)
 class FeatureTable:
-    """The l2-normalised features of a split, [N, dim], with the ids and class names of its images."""
+    """Table of a split's l2-normalised features, [N, dim], with the ids and class names of its images."""
 
     ids: tuple[str, ...]
-    labels: list[str] | None  # None where nobody labelled the images
+    labels: list[str] | None  # None if the images have no labels
     features: np.ndarray
 
 
 @dataclass(frozen=True, kw_only=True)
 class FeaturesExporter(Exporter):
-    """Writes the features of a split."""
+    """Exporter of the features of a split."""
 
     write: Callable[[FeatureTable, BinaryIO], None]
 
 
 @dataclass(frozen=True, kw_only=True)
 class FolderExporter(Exporter):
-    """Writes a folder made of the whole run, told the name of the source it is said to be trained on."""
+    """Exporter of the whole run to a folder; the last argument names the source of its training images."""
 
     write: Callable[[RunDirectory, Path, str], None]

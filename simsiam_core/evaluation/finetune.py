@@ -1,8 +1,9 @@
-"""Fine-tuning on few labels: from the checkpoint, and from random weights under the very same budget.
+"""Fine-tuning on few labels: from the checkpoint, and from random weights with the same budget.
 
-From the checkpoint the backbone takes small steps and the new classifier large ones, as in published fine-tuning
-on 1 % and 10 % of ImageNet (SwAV, section 4.2; Barlow Twins, appendix A). From random weights that would be too
-slow, so the whole network has a rate of its own there. Labels, their order, crops and the count of steps are equal.
+From the checkpoint, the backbone has a small learning rate and the new classifier a large one, as in
+published fine-tuning on 1 % and 10 % of ImageNet (SwAV, section 4.2; Barlow Twins, appendix A). From random
+weights that would be too slow, so the whole network has its own learning rate there. Labels, their order,
+crops and the number of steps are equal.
 """
 
 from __future__ import annotations
@@ -26,13 +27,13 @@ from simsiam_core.evaluation.splits import share_count, subset
 from simsiam_core.model import build_backbone
 
 STARTS = {"finetune": "from the checkpoint", "scratch": "from random weights"}
-MEASURED_TIMES = 20  # test accuracy is drawn this often; the last value is the one reported, never the best
+MEASURED_TIMES = 20  # points of the test accuracy curve; the last value is reported, never the best
 IMAGES_AT_ONCE = 256
 
 
 @dataclass
 class Network:
-    """Backbone and linear classifier."""
+    """Backbone with a linear classifier."""
 
     backbone: nn.Module
     head: nn.Linear
@@ -42,7 +43,7 @@ class Network:
         return self.head(self.backbone(views))
 
     def groups(self, backbone_lr: float, head_lr: float) -> list[dict[str, Any]]:
-        """Return all parameters, for an optimiser: nothing is frozen. `peak` is what the cosine starts from."""
+        """Return all parameters for an optimiser, none of them frozen; `peak` is where the cosine starts."""
         return [
             {"params": list(self.backbone.parameters()), "peak": backbone_lr},
             {"params": list(self.head.parameters()), "peak": head_lr},
@@ -86,7 +87,7 @@ def run_finetune(subject: Subject, settings: FinetuneEvaluation, reporter: Repor
 
 
 def _network(subject: Subject, name: str, seed: int) -> Network:
-    torch.manual_seed(seed)  # the same classifier for both; the random backbone comes after it
+    torch.manual_seed(seed)  # the same classifier for both, so it is drawn before the random backbone
     head = nn.Linear(subject.encoder.dim, len(subject.classes))
     if name == "finetune":
         backbone = copy.deepcopy(subject.encoder.backbone).requires_grad_(True)
@@ -105,7 +106,7 @@ def _fit(
     name: str,
     part: int,
 ) -> Tensor:
-    """Train by SGD with momentum, random crops and flips; returns the class found for every test image, int64 [Q]."""
+    """Train by SGD with momentum, random crops and flips; returns the predicted test classes, int64 [Q]."""
     device, encoder = torch.device(subject.device), subject.encoder
     size = subject.run.config().data.image_size
     augmentation = Augmentation(CROP_AND_FLIP, size, encoder.mean, encoder.std)

@@ -1,4 +1,4 @@
-"""Linear classifiers, many settings at once: one matrix product serves every learning rate and weight decay."""
+"""Linear classifiers trained side by side: one matrix product serves every learning rate and weight decay."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MOMENTUM = 0.9
 
 @dataclass(frozen=True)
 class Setting:
-    """One point of the sweep."""
+    """One point of the hyperparameter sweep."""
 
     lr: float
     weight_decay: float
@@ -25,9 +25,10 @@ class Setting:
 
 
 class Standardise:
-    """Features with mean 0 and std 1 in every dimension, by statistics of the images fitted on.
+    """Transform to features with mean 0 and std 1 in every dimension, by statistics of the training images.
 
-    An affine change that a linear classifier could undo; it makes one learning rate fit every checkpoint.
+    It is an affine change that a linear classifier could undo; it makes one learning rate suit every
+    checkpoint.
     """
 
     def __init__(self, features: Tensor) -> None:
@@ -42,7 +43,8 @@ class Standardise:
 class Heads:
     """Softmax classifiers under several settings, trained by SGD with momentum on the same batches.
 
-    Weights lie side by side as [d + 1, settings · classes]: forward and backward are one matrix product each.
+    Weights are stored side by side as [d + 1, settings · classes]: forward and backward are one matrix
+    product each.
     """
 
     def __init__(self, dim: int, classes: int, settings: Sequence[Setting], device: torch.device) -> None:
@@ -64,7 +66,7 @@ class Heads:
         logits = self.scores(features)
         log_shares = F.log_softmax(logits, dim=2)
         losses = -log_shares.gather(2, labels[:, None, None].expand(-1, self._shape[0], 1)).mean(dim=0)[:, 0]
-        gradient = log_shares.exp_()  # softmax minus one-hot, over the batch
+        gradient = log_shares.exp_()  # softmax minus one-hot, divided by the batch size below
         gradient.scatter_add_(
             2,
             labels[:, None, None].expand(-1, self._shape[0], 1),
@@ -79,7 +81,7 @@ class Heads:
 
     @torch.no_grad()
     def accuracies(self, features: Tensor, labels: Tensor) -> list[float]:
-        """Measure the share of right answers, for every setting."""
+        """Measure the share of correct predictions, for every setting."""
         right = torch.zeros(self._shape[0], dtype=torch.int64, device=features.device)
         for start in range(0, len(features), 8192):
             found = self.scores(features[start : start + 8192]).argmax(dim=2)
@@ -88,10 +90,10 @@ class Heads:
 
 
 def cosine(step: int, total: int) -> float:
-    """Return the factor of the learning rate: half a cosine from 1 to 0."""
+    """Return the learning-rate factor: half a cosine from 1 to 0."""
     return 0.5 * (1 + math.cos(math.pi * step / max(1, total)))
 
 
 def best(accuracies: Sequence[float]) -> int:
-    """Return the index of the highest, the first of equal ones."""
+    """Return the index of the highest accuracy, the first of equal ones."""
     return max(range(len(accuracies)), key=lambda index: accuracies[index])

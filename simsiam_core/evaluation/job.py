@@ -1,4 +1,4 @@
-"""What every evaluation has: its run's checkpoint and images, a place to report to, and a stamped result."""
+"""What all evaluations share: their run's checkpoint and images, progress reports, and stamped results."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ BEAT_SECONDS = 0.5
 
 
 class Reporter:
-    """Writes status, progress and curves of one evaluation to disk, where the page and the terminal read them."""
+    """Writer of one evaluation's status, progress and curves to disk, for the page and the terminal."""
 
     def __init__(self, job: EvaluationDirectory) -> None:
         self._job = job
@@ -34,7 +34,7 @@ class Reporter:
         self._writer = MetricsWriter(job.metrics_path)
 
     def set(self, *, force: bool = False, **changes: Any) -> None:
-        """Take changes of the status; write them twice a second, or at once with `force`."""
+        """Change fields of the status; write it twice a second, or at once with `force`."""
         beat = {"heartbeat": time.time(), "elapsed": round(self._clock.elapsed, 3)}
         self._status = self._status.model_copy(update={**beat, **changes})
         if force or time.monotonic() - self._written >= BEAT_SECONDS:
@@ -42,27 +42,27 @@ class Reporter:
             self._written = time.monotonic()
 
     def progress(self, fraction: float, text: str) -> None:
-        """Show progress as a `Progress` callback, for what comes before the first epoch."""
+        """Show progress before the first epoch: a `Progress` callback."""
         self.set(activity=f"{text}, {fraction:.0%}")
 
     def epoch(self, done: int, total: int, text: str, metrics: Mapping[str, float]) -> None:
-        """Add a point to the curves of work that goes through its epochs once."""
+        """Add a point to the curves of an evaluation that runs through its epochs once."""
         self.curve(done, total, done, text, metrics)
 
     def curve(self, done: int, total: int, epoch: int, text: str, metrics: Mapping[str, float]) -> None:
-        """Add a point at `epoch`; `done` of `total` is how far the whole job is."""
+        """Add a point at `epoch`; `done` of `total` is the progress of the whole job."""
         self._writer.write([{"step": epoch, "epoch": epoch, "time": self._clock.now(), **metrics}])
         self.set(activity=text, step=done, total_steps=total, epoch=epoch)
 
     def close(self, **changes: Any) -> None:
-        """Write the final status and end the curves."""
+        """Write the final status and close the curves."""
         self._writer.close()
         self.set(force=True, activity="", ended=time.time(), **changes)
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """What an evaluation found: figures from 0 to 1, the settings they stand for, and what else the page draws."""
+    """Result of an evaluation: figures from 0 to 1, their settings, and further details for the page."""
 
     figures: Mapping[str, float]
     stamp: Mapping[str, Any]
@@ -71,7 +71,7 @@ class Measurement:
 
 @dataclass
 class Subject:
-    """What is evaluated: the checkpoint, its encoder, and the images of its run with their labels."""
+    """Subject of an evaluation: the checkpoint, its encoder, and the images of its run with their labels."""
 
     run: RunDirectory
     checkpoint: Checkpoint
@@ -84,7 +84,7 @@ class Subject:
 
     @classmethod
     def load(cls, run: RunDirectory, checkpoint: str, report: Reporter) -> Subject:
-        """Load all that an evaluation needs. Raises RunError, CheckpointError or ConfigError, one sentence each."""
+        """Load all that an evaluation needs. Raises RunError, CheckpointError or ConfigError."""
         found = run.checkpoint(checkpoint)
         encoder = load_encoder(found.path)
         if encoder.config.model != run.config().model:
@@ -99,7 +99,7 @@ class Subject:
         return cls(run, found, encoder, dataset, train, test, classes)
 
     def bank(self, split: str, report: Reporter) -> FeatureBank:
-        """Return a split as the checkpoint encodes it, from the run's cache or encoded now."""
+        """Return the features of a split, from the run's cache or encoded now."""
         return load_bank(
             self.run,
             self.checkpoint,
@@ -111,7 +111,7 @@ class Subject:
         )
 
     def stamp(self) -> dict[str, Any]:
-        """Say where a figure comes from: everything that two figures must share to be compared."""
+        """Return the origin of a figure: everything that must be equal for two figures to be comparable."""
         test = self.dataset.test
         return {
             "layer": "backbone",
@@ -129,5 +129,5 @@ class Subject:
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of the packages that decide a figure."""
+    """Return the versions of the packages that affect a figure."""
     return {name: version(name) for name in ("torch", "torchvision", "numpy")}

@@ -1,4 +1,4 @@
-"""What a kind of evaluation is: what it is called, what it measures, and how."""
+"""Interface of a kind of evaluation: its name, its figures, and how they are measured."""
 
 from __future__ import annotations
 
@@ -12,26 +12,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Column:
-    """A column of the table of results."""
+    """Column of the table of results."""
 
     title: str
-    figure: str  # the name of the figure in it
-    stamp: tuple[str, ...] = ()  # the parts of the stamp that, beside the seed, tell two such figures apart
+    figure: str  # name of the figure that it shows
+    stamp: tuple[str, ...] = ()  # stamp keys that, with the seed, distinguish two such figures
 
 
 @dataclass(frozen=True)
 class EvaluationKind:
-    """One kind of evaluation. Its settings are config/evaluations/<kind>.py, where it has any of its own."""
+    """Kind of evaluation. Its settings, if it has its own, are in config/evaluations/<kind>.py."""
 
     title: str
-    help: str  # what it measures, in a sentence
-    figures: Mapping[str, str]  # titles of all that it yields, by name; the headline first
-    columns: Mapping[str, Column]  # by a short name of their own
-    # Measures the subject under the settings and tells the reporter how far it is. Raises ConfigError where its
-    # images or settings do not allow it. It imports torch itself, when it is called.
+    help: str  # what it measures, as a sentence
+    figures: Mapping[str, str]  # titles of its figures, by name; the headline figure first
+    columns: Mapping[str, Column]  # by a short key
+    # Measures the subject under the settings and reports progress. Raises ConfigError if its images or settings
+    # do not allow it. Imports torch only when called.
     run: Callable[[Subject, Any, Reporter], Measurement]
-    order: int = 100  # its place among the kinds, lowest first; equal ones stand by name
-    has_epochs: bool = True  # whether it trains something, and so has curves
-    detail: str = (
-        ""  # what tells two of them apart in a list, made of parts of the stamp, such as "{labels} labels"
-    )
+    order: int = 100  # position among the kinds, lowest first; ties are sorted by name
+    has_epochs: bool = True  # whether it trains, and therefore has curves
+    detail: str = ""  # distinguishes two of them in a list; a template over the stamp, as "{labels} labels"

@@ -1,4 +1,4 @@
-"""kNN report: accuracy over k and T, per class, confusion matrix, and the baselines it has to beat."""
+"""kNN report: accuracy over k and T, per class, confusion matrix, and baselines."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TEMPERATURES = (0.07, 0.1, 0.2, 0.5)
 
 @dataclass(frozen=True)
 class Grid:
-    """Accuracies [k][T] for every k and temperature, and at the reported pair the class found for each query."""
+    """Accuracies [k][T] for every k and temperature, and each query's predicted class at the reported pair."""
 
     ks: tuple[int, ...]
     temperatures: tuple[float, ...]
@@ -41,7 +41,7 @@ def grid(
     temperatures: Sequence[float],
     reported: tuple[int, float],
 ) -> Grid:
-    """Measure every k and temperature from one search: the nearest max(ks) hold the nearest k of each.
+    """Measure every k and temperature from one search: the nearest max(ks) contain the nearest k for every k.
 
     Tensors as in `knn_accuracy`. `reported` is the pair whose predictions are kept.
     """
@@ -67,7 +67,7 @@ def grid(
 
 @torch.no_grad()
 def centroid_accuracy(bank: Tensor, bank_labels: Tensor, queries: Tensor, query_labels: Tensor) -> float:
-    """Classify by the nearest class mean, by cosine: what remains if a class were a single point."""
+    """Classify by the nearest class mean, by cosine: a baseline that reduces each class to a single point."""
     classes = int(bank_labels.max()) + 1
     sums = bank.new_zeros(classes, bank.shape[1]).index_add_(0, bank_labels, bank)
     absent = torch.bincount(bank_labels, minlength=classes) == 0  # a class without images has no mean
@@ -76,7 +76,7 @@ def centroid_accuracy(bank: Tensor, bank_labels: Tensor, queries: Tensor, query_
 
 
 def report(subject: Subject, reporter: Reporter) -> Measurement:
-    """Measure the whole report of one checkpoint; k and T of the headline figure are those of the run's config."""
+    """Measure the whole report of one checkpoint; the headline figure uses k and T of the run's config."""
     knn = subject.run.config().knn
     bank, queries = subject.bank("train", reporter), subject.bank("test", reporter)
     assert bank.labels is not None and queries.labels is not None
@@ -105,7 +105,7 @@ def report(subject: Subject, reporter: Reporter) -> Measurement:
             "k": min(knn.k, len(bank)),
             "temperature": knn.temperature,
             "bank": "train",
-            "raw_pixels": raw.note or None,  # None: all of them
+            "raw_pixels": raw.note or None,  # None: all images at full size
             "seed": None,
         },
         details={

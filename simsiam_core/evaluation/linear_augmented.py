@@ -14,11 +14,11 @@ from simsiam_core.evaluation.job import Measurement, Reporter, Subject
 from simsiam_core.evaluation.linear_cached import Fit, linear_result
 from simsiam_core.evaluation.splits import validation_split
 
-# No weight decay; which learning rate is right differs by 100× between recipes, so one pass tries them all.
+# No weight decay. The best learning rate differs by 100× between recipes, so one pass tries them all.
 SWEEP = tuple(Setting(lr, 0.0) for lr in (0.003, 0.01, 0.03, 0.1, 0.3))
 IMAGES_AT_ONCE = 256
 
-# Random resized crops of 20 % of the area and up, and flips; torchvision's default would begin at 8 %.
+# Random resized crops of at least 20 % of the area, and flips; torchvision's default minimum is 8 %.
 CROP_AND_FLIP = AugmentationConfig(
     crop_scale_min=0.2, jitter_probability=0, grey_probability=0, blur_probability=0
 )
@@ -26,9 +26,9 @@ CROP_AND_FLIP = AugmentationConfig(
 
 @torch.no_grad()
 def run_augmented(subject: Subject, settings: LinearEvaluation, reporter: Reporter) -> Measurement:
-    """Fit on augmented training images, choose the learning rate on the validation ones, report on test.
+    """Fit on augmented training images, choose the learning rate on validation images, report on test.
 
-    SimSiam section 4 and appendix D: SGD without weight decay, cosine, 100 epochs. The classifier stands on
+    SimSiam section 4 and appendix D: SGD without weight decay, cosine, 100 epochs. The classifier uses
     standardised features instead of plain ones, which changes its learning rate and nothing else.
     """
     device = torch.device(subject.device)
@@ -75,7 +75,7 @@ def run_augmented(subject: Subject, settings: LinearEvaluation, reporter: Report
 
 
 def _features(subject: Subject, images: Tensor, rows: Tensor | None = None) -> Tensor:
-    """Compute backbone outputs [N, d] of plain images, all or those at `rows`, on the subject's device."""
+    """Compute backbone outputs [N, d] of unaugmented images, all or those at `rows`, on the subject's device."""
     encoder, count = subject.encoder, len(images if rows is None else rows)
     placed = Placed(images, torch.device(subject.device), rows, resident=subject.device == "cpu")
     parts = torch.arange(count).split(IMAGES_AT_ONCE)

@@ -1,4 +1,4 @@
-"""Linear classifier on cached features: the whole sweep of learning rate and weight decay at once."""
+"""Linear classifier on cached features: the whole sweep of learning rate and weight decay in one pass."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from simsiam_core.evaluation.job import Measurement, Reporter, Subject
 from simsiam_core.evaluation.splits import validation_split
 
 SWEEP = tuple(Setting(lr, decay) for lr, decay in itertools.product((0.01, 0.1, 0.3, 1.0), (0.0, 1e-4, 1e-3)))
-# Called after each epoch with: epochs done, losses and validation accuracies by setting.
+# Called after each epoch with the epochs done, and the losses and validation accuracies by setting.
 Watch = Callable[[int, list[float], list[float]], None]
 
 
 @dataclass(frozen=True)
 class Fit:
-    """The setting chosen on the validation images, and what its classifier reaches."""
+    """Setting chosen on the validation images, and the accuracy of its classifier."""
 
     chosen: Setting
     validation_accuracy: float
-    test_accuracy: float  # of a classifier fitted anew on all training images
+    test_accuracy: float  # of the chosen setting; `sweep` refits it on all training images
     validation_by_setting: dict[str, float]
     predicted: Tensor  # int64 [Q]
 
@@ -46,7 +46,7 @@ def sweep(
     """Choose on a validation split, fit the chosen setting on all training features, report on test.
 
     `train` and `test` are features float32 [N, d] and labels int64 [N] on one device. The test features are
-    looked at once, by the one classifier that was chosen.
+    used once, by the chosen classifier.
     """
     features, labels = train
     classes = int(torch.maximum(labels.max(), test[1].max())) + 1
@@ -77,7 +77,7 @@ def sweep(
 def _epoch(
     heads: Heads, features: Tensor, labels: Tensor, epoch: int, epochs: int, batch_size: int, seed: int
 ) -> list[float]:
-    """Make one pass in an order of its own; the learning rate follows half a cosine step by step."""
+    """Run one epoch in its own order; the learning rate follows half a cosine step by step."""
     generator = torch.Generator().manual_seed(seed * 100_003 + epoch)
     order = torch.randperm(len(features), generator=generator).to(features.device)
     starts = range(0, len(order), batch_size)
@@ -91,12 +91,12 @@ def _epoch(
 
 
 def batch_size_for(images: int, settings: LinearEvaluation) -> int:
-    """Return what was asked for, or a hundredth of many images: matrices that fill the cores."""
+    """Return the configured batch size, or a hundredth of many images: matrices that use all cores."""
     return max(settings.batch_size, images // 100)
 
 
 def run_cached(subject: Subject, settings: LinearEvaluation, reporter: Reporter) -> Measurement:
-    """Run the sweep on the features of one checkpoint, with curves of the best setting and of every one."""
+    """Run the sweep on the features of one checkpoint, with curves of the best setting and of each one."""
     bank, queries = subject.bank("train", reporter), subject.bank("test", reporter)
     assert bank.labels is not None and queries.labels is not None
 
@@ -121,7 +121,7 @@ def run_cached(subject: Subject, settings: LinearEvaluation, reporter: Reporter)
 
 
 def linear_result(fit: Fit, settings: LinearEvaluation, subject: Subject) -> Measurement:
-    """Return the result as both protocols write it."""
+    """Return the result in the form shared by both protocols."""
     return Measurement(
         figures={
             "linear/accuracy": fit.test_accuracy,

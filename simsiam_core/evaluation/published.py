@@ -1,4 +1,4 @@
-"""Published figures on CIFAR-10, to stand beside ours. None of them was measured here."""
+"""Published figures on CIFAR-10, for comparison with ours. None of them was measured here."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Published:
-    """Accuracies in percent, as the source gives them; None where it gives none."""
+    """Published accuracies in percent, as the source states them; None if it states none."""
 
     source: str
     epochs: str

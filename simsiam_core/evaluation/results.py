@@ -1,4 +1,4 @@
-"""One table: what every checkpoint of every run reached, what the figures stand for, and what others published."""
+"""Table of results: the figures of every checkpoint of every run, their settings, and published figures."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from simsiam_core.runs.evaluations import results
 COLUMNS: dict[str, Column] = {
     key: column for kind in listed().values() for key, column in kind.columns.items()
 }
-# Whose figures say under which settings they were measured: the others of a kind were measured under the same.
+# Columns whose figures show their settings; the other columns of a kind share them.
 STAMPED = {next(iter(kind.columns)) for kind in listed().values() if kind.columns}
 NOT_HERE = "not measured here"
 
 
 @dataclass(frozen=True)
 class Figure:
-    """An accuracy, 0 to 1, with what it stands for; `spread` is the std over `count` measurements."""
+    """Accuracy, 0 to 1, with its settings; `spread` is the std over `count` measurements."""
 
     value: float
     stamp: str
-    seed: int | None = None  # of the evaluation; that of the training stands in the run's config
+    seed: int | None = None  # of the evaluation; the training seed is in the run's config
     spread: float | None = None
     count: int = 1
 
     @property
     def settings(self) -> str:
-        """The whole stamp, with the seed or the number of measurements."""
+        """Complete stamp, with the seed or the number of measurements."""
         if self.spread is not None:
             return f"{self.stamp}, n = {self.count}"
         return self.stamp if self.seed is None else f"{self.stamp}, seed {self.seed}"
@@ -46,7 +46,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Row:
-    """One checkpoint (or several of equal configs, if `runs` are more than one)."""
+    """Row for one checkpoint (or for several with equal configs, if there is more than one in `runs`)."""
 
     name: str
     runs: tuple[str, ...]
@@ -56,10 +56,10 @@ class Row:
 
 
 def rows(runs: Iterable[RunDirectory]) -> list[Row]:
-    """Make one row a run, epoch and set of stamps: the newest figure of each column under the same settings.
+    """Make one row per run, epoch and set of stamps: each column's newest figure under the same settings.
 
-    Evaluations of one checkpoint under different settings (another share of labels, another protocol) take
-    rows of their own, so no figure hides another.
+    Evaluations of one checkpoint under different settings (another share of labels, another protocol) get
+    their own rows, so no figure hides another.
     """
     found: list[Row] = []
     for run in runs:
@@ -76,10 +76,10 @@ def _rows_of(run: RunDirectory) -> list[Row]:
             data = f"{stamp['data']}, {stamp['train_images']:,} / {stamp['test_images']:,}"
             columns = uses_wall_clock.setdefault(epoch, {})
             for key, made in _figures_of(result["kind"], figures, stamp):
-                columns.setdefault(key, {}).pop(made.settings, None)  # the newest of equal ones counts
+                columns.setdefault(key, {}).pop(made.settings, None)  # the newest of equal ones is kept
                 columns[key][made.settings] = made
         except (KeyError, TypeError):
-            continue  # a result of another version
+            continue  # written by another version
     table = []
     for epoch, columns in sorted(uses_wall_clock.items(), reverse=True):
         lists = {key: list(figures.values()) for key, figures in columns.items()}
@@ -90,7 +90,7 @@ def _rows_of(run: RunDirectory) -> list[Row]:
 def _figures_of(
     kind: str, figures: Mapping[str, float], stamp: Mapping[str, Any]
 ) -> Iterator[tuple[str, Figure]]:
-    """Yield the columns that a result has a figure for; none where this version does not know its kind."""
+    """Yield the columns that a result has a figure for; none if this version does not know its kind."""
     if kind not in EVALUATIONS.names:
         return
     for key, column in EVALUATIONS.get(kind).columns.items():
@@ -113,10 +113,10 @@ def _short(part: str) -> str:
 
 
 def over_seeds(table: Sequence[Row], runs: Iterable[RunDirectory]) -> list[Row]:
-    """Average over seeds, mean ± std: one more row for each config and epoch, beside the rows that it stands for.
+    """Average over seeds, mean ± std: one additional row per config and epoch.
 
-    The seeds are those of the training (configs that differ in name and seed alone are the same) and those of the
-    evaluation (of one checkpoint under equal settings). The std is that of the sample.
+    The seeds are those of the training (configs that differ only in name and seed are the same) and those of
+    the evaluation (of one checkpoint under equal settings). The std is that of the sample.
     """
     same: dict[str, list[RunDirectory]] = {}
     for run in runs:
@@ -157,12 +157,12 @@ def _means(members: Sequence[Row], key: str) -> list[Figure]:
 
 
 def damaged(runs: Iterable[RunDirectory]) -> list[str]:
-    """Say what is left out because its file is damaged, a sentence each."""
+    """Return a sentence for each result that is left out because its file is damaged."""
     return [sentence for run in runs for sentence in results(run)[1]]
 
 
 def table(runs: Sequence[RunDirectory]) -> list[Row]:
-    """Return rows over several seeds first, then every row, the newest run first."""
+    """Return the rows over several seeds first, then every row, in the order of `runs`."""
     every = rows(runs)
     return [*over_seeds(every, runs), *every]
 
@@ -199,19 +199,19 @@ def cells(found: Sequence[Row], published: bool = True) -> list[list[str]]:
 
 
 def as_csv(found: Sequence[Row]) -> str:
-    """Write it comma-separated, with headings."""
+    """Return the table as CSV, with a header."""
     return csv_text(HEADINGS, cells(found))
 
 
 def as_markdown(found: Sequence[Row]) -> str:
-    """Write it as a pipe table."""
+    """Return the table as a Markdown pipe table."""
     head, *body = [[markdown_text(cell) for cell in line] for line in (HEADINGS, *cells(found))]
     lines = [head, ["---"] * len(HEADINGS), *body]
     return "".join("| " + " | ".join(line) + " |\n" for line in lines)
 
 
 def as_latex(found: Sequence[Row]) -> str:
-    """Write it as a booktabs tabular."""
+    """Return the table as a booktabs tabular."""
     lines = [[latex_text(cell) for cell in line] for line in (HEADINGS, *cells(found))]
     body = " \\\\\n".join(" & ".join(line) for line in lines[1:])
     head = " & ".join(lines[0])
@@ -224,7 +224,7 @@ def as_latex(found: Sequence[Row]) -> str:
 
 @dataclass(frozen=True)
 class TableFormat:
-    """How the table is written to a file."""
+    """File format of the table."""
 
     title: str
     suffix: str

@@ -1,4 +1,4 @@
-"""Which labels are used: stratified, seeded subsets with exact counts."""
+"""Selection of labels: stratified, seeded subsets with exact counts."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ def labelled(dataset: Dataset) -> tuple[Tensor, Tensor, tuple[str, ...]]:
 
 
 def subset(labels: Tensor, count: int, seed: int) -> Tensor:
-    """Choose exactly `count` row numbers, ascending, each class's share kept to within one; at least one of each.
+    """Choose exactly `count` row numbers, ascending; each class keeps its share to within one, and at least one.
 
-    `labels`: int64 [N]. Raises ConfigError where there are fewer labels than classes.
+    `labels`: int64 [N]. Raises ConfigError if there are fewer labels than classes.
     """
     present = len(labels.unique())
     if count < present:
@@ -46,14 +46,14 @@ def subset(labels: Tensor, count: int, seed: int) -> Tensor:
 
 
 def share_count(total: int, share: float) -> int:
-    """Return how many images a share is: rounded to the nearest, 10 % of 50,000 is 5,000."""
+    """Return the number of images in a share, rounded to the nearest: 10 % of 50,000 is 5,000."""
     return round(total * share)
 
 
 def validation_split(labels: Tensor, share: float, seed: int) -> tuple[Tensor, Tensor]:
-    """Choose rows to fit on and rows to choose with, both ascending; every class is in both where it has two images.
+    """Return rows to fit on and rows for validation, both ascending; a class with two images is in both.
 
-    A class's only image is fitted on. Raises ConfigError where no class has two.
+    The only image of a class is fitted on. Raises ConfigError if no class has two.
     """
     sizes = torch.bincount(labels)
     count = max(int((sizes > 1).sum()), share_count(len(labels), share))

@@ -1,4 +1,4 @@
-"""What the process of an evaluation runs: load, measure, write the result, and a last word in every case."""
+"""Worker process of an evaluation: load, measure, write the result, and in every case a final status."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ from simsiam_core.runs.evaluations import EvaluationDirectory
 
 
 def evaluate(job: EvaluationDirectory, request: StopRequest | None = None) -> int:
-    """Do what the job's settings say; returns the exit code: 0 done or cancelled, 1 failed, 2 bad input.
+    """Run a job's evaluation and return the exit code: 0 done or cancelled, 1 failed, 2 bad input.
 
-    A cancelled evaluation leaves no result: half a sweep is no figure. To pause one is to cancel it.
+    A cancelled evaluation leaves no result: half a sweep yields no valid figure. A pause request cancels it
+    too.
     """
     if request is None:
         request = StopRequest()
@@ -58,7 +59,7 @@ def _result(job: EvaluationDirectory, reporter: Reporter) -> dict[str, Any]:
     reporter.set(force=True, activity="Loading the checkpoint and its images", device=_device())
     started = time.monotonic()
     subject = Subject.load(job.run, settings.checkpoint, reporter)
-    with true_fp32(torch.device(subject.device).type):  # every figure is measured in fp32
+    with true_fp32(torch.device(subject.device).type):  # all figures are measured in fp32
         found = EVALUATIONS.get(settings.kind).run(subject, settings, reporter)
     return _stamped(job, subject, settings, found, time.monotonic() - started)
 

@@ -1,9 +1,9 @@
-"""The registry of metrics: one module for each in a run's record, which says how it is read, shown and measured.
+"""Registry of metrics: one module per metric of a run's record, with its title, format, charts and measurement.
 
-The figures that evaluations report are named by the kinds of evaluation.
+The figures of evaluations are named by the kinds of evaluation.
 
-Whoever needs one name imports it from its module, such as `metrics.train_loss.TRAIN_LOSS`. No entry imports torch
-before it is measured.
+Import a single name from its module, such as `metrics.train_loss.TRAIN_LOSS`. No entry imports torch before
+it is measured.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ METRICS = Registry("metrics", Metric, "metric")
 
 
 def module_of(name: str) -> str:
-    """Return the module in which a metric of that name stands."""
+    """Return the name of the module that defines a metric."""
     return name.replace("/", "_")
 
 
 def in_order() -> list[Metric]:
-    """Return every metric, in the order in which they are shown."""
+    """Return every metric, in display order."""
     return sorted(METRICS.all().values(), key=lambda metric: (metric.order, metric.name))
 
 
 def charts() -> dict[str, list[Metric]]:
-    """Return the metrics that share a chart on Monitor, by the chart's key; the first gives it its title and axis."""
+    """Return the metrics of each Monitor chart, by the chart's key; the first one gives its title and axis."""
     found: dict[str, list[Metric]] = {}
     for metric in in_order():
         if metric.chart:
@@ -47,7 +47,7 @@ def charts() -> dict[str, list[Metric]]:
 
 
 def describe(name: str) -> Metric:
-    """Return the entry of a name; a plain one for a name without entry, such as that of another version's metric."""
+    """Return the entry of a metric; a plain one for an unknown name, such as one from another version."""
     module = module_of(name)
     if module in METRICS.names and (metric := METRICS.get(module)).name == name:
         return metric

@@ -1,4 +1,4 @@
-"""Print the page of the documentation that lists every metric: docs/metrics.md."""
+"""Print docs/metrics.md, the documentation page that lists every metric."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many dimensions the representation uses."""
+"""Effective rank: the number of dimensions that the representation uses."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 EFFECTIVE_RANK = "representation/effective_rank"
-EVERY_STEPS = 200  # it takes the time of several steps
-ROWS = 512  # and grows with the square of these; none of the presets has more
+EVERY_STEPS = 200  # takes as long as several steps
+ROWS = 512  # the time grows with their square; no preset has more
 
 
 def effective_rank(z: Tensor) -> Tensor:
-    """Effective rank of z [B, d]: exp of the entropy of its normalised singular values (Roy & Vetterli 2007).
+    """Compute the effective rank of z [B, d] (Roy & Vetterli 2007).
 
-    From 1 (all rows on one line) to min(B, d). NaN if z is not finite. A 0-d float32 tensor on z's device.
-    The floor, read at full collapse, is 1.00 for z computed in fp32; rounding to bf16 alone raises it to 1.3 (see
-    `SimSiam.fp32_projections`). Singular values are taken of z itself in float32: by way of z zᵀ the small ones
-    would drown in rounding, or take float64, in which many GPUs are slow. On the CPU, where 512 rows take some 50
-    ms, less than a GPU's solver; the caller waits for the device. Meant for every so many steps, not for each.
+    It is exp of the entropy of the normalised singular values: from 1 (all rows on one line) to min(B, d);
+    NaN if z is not finite. Returns a 0-d float32 tensor on z's device. The floor, at full collapse, is 1.00
+    for z computed in fp32; rounding to bf16 alone raises it to 1.3 (see `SimSiam.fp32_projections`). Singular
+    values are computed from z itself in float32: from z zᵀ, the small ones would be lost to rounding or
+    require float64, in which many GPUs are slow. Runs on the CPU, where 512 rows take about 50 ms, less than
+    a GPU's solver; the caller waits for the device. Meant to be measured every so many steps, not at each.
     """
     import torch
 
@@ -35,7 +36,7 @@ def effective_rank(z: Tensor) -> Tensor:
 
 
 def measure(step: StepOutputs) -> Tensor:
-    """Return the rank of a step's projections, in fp32."""
+    """Return the effective rank of a step's projections, in fp32."""
     return effective_rank(step.fp32_z(ROWS))
 
 

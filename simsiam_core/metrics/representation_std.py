@@ -1,4 +1,4 @@
-"""Spread of the representation: a loss near −1 is no success if every image maps to the same point."""
+"""Spread of the representation, to detect collapse: with all images at one point, the loss also nears −1."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ COLLAPSED_STD = 0.2  # below it the representation has collapsed, or is about to
 def representation_std(z: Tensor) -> Tensor:
     """Compute the mean per-dimension std of l2-normalised z [B, d], times √d (SimSiam, section 4.1, figure 2).
 
-    1 if z fills the sphere evenly, 0 if it has collapsed. A 0-d float32 tensor on z's device, without waiting
-    for that device.
+    1 if z fills the sphere evenly, 0 if it has collapsed. Returns a 0-d float32 tensor on z's device, without
+    waiting for that device.
     """
     import torch
     from torch.nn import functional as F
@@ -28,7 +28,7 @@ def representation_std(z: Tensor) -> Tensor:
 
 
 def measure(step: StepOutputs) -> Tensor:
-    """Return the std of a step's projections, of all processes."""
+    """Return the std of a step's projections, over all processes."""
     return representation_std(step.z)
 
 

@@ -1,4 +1,4 @@
-"""Throughput of training."""
+"""Training throughput."""
 
 from simsiam_core.metrics import Metric
 

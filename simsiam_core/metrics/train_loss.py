@@ -1,4 +1,4 @@
-"""The loss that training minimises."""
+"""Training loss."""
 
 from simsiam_core.metrics import Metric
 

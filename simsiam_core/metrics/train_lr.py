@@ -1,4 +1,4 @@
-"""The learning rate of the encoder."""
+"""Learning rate of the encoder."""
 
 from simsiam_core.metrics import Metric
 

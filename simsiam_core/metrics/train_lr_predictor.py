@@ -1,4 +1,4 @@
-"""The learning rate of the predictor."""
+"""Learning rate of the predictor."""
 
 from simsiam_core.metrics import Metric
 

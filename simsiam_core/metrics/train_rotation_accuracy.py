@@ -1,4 +1,4 @@
-"""How well the network tells rotations, where that is part of the objective."""
+"""Accuracy of rotation prediction, if it is part of the objective."""
 
 from simsiam_core.metrics import Metric
 

@@ -1,4 +1,4 @@
-"""kNN accuracy on the test images, measured while a run trains."""
+"""kNN accuracy on the test images, measured during training."""
 
 from simsiam_core.metrics import Metric
 

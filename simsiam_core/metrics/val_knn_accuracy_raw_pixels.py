@@ -1,4 +1,4 @@
-"""The same vote on the pixels themselves: what a representation has to beat."""
+"""kNN accuracy on raw pixels: the baseline for a representation."""
 
 from simsiam_core.metrics import Metric
 

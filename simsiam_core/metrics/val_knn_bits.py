@@ -1,4 +1,4 @@
-"""The precision in which the network encoded for kNN accuracy."""
+"""Precision in which the network encoded the images for kNN accuracy."""
 
 from simsiam_core.metrics import Metric
 from simsiam_core.metrics.val_knn_accuracy import KNN_ACCURACY

@@ -1,4 +1,4 @@
-"""The number of training images whose raw pixels were compared."""
+"""Number of training images in the raw-pixel baseline."""
 
 from simsiam_core.metrics import Metric
 from simsiam_core.metrics.val_knn_accuracy_raw_pixels import RAW_PIXELS_ACCURACY

@@ -1,4 +1,4 @@
-"""The size of the images whose raw pixels were compared."""
+"""Side length of the images in the raw-pixel baseline."""
 
 from simsiam_core.metrics import Metric
 from simsiam_core.metrics.val_knn_accuracy_raw_pixels import RAW_PIXELS_ACCURACY

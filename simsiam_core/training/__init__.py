@@ -1,1 +1,1 @@
-"""SimSiam as a LightningModule, its callbacks, and the worker that a job runs."""
+"""SimSiam as a LightningModule, its callbacks, and the worker process of a training job."""

@@ -1,9 +1,10 @@
-"""Keeps the memory of freed tensors in the process: on a CPU, fetching it anew is a third of a training step.
+"""Malloc settings that keep freed tensor memory: page faults would take a third of a training step on a CPU.
 
-By default glibc maps every large tensor by itself and unmaps it when it is freed, and returns free memory at the top
-of the heap; each page of the next tensor then costs a fault. `mallopt` raises both thresholds, so that freed memory
-stays on the heap and is used again. The environment variables MALLOC_TRIM_THRESHOLD_ and MALLOC_MMAP_THRESHOLD_ would
-do the same, but glibc reads them when a process starts: a run in the foreground has no launcher that could set them.
+By default glibc gives every large tensor a memory map of its own, unmaps it on free, and returns free memory
+at the top of the heap; every page of the next tensor then costs a page fault. `mallopt` raises both
+thresholds, so that freed memory stays on the heap and is reused. The environment variables
+MALLOC_TRIM_THRESHOLD_ and MALLOC_MMAP_THRESHOLD_ would do the same, but glibc reads them at process start,
+and a foreground run has no launcher that could set them.
 """
 
 from __future__ import annotations
@@ -14,17 +15,15 @@ from contextlib import contextmanager, suppress
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # parameters of mallopt, from malloc.h
 _NEVER_TRIM = -1
-_LARGEST_ON_HEAP = (
-    32 << 20
-)  # bytes; the highest limit that glibc takes for what does not get a mapping of its own
-_DEFAULT = 128 << 10  # bytes; of both
+_LARGEST_ON_HEAP = 32 << 20  # bytes; the highest M_MMAP_THRESHOLD that glibc accepts
+_DEFAULT = 128 << 10  # bytes; glibc's default for both thresholds
 
 
 @contextmanager
 def keep_freed_memory() -> Iterator[None]:
-    """Set malloc's thresholds so that freed memory is used again; at the end, restore them and give it back.
+    """Set malloc's thresholds so that freed memory is reused; on exit, restore them and release it.
 
-    Does nothing where the C library is not glibc.
+    Does nothing if the C library is not glibc.
     """
     with suppress(OSError, AttributeError):
         libc = ctypes.CDLL("libc.so.6")

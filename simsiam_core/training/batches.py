@@ -1,4 +1,4 @@
-"""Which images form a batch: a function of seed, epoch and batch number, with no state to save or lose."""
+"""Shuffled training batches as a function of seed, epoch and batch number: there is no state to save."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from simsiam_core.training.ranks import Ranks
 
 
 def counter_seed(*numbers: int) -> int:
-    """Mix one 63-bit seed from several counters (the SplitMix64 mixing steps of Steele et al., 2014)."""
+    """Mix several counters into one 63-bit seed (the SplitMix64 mixing steps of Steele et al., 2014)."""
     mask, state = (1 << 64) - 1, 0
     for number in numbers:
         state = (state + number + 0x9E3779B97F4A7C15) & mask
@@ -23,11 +23,11 @@ def counter_seed(*numbers: int) -> int:
 
 
 class Batches:
-    """Shuffled batches of uint8 images, each epoch in an order of its own; the incomplete last one is dropped.
+    """Shuffled batches of uint8 images, reshuffled every epoch; the incomplete last batch is dropped.
 
-    The images lie on the training device if they fit there. Otherwise they stay where they are (in a memory
-    map), and each batch is fetched while the step before it runs: the same batches either way. Each of several
-    `ranks` is served its share of every batch.
+    The images are kept on the training device if they fit. Otherwise they stay where they are (in a memory
+    map), and each batch is prefetched during the step before it: the batches are the same either way. Each of
+    several `ranks` gets its share of every batch.
     """
 
     def __init__(self, images: ImageSet, batch_size: int, seed: int, ranks: Ranks | None = None) -> None:
@@ -44,35 +44,35 @@ class Batches:
 
     @property
     def images(self) -> Tensor:
-        """uint8 [N, 3, S, S], all of them: on the training device if they fit there, else where they were."""
+        """All images, uint8 [N, 3, S, S]: on the training device if they fit, else where they were loaded."""
         return self._images
 
     @property
     def placement(self) -> str:
-        """Where the images lie, as a sentence for the log."""
+        """Location of the images, as a sentence for the log."""
         size = f"{self._images.nbytes / 1e6:,.0f} MB of images"
         if self._prefetcher is None:
             return f"{size} on the {self._images.device.type}"
         return f"{size} stay in main memory; each batch is fetched while the one before it is trained on"
 
     def to(self, device: torch.device, resident: bool | None = None) -> None:
-        """Serve batches on `device`. `resident` None decides by its free memory whether all images go there."""
+        """Serve batches on `device`. With `resident` None, its free memory decides whether all images move."""
         if resident is None:
             resident = fits(self._images.nbytes, device)
         if resident:
-            self._images = self._images.to(device)  # a memory map is used as it is on the CPU
+            self._images = self._images.to(device)  # no copy on the CPU: a memory map is used directly
         else:
             self._prefetcher = Prefetcher(self._images, device)
 
     def batch(self, epoch: int, index: int) -> Tensor:
-        """Fetch the share of this process of batch `index` of epoch `epoch`: uint8 `[B, 3, S, S]`."""
+        """Return this process's share of batch `index` of epoch `epoch`: uint8 `[B, 3, S, S]`."""
         if epoch != self._epoch:
             generator = torch.Generator().manual_seed(counter_seed(self._seed, epoch))
             order = torch.randperm(len(self._images), generator=generator)
             self._order, self._epoch = order.to(self._images.device), epoch
         rows = self._rows(index)
         if self._prefetcher is None:
-            return self._images.index_select(0, rows)  # of bytes, several times as fast as [rows]
+            return self._images.index_select(0, rows)  # several times faster than [rows] for uint8
         following = self._rows(index + 1) if index + 1 < len(self) else None
         return self._prefetcher.fetch(rows, following)
 

@@ -1,7 +1,7 @@
-"""How fast training steps are on this machine, as far as it must be measured.
+"""Measured speed of training steps on this machine, with a cache.
 
-What was measured is kept for as long as the process lives, so another number of epochs costs nothing; unless
-something else was at work meanwhile, a run perhaps: then it serves for a minute.
+Measurements are kept for the lifetime of the process, so changing the number of epochs costs nothing. One
+that was taken beside other work, such as a run, is valid for a minute.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ from simsiam_core.training import trial
 from simsiam_core.training.device import Precision
 from simsiam_core.training.pace import Pace, fitting_pace
 
-KEPT_SECONDS = 60.0  # how long a pace serves that was measured beside other work
+KEPT_SECONDS = 60.0  # how long a pace measured beside other work is valid
 
 
 class BusyError(RuntimeError):
-    """Every GPU is taken, and this was not measured while one was free."""
+    """Error raised if every GPU is taken and no earlier measurement exists."""
 
 
-_paces: dict[Any, tuple[Pace, float]] = {}  # with the time until which it serves
+_paces: dict[Any, tuple[Pace, float]] = {}  # with the monotonic time until which it is valid
 
 
 def calibrate(
     config: Config, images: int, device: str, precision: Precision, taken: Collection[str] = ()
 ) -> Pace:
-    """Return the pace of a config, measured now or before. Raises DoesNotFitError, and for GPUs BusyError.
+    """Return the pace of a config, cached or measured now. Raises DoesNotFitError, and BusyError for GPUs.
 
-    A GPU is measured by a process of its own, which leaves none of its memory taken, and never one that is among
-    those `taken` by jobs or that somebody else works on: then what was measured last has to do.
+    A GPU is measured in a subprocess, which leaves none of its memory taken. GPUs that are `taken` by jobs or
+    used by other programs are never measured; if no other is free, the last measurement is used.
     """
     key = config, images, device, precision
     pace, until = _paces.get(key, (None, 0.0))
@@ -54,7 +54,7 @@ def calibrate(
 
 
 def _pace_of_other_batch(key: tuple[Any, ...]) -> Pace | None:
-    """Return the pace of the same steps with other images a step, which is near enough; its memory is not the same."""
+    """Return the pace measured with another batch size: close enough, except for its peak memory."""
     config, _, device, precision = key
     alike = (pace for (c, _, d, p), (pace, _) in _paces.items() if (c, d, p) == (config, device, precision))
     known = next(alike, None)

@@ -1,4 +1,4 @@
-"""The judge of collapse in a training process, and when it ends the run."""
+"""Collapse detection in a training process, and when a collapse ends the run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["PATIENCE_STEPS", "CollapseWatch"]
 
 
 class CollapseWatch:
-    """Judges every step that is measured, on top of the record from before a resume."""
+    """Collapse detector that reads every measured step, starting from the record before a resume."""
 
     def __init__(self, record: Iterable[Mapping[str, Any]] = ()) -> None:
         self._judge = CollapseJudge()
@@ -21,9 +21,9 @@ class CollapseWatch:
         self._told = False
 
     def observe(self, lines: Iterable[Mapping[str, Any]]) -> bool:
-        """Judge metric lines in the order of their steps; whether the run has collapsed or recovered by them.
+        """Judge metric lines in step order; return whether the run has collapsed or recovered.
 
-        A collapse from before a resume counts as one that is found now.
+        A collapse from before a resume is reported as new.
         """
         self._judge.observe(lines)
         self._judgement = self._judge.judgement
@@ -32,17 +32,17 @@ class CollapseWatch:
 
     @property
     def judgement(self) -> Collapse | None:
-        """The judgement at the last step, for the status; None before any."""
+        """Judgement at the last step, for the status; None before the first."""
         return self._judgement
 
     @property
     def sentence(self) -> str | None:
-        """What is wrong, in words; None while nothing is."""
+        """Description of the collapse for the user; None if there is none."""
         return self._judgement.sentence if self._judgement else None
 
     @property
     def lasting_sentence(self) -> str | None:
-        """As `sentence`, once the collapse has lasted in this process alone: a resumed run may recover."""
+        """Same as `sentence`, once the collapse has lasted in this process alone: a resumed run may recover."""
         judged = self._judgement
         if judged is None or judged.step - self._resumed_after <= PATIENCE_STEPS:
             return None

@@ -1,7 +1,7 @@
-"""Whether torch.compile pays, whether it works here, and how a network is compiled.
+"""torch.compile for the network: whether it pays off, whether it works here, and how it is applied.
 
-It makes every step quicker and takes about a minute before the first. Where it does not work, training goes on
-without it: a run is never lost for want of a compiler.
+It makes every step faster but takes about a minute before the first. Where it does not work, training
+continues without it: a missing compiler never fails a run.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from torch import Tensor, nn
 from simsiam_core.config import TrainingConfig
 from simsiam_core.model import SimSiam
 
-WORTH_STEPS = 5_000  # fewer are over before the minute is earned back
-BACKEND_VARIABLE = "SIMSIAM_COMPILE_BACKEND"  # for tests: another backend of torch.compile than its own
+WORTH_STEPS = 5_000  # shorter runs end before the minute is recovered
+BACKEND_VARIABLE = "SIMSIAM_COMPILE_BACKEND"  # for tests: overrides the backend of torch.compile
 NOT_EVERYWHERE = "The network could not be compiled in every process; training goes on without."
 PROBE_SECONDS = 60.0
 _PROBE = "#include <stdlib.h>\n#include <Python.h>\nint probe(void) { return 0; }\n"
 
 
 def decide(config: TrainingConfig, device: torch.device, steps: int) -> tuple[bool, str]:
-    """Return whether to compile the network for the `steps` still to come on `device`, and why, as a sentence."""
+    """Return whether to compile the network for the `steps` to come on `device`, and why, as a sentence."""
     if config.compile != "auto":
         return config.compile == "always", f"Compiling the network: {config.compile}, as set."
     if device.type != "cuda":
@@ -47,9 +47,9 @@ def decide(config: TrainingConfig, device: torch.device, steps: int) -> tuple[bo
 
 
 def switch_sentence(before: bool | None, now: bool) -> str:
-    """Say that a run goes on in another way than its checkpoint was trained; empty where it does not.
+    """Say that a run switches between compiled and eager at its checkpoint; empty if it does not.
 
-    `before` is None where that is not known, as at the start of a run.
+    `before` is None if it is not known, as at the start of a run.
     """
     if before is None or before == now:
         return ""
@@ -63,9 +63,10 @@ def switch_sentence(before: bool | None, now: bool) -> str:
 def prepare(
     network: nn.Module, config: TrainingConfig, device: torch.device, steps: int, trial: Callable[[], object]
 ) -> tuple[bool, str]:
-    """Compile the network in place if that pays and works; returns whether it is compiled, and why.
+    """Compile the network in place if that pays off and works; returns whether it is compiled, and why.
 
-    `trial` makes a step like those to come; it compiles, and what it does to the network's buffers is undone.
+    `trial` runs a step like those to come, which triggers compilation; its changes to the network's buffers
+    are undone.
     """
     compiles, why = decide(config, device, steps)
     if compiles and (problem := _try(network, trial)):
@@ -74,33 +75,33 @@ def prepare(
 
 
 def compile_network(network: nn.Module) -> None:
-    """Compile in place: the names in a checkpoint stay as they are. Compiling itself waits for the first step.
+    """Compile in place, which keeps the names in checkpoints; compilation itself happens at the first step.
 
-    Every way into the network that training takes is compiled. An eager one beside a compiled one would fail:
-    compiled code replaces the running statistics that the eager one has kept for its backward pass. The
-    backbone by itself, which encodes for the kNN check, stays eager. Shapes are fixed: those of training never
-    change.
+    Every entry point of the network that training uses is compiled. Mixing eager and compiled calls would
+    fail: compiled code replaces the running statistics that the eager call saved for its backward pass. The
+    backbone alone, which encodes for the kNN check, stays eager. Shapes are static: they never change during
+    training.
     """
     how: dict[str, Any] = {"backend": os.environ.get(BACKEND_VARIABLE, "inductor"), "dynamic": False}
     network.compile(**how)
     if isinstance(network, SimSiam) and network.rotation is not None:
-        # Set on the instance, where it hides the method of the class.
+        # Set on the instance, to shadow the method of the class.
         object.__setattr__(network, "tell_rotation", torch.compile(network.tell_rotation, **how))
 
 
 def uncompile(network: nn.Module) -> None:
     """Make a network eager again."""
-    network._compiled_call_impl = None  # torch has no public way back
+    network._compiled_call_impl = None  # torch has no public API for this
     network.__dict__.pop("tell_rotation", None)
 
 
 def _try(network: nn.Module, trial: Callable[[], object]) -> str:
-    """Compile the network and run `trial`; an error makes it eager again, and is returned in a few words."""
+    """Compile the network and run `trial`; on an error, make it eager again and return a short description."""
     kept: dict[str, Tensor] = {name: buffer.clone() for name, buffer in network.named_buffers()}
     compile_network(network)
     try:
         trial()
-    except Exception as error:  # dynamo, inductor, Triton and the C compiler have each their own kinds
+    except Exception as error:  # dynamo, inductor, Triton and the C compiler raise different types
         uncompile(network)
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
@@ -113,10 +114,10 @@ def _try(network: nn.Module, trial: Callable[[], object]) -> str:
 
 @cache
 def toolchain_problem() -> str:
-    """Return what this machine lacks for torch.compile on a GPU, as a clause with what to do; empty if nothing.
+    """Return what this machine lacks for torch.compile on a GPU, as a clause with what to do; empty if none.
 
-    Triton builds its launchers with a C compiler and Python's headers, into a folder that must be writable and
-    on a file system from which programs may be run: a small library is built and loaded as Triton would.
+    Triton builds its launchers with a C compiler and Python's headers, in a folder that must be writable and
+    on a file system that allows execution: a small library is built and loaded in the same way.
     """
     from torch.utils._triton import has_triton
 
@@ -144,7 +145,7 @@ def _build_problem() -> str:
 
 
 def _cache_folders() -> list[Path]:
-    """Return where torch.compile and Triton keep what they build."""
+    """Return the cache folders of torch.compile and Triton."""
     from torch._inductor.runtime.cache_dir_utils import default_cache_dir
 
     torch_folder = Path(os.environ.get("TORCHINDUCTOR_CACHE_DIR") or default_cache_dir())
@@ -154,7 +155,7 @@ def _cache_folders() -> list[Path]:
 
 
 def _probe(compiler: str, place: Path) -> str:
-    """Build and load a library in a folder; what fails, as a clause. Raises OSError if it cannot be written."""
+    """Build and load a library in a folder; return what fails, as a clause. Raises OSError if not writable."""
     scheme = sysconfig.get_default_scheme()
     headers = sysconfig.get_paths("posix_prefix" if scheme == "posix_local" else scheme)["include"]  # Debian
     source, library = place / "probe.c", place / "probe.so"

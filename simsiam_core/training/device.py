@@ -1,4 +1,4 @@
-"""Where a run is trained and how precisely, where the config leaves it to the machine."""
+"""Device and precision of a run, chosen by the machine where the config says auto."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from simsiam_core.config import ConfigError, TrainingConfig
 from simsiam_core.model.precision import true_fp32
 
 Precision = Literal["32-true", "16-mixed", "bf16-mixed"]
-HALF: dict[str, torch.dtype] = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}  # what autocast uses
+HALF: dict[str, torch.dtype] = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}  # autocast dtypes
 
 
 def resolve_device(config: TrainingConfig) -> tuple[Literal["cpu", "gpu"], Precision]:
-    """Choose accelerator and precision where the config says "auto". Raises ConfigError for GPUs that are not there."""
+    """Choose accelerator and precision where the config says "auto". Raises ConfigError for missing GPUs."""
     gpu = torch.cuda.is_available()
     if config.device == "gpu" and not gpu:
         raise ConfigError.at(
@@ -35,24 +35,23 @@ def resolve_device(config: TrainingConfig) -> tuple[Literal["cpu", "gpu"], Preci
 
 
 def matmul_precision(precision: Precision, accelerator: str) -> AbstractContextManager[None]:
-    """Compute matrix products of `32-true` in fp32, without TF32; other precisions are left to Lightning."""
+    """Compute matrix products of `32-true` in fp32, without TF32; leave other precisions to Lightning."""
     kind = "cuda" if accelerator == "gpu" else "cpu"
     return true_fp32(kind) if precision == "32-true" else nullcontext()
 
 
 def autocast(device_type: str, precision: Precision) -> AbstractContextManager[object]:
-    """Autocast as Lightning's trainer has it, for loops without one; nothing where precision is fp32.
+    """Apply autocast as Lightning's trainer does, for loops without one; does nothing if precision is fp32.
 
-    Weights are cast anew for every view: cast once, their gradients would be added up in low precision.
+    Weights are cast again for every view: with a single cast, their gradients would be summed in low
+    precision.
     """
     half = HALF.get(precision)
     return torch.autocast(device_type, half, cache_enabled=False) if half else nullcontext()
 
 
 def _has_bf16(devices: int) -> bool:
-    """Return whether all GPUs of a job compute in bf16; older ones (V100, T4) only emulate it, at a fraction
-    of the speed.
-    """
+    """Return whether all GPUs of a job support bf16; older ones (V100, T4) only emulate it, much slower."""
     if not torch.cuda.is_bf16_supported(including_emulation=False):
         return False
     others = range(1, devices)

@@ -1,7 +1,7 @@
-"""How long a config will take on this machine and what memory it needs: a few real steps, and arithmetic.
+"""Estimate of a config's training time and memory on this machine, from a few real steps.
 
-The steps are those of training (views, losses, backward, optimiser) on random images; only the images a
-step are fewer on a CPU, where the time grows in proportion.
+The steps are real training steps (views, losses, backward, optimiser) on random images; on a CPU they use
+fewer images, since time grows in proportion.
 """
 
 from __future__ import annotations
@@ -23,41 +23,39 @@ from simsiam_core.training.device import HALF, Precision, resolve_device
 from simsiam_core.training.objective import Objective, Views
 from simsiam_core.training.pace import CONTEXT_BYTES, GREY, DoesNotFitError, Pace
 
-# Of a calibration step: a second on two cores, and enough images for the pace of a batch.
+# Of a calibration step: a second on two cores, with enough images for the pace of a full batch.
 CPU_STEP_FLOP = 1e11
-# The interpreter with torch and Lightning, and what their allocator keeps.
+# The interpreter with torch and Lightning, and memory kept by the allocator.
 PROCESS_BYTES = {"cpu": 1.1e9, "gpu": CONTEXT_BYTES}
-BACKWARD_SHARE = 0.3  # of the activations: what the backward pass takes beside them, measured
-FORWARD_SHARE = 1 / 3  # of a step: the backward pass is twice the work
-STARTING_SECONDS = 8.0  # imports, and reading images that are decoded already
+BACKWARD_SHARE = 0.3  # of the activations: additional memory of the backward pass, measured
+FORWARD_SHARE = 1 / 3  # of a step: the backward pass costs twice the forward pass
+STARTING_SECONDS = 8.0  # imports, and reading images that are already decoded
 
 
 @dataclass(frozen=True)
 class Work:
-    """What one image costs in a training step, all its views: from the network's definition, not from a run."""
+    """Cost of one image in a training step, over all its views; from the network's definition, not a run."""
 
     flop: float  # forward and backward
-    activation_bytes: float  # what autograd keeps for the backward pass, in fp32
+    activation_bytes: float  # saved by autograd for the backward pass, in fp32
     parameters: int
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """What to expect of a config on this machine."""
+    """Expected speed, time and memory of a config on this machine."""
 
     device: str  # "GPU" or "CPU"
-    devices: int  # GPUs side by side; on a CPU the processes share its cores
-    images_per_second: float | None  # None where it could not be measured
-    seconds: (
-        float | None
-    )  # of the whole run with its kNN checks; None also where the images are not counted yet
-    memory_bytes: float  # of each GPU, or of the machine for all processes
-    alone: bool  # whether nothing else was at work while the steps were timed
-    fits: int | None = None  # where the batch is too large: one that is not, 0 if there is none
+    devices: int  # GPUs in parallel; on a CPU the processes share its cores
+    images_per_second: float | None  # None if it could not be measured
+    seconds: float | None  # of the whole run with kNN checks; None also if the images are not counted yet
+    memory_bytes: float  # per GPU, or of the machine for all processes
+    alone: bool  # whether nothing else was running while the steps were timed
+    fits: int | None = None  # if the batch is too large: one that fits, 0 if none does
 
 
 def work(config: Config) -> Work:
-    """Count it on torch's meta device, where shapes flow through the network and nothing is computed."""
+    """Count the cost on torch's meta device, which propagates shapes without computing anything."""
     return _work(_shape(config))
 
 
@@ -75,9 +73,8 @@ def _work(config: Config) -> Work:
     weights = {id(p) for p in network.parameters()}
 
     def keep(tensor: Tensor) -> Tensor:
-        if (
-            id(tensor) not in weights and id(tensor._base) not in weights
-        ):  # a linear layer saves its transpose
+        # `_base`, since a linear layer saves the transpose of its weight
+        if id(tensor) not in weights and id(tensor._base) not in weights:
             saved[id(tensor)] = tensor.nbytes
             kept.append(tensor)  # an id is unique only while its tensor lives
         return tensor
@@ -92,7 +89,7 @@ def _work(config: Config) -> Work:
 
 
 def _shape(config: Config) -> Config:
-    """Strip a config of what a step's cost does not depend on, so that one measurement serves many."""
+    """Reduce a config to the settings that a step's cost depends on, so that one measurement serves many."""
     return Config(
         model=config.model,
         objective=config.objective,
@@ -106,9 +103,9 @@ def predict(
 ) -> Estimate:
     """Estimate a config given as nested values. Raises ConfigError.
 
-    One device's share of a batch is timed. Several GPUs are taken to work side by side with nothing lost in
-    between, processes on a CPU to take its cores from each other. `taken` are GPUs that jobs were given, by their
-    ids: no step is made there, and where no other is free, the pace stays unknown until it was measured once.
+    One device's share of a batch is timed. Several GPUs are assumed to scale without loss, processes on a CPU
+    to share its cores. `taken` lists the ids of GPUs assigned to jobs: no step runs there, and if no other
+    GPU is free, the pace is unknown until it has been measured once.
     """
     config = parse(values)
     accelerator, precision = resolve_device(config.training)
@@ -142,15 +139,15 @@ def predict(
 
 
 def knn_checks(config: Config) -> int:
-    """Count the measurements of kNN accuracy: before training, at the cadence, and at the end."""
+    """Count the kNN checks: before training, every `knn_every` epochs, and at the end."""
     epochs, every = config.training.epochs, config.knn.knn_every
     return 1 + epochs // every + bool(epochs % every)
 
 
 def knn_seconds(config: Config, count: int, pace: Pace) -> float:
-    """Estimate the seconds of one kNN check: encoding all images, one pass each, for a test split a fifth as large.
+    """Estimate the seconds of one kNN check: one forward pass per image, with a test split a fifth as large.
 
-    The search adds 2 × images × queries × dimension operations at the pace of training.
+    The search adds 2 × images × queries × dimension operations at the speed of training.
     """
     tests = min(count // 5, config.data.test_limit or count)
     passes = Objective(config, *GREY).passes
@@ -162,14 +159,14 @@ def knn_seconds(config: Config, count: int, pace: Pace) -> float:
 def memory_bytes(
     config: Config, count: int | None, accelerator: str, precision: Precision, pace: Pace | None
 ) -> float:
-    """Estimate the peak memory of training in bytes: of each GPU, or of all processes on a CPU, added up.
+    """Estimate the peak memory of training in bytes: per GPU, or the sum over all processes on a CPU.
 
-    Measured on a GPU with that batch, where it was; otherwise from the network's definition.
+    Uses the peak measured on a GPU with this batch if there is one, otherwise the network's definition.
     """
     side, devices = config.data.image_size, config.training.devices
     images = 1.2 * (count or 0) * 3 * side**2  # train and test, uint8
     cost = work(config)
-    exchanged = 4 * cost.parameters * (devices > 1)  # gradients on their way to the other processes
+    exchanged = 4 * cost.parameters * (devices > 1)  # copies of the gradients, exchanged between processes
     if pace is not None and pace.peak_bytes is not None:
         return PROCESS_BYTES["gpu"] + images + pace.peak_bytes + exchanged
     copies = 3 + _second_moment(config.optimiser)  # weights, gradients, momentum

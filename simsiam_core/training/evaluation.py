@@ -1,4 +1,4 @@
-"""kNN accuracy while training: bank from the training images, queries from the test images."""
+"""kNN accuracy during training: feature bank from the training images, queries from the test images."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ class Evaluation:
 
     @property
     def possible(self) -> bool:
-        """Whether there are labels to vote with and test images to ask about."""
+        """Whether there are training labels and labelled test images."""
         return self._train.labels is not None and self._test is not None and self._test.labels is not None
 
     def knn_accuracy(
         self, encoder: Encoder, train_images: Tensor | None = None, half: torch.dtype | None = None
     ) -> float | None:
-        """Measure the share of test images whose neighbours among the training images vote for the right class.
+        """Measure the share of test images classified correctly by the vote of their nearest training images.
 
         Every process encodes its part of the images; the first one counts votes, the others get None.
-        `train_images` are the training images where they lie on the device already; `half` is what the network
-        computes in, without it fp32. Features and votes are fp32 in any case.
+        `train_images` are the training images if they are already on the device; `half` is the dtype that the
+        network computes in, fp32 if None. Features and votes are always fp32.
         """
         assert self._test is not None
         self._ranks.broadcast_buffers(encoder.backbone)
@@ -52,7 +52,7 @@ class Evaluation:
         return self._accuracy(bank, queries) if self._ranks.first else None
 
     def _place(self, device: torch.device) -> None:
-        """Keep the test images on the device, if there is room; they are wanted at every check."""
+        """Move the test images to the device if they fit: every check needs them."""
         assert self._test is not None
         images = self._test.images
         if images.device.type != device.type and fits(images.nbytes, device):
@@ -69,7 +69,7 @@ class Evaluation:
         return features
 
     def raw_pixels(self, device: torch.device) -> RawPixels:
-        """Measure the same vote on raw pixels: what a representation has to beat."""
+        """Measure the same accuracy on raw pixels: the baseline for a representation."""
         assert self._test is not None
         knn = self._knn
         return raw_pixel_accuracy(

@@ -1,7 +1,7 @@
-"""Why training cannot go on."""
+"""Error that ends a training run."""
 
 from __future__ import annotations
 
 
 class TrainingFailure(RuntimeError):
-    """Training cannot go on; the message is one sentence for the user."""
+    """Error after which training cannot continue; the message is one sentence for the user."""

@@ -1,4 +1,4 @@
-"""What the second and every further process of a job runs: the same training, on its share of each batch."""
+"""Entry point of a job's second and further processes: the same training, on their share of each batch."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from simsiam_core.training.trainer import build_trainer
 
 
 def follow(run: RunDirectory, ranks: Ranks) -> None:
-    """Train from where the first process starts, until it ends; write nothing."""
+    """Train from where the first process starts until it ends; write nothing."""
     config = run.config()
     dataset = load(config.data)
     pl.seed_everything(config.training.seed, verbose=False)
@@ -34,7 +34,7 @@ def follow(run: RunDirectory, ranks: Ranks) -> None:
     callbacks: list[pl.Callback] = []
     if evaluation.possible:
         callbacks.append(KnnCallback(evaluation, measured=measured_steps(run.metrics())))
-    request = StopRequest()  # none is made here: the first process broadcasts its own
+    request = StopRequest()  # never set here: the first process broadcasts its own
     trainer = build_trainer(config, [*callbacks, StopCallback(request, ranks)], ranks)
     found = newest(run)
     accelerator, precision = resolve_device(config.training)
@@ -43,14 +43,14 @@ def follow(run: RunDirectory, ranks: Ranks) -> None:
 
 
 def _exit_with_first_process() -> None:
-    """Exit when the first process has ended: it holds the other end of this pipe."""
-    os.read(sys.stdin.fileno(), 1)  # nothing is ever written: it returns when the other end is closed
+    """Exit when the first process has ended, which closes the other end of this pipe."""
+    os.read(sys.stdin.fileno(), 1)  # nothing is ever written: it returns at end of file
     os._exit(1)
 
 
 def main() -> None:
-    """Parse the command line (run directory, index, count, meeting file, device) and follow."""
-    for number in SIGNALS:  # such as a batch system sends to all; the first process acts on them
+    """Parse the command line (run directory, index, count, rendezvous file, device) and train."""
+    for number in SIGNALS:  # a batch system may signal every process; only the first one acts
         signal.signal(number, signal.SIG_IGN)
     run, index, count, place, kind = sys.argv[1:]
     threading.Thread(target=_exit_with_first_process, daemon=True).start()

@@ -1,4 +1,4 @@
-"""When memory is full: the batch size that would fit, measured on a GPU and added up on a CPU."""
+"""Batch size that would fit after running out of memory, measured on a GPU and estimated on a CPU."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from simsiam_core.training.estimate import work
 from simsiam_core.training.module import SimSiamModule
 from simsiam_core.training.pace import SAFETY, fitting_batch, rounded_batch
 
-CPU_SHARE = 2.5  # of what autograd keeps: gradients, views and the convolutions' own space; 2.2 was measured
-CPU_BYTES = 1e8  # for the threads, whatever the batch
+CPU_SHARE = 2.5  # times what autograd saves: gradients, views and convolution workspace; 2.2 was measured
+CPU_BYTES = 1e8  # for the threads, independent of the batch
 
 
 def address_space() -> int:
-    """Return how many bytes of this process's address space are taken."""
+    """Return the used size of this process's address space in bytes."""
     return psutil.Process().memory_info().vms
 
 
 def memory_sentence(module: SimSiamModule, precision: str, gpu: bool, taken: int) -> str:
-    """Say what happened and which batch size to try, for a run that ended for want of memory.
+    """Say what happened and which batch size to try, for a run that ran out of memory.
 
-    `taken` is the `address_space` before the first step. On several GPUs the memory of each is held against its
-    share of the batch.
+    `taken` is the `address_space` before the first step. With several GPUs, the memory of each is compared
+    with its share of the batch.
     """
     batch, gpus = module.config.training.batch_size, module.ranks.count if gpu else 1
     fits = batch_that_fits(module, precision) if gpu else batch_that_fits_beside_others(module, taken)
@@ -41,11 +41,12 @@ def memory_sentence(module: SimSiamModule, precision: str, gpu: bool, taken: int
 
 
 def batch_that_fits_beside_others(module: SimSiamModule, taken: int) -> int | None:
-    """Estimate the batch size that this machine's free memory allows, or None if none is.
+    """Estimate the batch size that this machine's free memory allows; None if none does.
 
-    By what autograd keeps of an image (`estimate.work`), beside the weights' gradients and momentum. A limit on
-    the address space, which is each process's own, is held against what was `taken` before the first step: what the
-    steps took since is theirs to use again, though the allocator may not have given it back.
+    Uses the memory that autograd saves per image (`estimate.work`), plus the weights' gradients and momentum.
+    A limit on the address space, which applies to each process, is compared with `taken`, the size before the
+    first step: memory that the steps allocated since can be reused, even if the allocator has not returned
+    it.
     """
     processes = module.ranks.count
     free = float(psutil.virtual_memory().available)
@@ -58,9 +59,9 @@ def batch_that_fits_beside_others(module: SimSiamModule, taken: int) -> int | No
 
 
 def batch_that_fits(module: SimSiamModule, precision: str) -> int | None:
-    """Measure the batch size that the memory of this GPU allows, or None if none is.
+    """Measure the batch size that the memory of this GPU allows; None if none does.
 
-    Counts what other programs use as taken. The network is not compiled for it: that takes less memory.
+    Memory used by other programs counts as taken. The network runs eagerly for this, which takes less memory.
     """
     moments = 2 if module.config.optimiser.algorithm == "adamw" else 1
     weights = sum(p.numel() * p.element_size() for p in module.parameters())
@@ -69,13 +70,13 @@ def batch_that_fits(module: SimSiamModule, precision: str) -> int | None:
 
 
 def _free_on_gpu() -> float:
-    """Return bytes that this process may have in all: what no other program uses, and no more than it is allowed."""
+    """Return the bytes that this process may use in total: what other programs leave, within its own limit."""
     limit = torch.cuda.get_per_process_memory_fraction() * torch.cuda.get_device_properties(0).total_memory
     return min(torch.cuda.mem_get_info()[0] + torch.cuda.memory_reserved(), limit)
 
 
 def _peak(module: SimSiamModule, batch_size: int, precision: str) -> int:
-    """Return bytes at the fullest moment of forward and backward."""
+    """Return the peak memory of forward and backward in bytes."""
     module.to("cuda")
     torch.cuda.empty_cache()
     torch.cuda.reset_peak_memory_stats()

@@ -34,13 +34,15 @@ Parameters = list[nn.Parameter]
 
 
 def measured_at_every_step() -> list[tuple[str, Measure]]:
-    """Return the metrics of the registry that every step measures, by name."""
+    """Return the registry's metrics that are measured at every step, by name."""
     return [(m.name, m.measure) for m in in_order() if m.measure is not None and m.every_steps == 1]
 
 
 class SimSiamModule(pl.LightningModule):
-    """Trains `network`. Every random draw is a function of (seed, epoch, step), so that a resumed run
-    continues the very same curve with nothing but weights, optimiser and counters in its checkpoint.
+    """LightningModule that trains `network`.
+
+    Every random draw is a function of (seed, epoch, step), so a resumed run continues exactly the same curve
+    with only weights, optimiser and counters in its checkpoint.
     """
 
     def __init__(
@@ -48,8 +50,8 @@ class SimSiamModule(pl.LightningModule):
         config: Config,
         dataset: Dataset,
         ranks: Ranks | None = None,
-        origin: Origin | None = None,  # where epochs are counted from, if not from the first step
-        images: Mapping[str, Any] | None = None,  # what a checkpoint says of them, see `same_images`
+        origin: Origin | None = None,  # where epoch counting starts, if not at the first step
+        images: Mapping[str, Any] | None = None,  # their identity for checkpoints, see `same_images`
     ) -> None:
         super().__init__()
         self.ranks = ranks or Ranks()
@@ -63,10 +65,8 @@ class SimSiamModule(pl.LightningModule):
             synchronise_batch_norms(self.network, cuda=resolve_device(config.training)[0] == "gpu")
         self.batches = Batches(dataset.train, config.training.batch_size, config.training.seed, self.ranks)
         self._metrics = measured_at_every_step()
-        self.compiled: bool | None = None  # whether the steps made so far were; None while none was made
-        self.activity: Callable[[str], object] = lambda text: (
-            None
-        )  # called with what takes long before the first
+        self.compiled: bool | None = None  # whether the steps so far were; None before the first
+        self.activity: Callable[[str], object] = lambda text: None  # reports slow work before the first step
 
     @property
     def total_steps(self) -> int:
@@ -75,7 +75,7 @@ class SimSiamModule(pl.LightningModule):
 
     @property
     def epochs_done(self) -> int:
-        """Complete epochs trained."""
+        """Number of completed epochs."""
         return self._scheduled(self.global_step) // len(self.batches)
 
     @property
@@ -84,11 +84,11 @@ class SimSiamModule(pl.LightningModule):
         return self._scheduled(self.global_step) % len(self.batches) == 0
 
     def _scheduled(self, step: int) -> int:
-        """Return the step at which a run would be that had only such epochs as the present images make."""
+        """Return the equivalent step of a run that used the present images from the start."""
         return step - self._origin.step + self._origin.epoch * len(self.batches)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Note what a resumed run may have to say; begin a new epoch where the images are others than before."""
+        """Restore whether the run was compiled; begin a new epoch if the images have changed."""
         self.compiled = checkpoint[RECIPE].get("compiled")
         if not self._anew or checkpoint["global_step"] != self._origin.step:
             return
@@ -101,14 +101,14 @@ class SimSiamModule(pl.LightningModule):
         batches["is_last_batch"] = False
 
     def train_dataloader(self) -> range:
-        """Return batch numbers: the images are on the device already, and `training_step` picks them by number."""
+        """Return batch numbers, by which `training_step` selects images that are already on the device."""
         return range(len(self.batches))
 
     def on_train_start(self) -> None:
-        """Apply the config over what a checkpoint restored: rates, decay and momentum.
+        """Apply the config over what a checkpoint restored: learning rates, weight decay and momentum.
 
-        A checkpoint brings the optimiser's running averages and the count of steps; the settings that it also
-        brings are those of the run that wrote it, which a fork or an extension may have changed.
+        A checkpoint restores the optimiser's running averages and step count; the settings that it also
+        restores are those of the run that wrote it, which a fork or an extension may have changed.
         """
         (optimiser,) = self.trainer.optimizers
         schedule: Any = self.trainer.lr_scheduler_configs[0].scheduler
@@ -122,14 +122,14 @@ class SimSiamModule(pl.LightningModule):
         self._compile()
 
     def on_fit_start(self) -> None:
-        """Bring images to the device; it is known only here."""
+        """Move the images to the device, which is known only at this point."""
         self.batches.to(self.device)
         if self.ranks.first:
             print(self.batches.placement, flush=True)
         self.generator = torch.Generator(self.device)
 
     def _compile(self) -> None:
-        """Compile for the steps to come, if that pays, and say so; also where it is new to a resumed run."""
+        """Compile for the remaining steps if that pays off; log why, and any change since the checkpoint."""
         self.activity("Preparing the network")
         before, steps = self.compiled, self.total_steps - self.global_step
         self.compiled, why = compilation.prepare(
@@ -144,7 +144,7 @@ class SimSiamModule(pl.LightningModule):
             print(why, *filter(None, [switch]), sep="\n", flush=True)
 
     def _trial(self) -> None:
-        """Make a step on black images, forward and backward, of which nothing stays."""
+        """Run a forward and backward pass on black images; no gradients remain."""
         side, share = self.config.data.image_size, self.ranks.shard(self.config.training.batch_size)
         shape = (share.stop - share.start, 3, side, side)
         images = torch.zeros(shape, dtype=torch.uint8, device=self.device)
@@ -152,19 +152,19 @@ class SimSiamModule(pl.LightningModule):
         inside: Any = getattr(self.trainer.strategy.model, "_inside_ddp_forward", nullcontext)
         with self.trainer.precision_plugin.train_step_context(), inside():
             loss = self.objective.losses(self.network, views).total
-        # Unlike backward(), this leaves no gradients, and DDP does not take it for a step.
+        # Unlike backward(), this leaves no gradients, and DDP does not count it as a step.
         torch.autograd.grad(
             loss, [p for p in self.network.parameters() if p.requires_grad], allow_unused=True
         )
-        synchronise(self.device)  # what fails on the device shall fail here
+        synchronise(self.device)  # so that errors on the device are raised here
 
     def training_step(self, _number: int) -> dict[str, Any]:
-        """Make one step; batch-norm statistics are per view, as in every published recipe.
+        """Run one step; batch-norm statistics are per view, as in every published recipe.
 
-        Returns the `loss` to minimise, `metrics` by name, and the `outputs` from which costly ones are measured now
-        and then.
+        Returns the `loss` to minimise, `metrics` by name, and the `outputs` from which expensive metrics are
+        measured occasionally.
         """
-        # Not by `batch_idx`: the step alone says where a resumed run is.
+        # By the step, not by `batch_idx`, which is no reliable position in a resumed run.
         images = self.batches.batch(*divmod(self._scheduled(self.global_step), len(self.batches)))
         self.generator.manual_seed(counter_seed(self.config.training.seed, 1, self.global_step))
         losses = self.objective.losses(self.network, self.objective.views(images, self.generator))
@@ -182,7 +182,7 @@ class SimSiamModule(pl.LightningModule):
         return {"loss": losses.total, "metrics": metrics, "outputs": outputs}
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """Make SGD or AdamW; each group follows `lr_factor` step by step."""
+        """Build SGD or AdamW; each parameter group follows `lr_factor` step by step."""
         optimiser_config = self.config.optimiser
         groups = self._parameter_groups()
         optimiser: torch.optim.Optimizer
@@ -210,7 +210,7 @@ class SimSiamModule(pl.LightningModule):
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def _parameter_groups(self) -> list[dict[str, Any]]:
-        """Part encoder and predictor, for their learning rates, and norms and biases, for weight decay."""
+        """Split parameters by learning rate (encoder, predictor) and weight decay (norms and biases, others)."""
         decay = self.config.optimiser.weight_decay
         plain = decay if self.config.optimiser.decay_norm_and_bias else 0.0
         named = [(name, p) for name, p in self.network.named_parameters() if p.requires_grad]
@@ -224,7 +224,7 @@ class SimSiamModule(pl.LightningModule):
         return [group for group in groups if group["params"]]
 
     def learning_rates(self) -> dict[str, float]:
-        """Return the learning rates of the step to come, as metrics."""
+        """Return the learning rates of the next step, as metrics."""
         rates = {group["name"]: group["lr"] for group in self.trainer.optimizers[0].param_groups}
         metrics = {LEARNING_RATE: rates["encoder"]}
         if "predictor" in rates:
@@ -232,13 +232,13 @@ class SimSiamModule(pl.LightningModule):
         return metrics
 
     def encoder(self) -> Encoder:
-        """Return the backbone as it is now, ready to encode."""
+        """Return an encoder with the current backbone."""
         train, step = self.dataset.train, self.global_step
         mean, std = self.dataset.mean, self.dataset.std
         return Encoder(self.network.backbone, self.config, mean, std, train.classes, self.epochs_done, step)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add what rebuilds the network to a checkpoint."""
+        """Add the recipe that rebuilds the network to a checkpoint."""
         checkpoint[RECIPE] = recipe(
             self.config,
             self.dataset.mean,

@@ -1,4 +1,4 @@
-"""What one step of training computes: random views of a batch, and the loss of a network on them."""
+"""Training objective: random views of a batch, and the loss of a network on them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from simsiam_core.training.ranks import Ranks
 
 @dataclass(frozen=True)
 class Views:
-    """Views `[B, 3, S, S]` of every image, and where rotation is a task, a small crop `[B, 3, C, C]`."""
+    """Views `[B, 3, S, S]` of every image and, for the rotation task, small crops `[B, 3, C, C]`."""
 
     views: tuple[Tensor, ...]
     crops: Tensor | None
@@ -28,16 +28,16 @@ class Views:
 
 @dataclass(frozen=True)
 class Losses:
-    """The loss of a step, with what is worth watching beside it."""
+    """Loss of a step, with the tensors that metrics are measured from."""
 
     total: Tensor
     z: Tensor  # [B, projector_dim], of the first view
-    half_features: Tensor | None = None  # [B, dim] that z was made of, where that was in half precision
+    half_features: Tensor | None = None  # [B, dim] from which z was computed, if in half precision
     metrics: Mapping[str, Tensor] = field(default_factory=dict)  # by name, of this process's images, detached
 
 
 class Objective:
-    """The objective of a config. The same for training, its benchmark, and its estimates of time and memory."""
+    """Objective of a config, shared by training, its benchmark, and its estimates of time and memory."""
 
     def __init__(self, config: Config, mean: Triple, std: Triple, ranks: Ranks | None = None) -> None:
         self.config = config
@@ -48,17 +48,17 @@ class Objective:
 
     @property
     def rotates(self) -> bool:
-        """Whether telling rotations is part of it."""
+        """Whether rotation prediction is part of the objective."""
         return network_settings(self.config).rotation
 
     def network(self) -> SimSiam:
-        """Build a network with the heads that it takes, in channels_last, which convolutions like."""
+        """Build a network with the heads that it needs, in channels_last, which speeds up convolutions."""
         settings = network_settings(self.config)
         network = SimSiam(settings.model, rotation=settings.rotation)
         return network.to(memory_format=torch.channels_last)
 
     def views(self, images: Tensor, generator: torch.Generator) -> Views:
-        """Make views of uint8 images `[B, 3, S, S]`; an equal state of the generator gives equal views."""
+        """Make views of uint8 images `[B, 3, S, S]`; the same generator state gives the same views."""
         views = self._augmentation.views(images, generator, self.config.objective.views, self._share)
         crops = self._crops.views(images, generator, 1, self._share)[0] if self.rotates else None
         return Views(
@@ -67,10 +67,10 @@ class Objective:
         )
 
     def losses(self, network: SimSiam, views: Views) -> Losses:
-        """Compute SimSiam's loss, plus that of telling the turns of the crops (E-SimSiam).
+        """Compute SimSiam's loss, plus that of predicting the rotation of the crops (E-SimSiam).
 
-        Views go through the network one at a time, and the turned crops before them: so the running
-        statistics of the batch norms, with which the network is used later, end on whole views.
+        Views go through the network one at a time, after the rotated crops, so that the running statistics of
+        the batch norms, which are used at inference, end on full-size views.
         """
         rotation, metrics = None, dict[str, Tensor]()
         if views.crops is not None:
@@ -88,6 +88,6 @@ class Objective:
 
     @property
     def passes(self) -> float:
-        """Images of full size that go forward through the network for each image of a batch."""
+        """Number of full-size images that go through the network for each image of a batch."""
         o, size = self.config.objective, self.config.data.image_size
         return o.views + (4 * (o.rotation_crop / size) ** 2 if self.rotates else 0.0)

@@ -1,4 +1,4 @@
-"""How fast training steps are on this machine, measured now: a few real ones are timed."""
+"""Speed of training steps on this machine, measured by timing a few real ones."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ from simsiam_core.training.allocator import keep_freed_memory
 from simsiam_core.training.device import Precision, autocast, matmul_precision
 from simsiam_core.training.objective import Objective
 
-GREY = (0.5,) * 3, (0.25,) * 3  # mean and std of the random images, near enough
-CONTEXT_BYTES = 0.6e9  # of a GPU's memory: what a process takes before its first tensor
+GREY = (0.5,) * 3, (0.25,) * 3  # mean and std of the random images, approximately
+CONTEXT_BYTES = 0.6e9  # GPU memory that a process takes before its first tensor
 TIMED_SECONDS = 1.0
-# What others may have of the machine while steps are timed, for these to tell the pace of a run that has it alone.
-OTHERS_CORES = 0.25  # of all of them: less than a run takes, more than a browser that sits there
-OTHERS_BYTES = 1.5e9  # of a GPU's memory: more than a screen takes
-SMALL_BATCHES = (8, 24)  # whose memory tells that of any
-SAFETY = 0.9  # of the memory: fragments and the kNN check want some too
+# Use by other processes up to which a measured pace counts as that of a run alone on the machine.
+OTHERS_CORES = 0.25  # of all cores: less than a run uses, more than an idle browser
+OTHERS_BYTES = 1.5e9  # GPU memory: more than a display uses
+SMALL_BATCHES = (8, 24)  # from which the memory of any batch is extrapolated
+SAFETY = 0.9  # of the memory: fragmentation and the kNN check need some too
 
 
 def step_loop(
     config: Config, device: torch.device, precision: Precision, images: int, augmented: bool
 ) -> tuple[Any, nn.Module]:
-    """Return a function that makes one training step without Lightning, on random data; and its network.
+    """Return a function that runs one training step without Lightning, on random data; and its network.
 
-    With `augmented` off, the views are made once: all that is left is the network.
+    With `augmented` off, the views are made once, so that only the network is timed.
     """
     generator = torch.Generator(device).manual_seed(0)
     side = config.data.image_size
@@ -58,22 +58,22 @@ def step_loop(
 
 
 def synchronise(device: torch.device) -> None:
-    """Wait for a GPU, so that a clock tells what has been done and not what has been asked for."""
+    """Wait for a GPU, so that a clock measures completed work instead of queued work."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 
 
 @dataclass(frozen=True)
 class Pace:
-    """A calibration: seconds an image of training, and on a GPU the memory that the steps took at most."""
+    """Result of a calibration: seconds per image of training and, on a GPU, the peak memory of the steps."""
 
     seconds_per_image: float
     peak_bytes: float | None
-    alone: bool = True  # whether nothing else was at work meanwhile
+    alone: bool = True  # whether nothing else was running meanwhile
 
 
 class DoesNotFitError(RuntimeError):
-    """The steps took more memory than there is; `fits` is the largest batch that a device has room for, if any."""
+    """Error of steps that need more memory than there is; `fits` is the largest batch that would fit, if any."""
 
     def __init__(self, fits: int | None) -> None:
         super().__init__("The batch does not fit into memory.")
@@ -81,13 +81,13 @@ class DoesNotFitError(RuntimeError):
 
 
 def fitting_pace(config: Config, images: int, place: torch.device, precision: Precision) -> Pace:
-    """Time steps, as `_pace` does. Raises DoesNotFitError where memory runs out."""
+    """Time steps, as `_pace` does. Raises DoesNotFitError if memory runs out."""
     try:
         return _pace(config, images, place, precision)
     except Exception as problem:
         if not is_out_of_memory(problem):
             raise
-    # The exception is left first: it keeps the tensors of its frames alive.
+    # Handled outside the except block: the exception would keep its frames' tensors alive.
     gc.collect()
     raise DoesNotFitError(_fitting_batch(config, place, precision) if place.type == "cuda" else None)
 
@@ -103,10 +103,10 @@ def _fitting_batch(config: Config, place: torch.device, precision: Precision) ->
 
 
 def fitting_batch(peak: Callable[[int], float], free: float, fixed: float = 0.0) -> int | None:
-    """Estimate the batch that `free` bytes of a device allow, or None if none is.
+    """Estimate the batch size that `free` bytes of a device allow; None if none does.
 
-    Memory of a step grows in a straight line with the batch: the `peak` of two small ones gives the line. `fixed`
-    bytes are wanted beside that.
+    A step's memory grows linearly with the batch: the `peak` of two small ones gives the line. `fixed` bytes
+    are needed in addition.
     """
     try:
         low, high = (peak(size) for size in SMALL_BATCHES)
@@ -120,13 +120,13 @@ def fitting_batch(peak: Callable[[int], float], free: float, fixed: float = 0.0)
 
 
 def rounded_batch(fits: float) -> int | None:
-    """Round down to a batch size that a person would choose; None if there is none."""
+    """Round down to a multiple of 32, or of 2 below 64; None if nothing remains."""
     step = 32 if fits >= 64 else 2
     return max(0, int(fits)) // step * step or None
 
 
 def _pace(config: Config, images: int, place: torch.device, precision: Precision) -> Pace:
-    """Time the steps of a second or more, three at least, after one that warms up."""
+    """Time steps for a second or more, at least three, after one warm-up step."""
     if place.type == "cuda":
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats(place)
@@ -147,20 +147,20 @@ def _pace(config: Config, images: int, place: torch.device, precision: Precision
 
 
 def gpu_is_taken(place: torch.device) -> bool:
-    """Return whether other processes hold so much of a GPU's memory that they must be at work on it."""
+    """Return whether other processes hold so much of a GPU's memory that they must be working on it."""
     return _OtherProcesses(place).at_work()
 
 
 class _OtherProcesses:
-    """Watches from when it is made whether other processes work on a device."""
+    """Monitor of other processes' activity on a device, from its creation on."""
 
     def __init__(self, place: torch.device) -> None:
         self._place = place
         self._started, self._spent = time.monotonic(), self._core_seconds()
 
     def at_work(self) -> bool:
-        """Return whether they used more than OTHERS_CORES or OTHERS_BYTES until now."""
-        if self._place.type == "cuda":  # others' work cannot be seen, but their memory can
+        """Return whether they have used more than OTHERS_CORES or OTHERS_BYTES so far."""
+        if self._place.type == "cuda":  # other processes' load cannot be read, but their memory can
             free, total = torch.cuda.mem_get_info(self._place)
             return total - free - torch.cuda.memory_reserved(self._place) - CONTEXT_BYTES > OTHERS_BYTES
         seconds = (time.monotonic() - self._started) * (psutil.cpu_count() or 1)
@@ -168,6 +168,6 @@ class _OtherProcesses:
 
     @staticmethod
     def _core_seconds() -> float:
-        """Return the seconds that the machine's cores have worked for other processes than this one."""
+        """Return the CPU seconds used so far by all processes except this one."""
         machine, own = psutil.cpu_times(), psutil.Process().cpu_times()
         return machine.user + machine.system + getattr(machine, "nice", 0.0) - own.user - own.system

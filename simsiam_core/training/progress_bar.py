@@ -1,4 +1,4 @@
-"""How far a run in the foreground is, on the last line of its terminal."""
+"""Progress bar of a foreground run, on the last line of its terminal."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ REDRAW_SECONDS = 0.5
 
 
 class ProgressBar(pl.Callback):
-    """Steps done of all, epochs done, and the time left; not in the log, and without escape sequences.
+    """Progress bar with steps, epochs and time left; kept out of the log, and without escape sequences.
 
-    Not Lightning's own, which starts a new line for each epoch and writes across what is printed beside it.
+    Replaces Lightning's own, which starts a new line for each epoch and overwrites other output.
     """
 
     def __init__(self, terminal: Terminal) -> None:
@@ -24,7 +24,7 @@ class ProgressBar(pl.Callback):
         self._bar: tqdm | None = None
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
-        """Begin where the run starts or goes on."""
+        """Start the bar at the step where the run starts or resumes."""
         self._bar = self._terminal.bar = tqdm(
             total=pl_module.total_steps,
             initial=trainer.global_step,
@@ -32,14 +32,14 @@ class ProgressBar(pl.Callback):
             unit="step",
             mininterval=REDRAW_SECONDS,
             ncols=_columns(),
-            nrows=2,  # not asked for: a terminal that does not know its size, as in a container, has none
-            leave=False,  # what stays of a run is in its log
+            nrows=2,  # fixed: a terminal that does not know its size, as in a container, reports none
+            leave=False,  # the log is the permanent record
             bar_format="{n_fmt} of {total_fmt} steps |{bar}| {desc}{elapsed} < {remaining}",
         )
         self._show_epoch(pl_module)
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, *_: Any) -> None:
-        """Count one step more."""
+        """Advance by one step."""
         if self._bar is not None:
             self._bar.ncols = _columns()
             self._bar.update()
@@ -60,5 +60,5 @@ class ProgressBar(pl.Callback):
 
 
 def _columns() -> int:
-    """Return how many fit on a line now; 80 where the terminal does not say."""
+    """Return the columns that fit on a line now; assumes a width of 80 if the terminal reports none."""
     return shutil.get_terminal_size().columns - 1

@@ -1,7 +1,7 @@
-"""One process for each device: the first starts the others, keeps them in step, and sees them end.
+"""One process per device: the first starts the others, synchronises with them, and monitors them.
 
-The first one is the job: it alone hears signals and writes the run. The others train along, each on its
-share of every batch, and have nothing to say but what goes wrong.
+The first process is the job: only it handles signals and writes the run. The others train on their share of
+every batch and print nothing but errors.
 """
 
 from __future__ import annotations
@@ -25,25 +25,25 @@ from torch import Tensor, nn
 
 from simsiam_core.runs import RunDirectory
 
-PATIENCE = timedelta(minutes=30)  # with a process that measures or writes while the others wait
-NOTICE_SECONDS = 10.0  # in which a process that waits for one that is gone usually notices
-GONE_SECONDS = 1.0  # between the end of a process's connections, which raises here, and that of the process
-END_SECONDS = 20.0  # for the others to end by themselves after training
-# What they run: the collector first, before the imports that it is told of.
+PATIENCE = timedelta(minutes=30)  # timeout of the others while one process measures or writes
+NOTICE_SECONDS = 10.0  # within which a process that waits for a dead one usually fails
+GONE_SECONDS = 1.0  # between the loss of a process's connections, which raises here, and its exit
+END_SECONDS = 20.0  # for the others to exit by themselves after training
+# Code of the other processes: garbage collection is configured before the imports that it is meant for.
 FOLLOW = (
     "from simsiam_core import garbage_collection; garbage_collection.reduce_gc_overhead(); "
     "from simsiam_core.training.follow import main; main()"
 )
-End = Literal["stopped", "paused"] | None  # the state that the run shall end in
+End = Literal["stopped", "paused"] | None  # the state in which the run should end
 _ENDS: tuple[End, ...] = (None, "stopped", "paused")
 
 
 class Ranks:
-    """Which of how many processes this is; the only one by default, and then every method returns at once."""
+    """Index of this process among `count`; by default the only one, for which every method returns at once."""
 
     def __init__(self, index: int = 0, count: int = 1) -> None:
         self.index, self.count = index, count
-        self._hosts: Any = None  # a group for messages between the processes, past their GPUs
+        self._hosts: Any = None  # gloo group for messages between processes that bypass their GPUs
 
     @property
     def first(self) -> bool:
@@ -51,9 +51,9 @@ class Ranks:
         return self.index == 0
 
     def init_process_group(self, place: Path, device: torch.device) -> None:
-        """Wait for the other processes, at a file that all of them know."""
+        """Wait for the other processes at a rendezvous file that all of them know."""
         if sys.platform == "linux":
-            os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")  # nothing of this is for other machines
+            os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")  # all processes are on this machine
         cuda = device.type == "cuda"
         if cuda:
             torch.cuda.set_device(device)
@@ -74,11 +74,11 @@ class Ranks:
             dist.destroy_process_group()
 
     def shard(self, length: int) -> slice:
-        """Return the share of this process of `length` things; the shares of all processes follow one another."""
+        """Return this process's share of `length` items; the shares of all processes are consecutive."""
         return slice(length * self.index // self.count, length * (self.index + 1) // self.count)
 
     def mean(self, value: Tensor) -> Tensor:
-        """Return the mean of a number over all processes, without a gradient; no process waits for its device."""
+        """Return the mean of a number over all processes, without gradient; does not wait for the device."""
         if self.count == 1:
             return value
         total = value.detach().clone()
@@ -86,7 +86,7 @@ class Ranks:
         return total / self.count
 
     def all_gather(self, rows: Tensor) -> Tensor:
-        """Return the rows `[b, …]` of all processes, one process after the other: `[count · b, …]`."""
+        """Return the rows `[b, …]` of all processes, in process order: `[count · b, …]`."""
         if self.count == 1:
             return rows
         parts = [torch.empty_like(rows) for _ in range(self.count)]
@@ -94,17 +94,17 @@ class Ranks:
         return torch.cat(parts)
 
     def all_reduce(self, rows: Tensor) -> None:
-        """Complete a tensor of which each process has written its `shard`, and zeros elsewhere."""
+        """Complete a tensor in which each process has written its `shard`, and zeros elsewhere."""
         if self.count > 1:
             dist.all_reduce(rows)
 
     def broadcast_buffers(self, network: nn.Module) -> None:
-        """Replace the running statistics that each process gathered for itself by those of the first."""
+        """Replace each process's own running statistics by those of the first."""
         for buffer in network.buffers() if self.count > 1 else ():
             dist.broadcast(buffer, 0)
 
     def broadcast_request(self, end: End) -> End:
-        """Return what the first process was asked to do, for all to do after the same step."""
+        """Return the stop request of the first process, so that all act on it after the same step."""
         if self._hosts is None:
             return end
         asked = torch.tensor(_ENDS.index(end))
@@ -118,8 +118,8 @@ def process_group(
 ) -> Iterator[Ranks]:
     """Start the other processes on `run` from the first, and connect them.
 
-    If one of the others is lost, waiting for it usually raises; where it goes on for ever, `on_failure` is given
-    the sentence for the user and this process ends too. Raises RuntimeError with that sentence.
+    If one of the others is lost, waiting for it usually raises; if the wait hangs, `on_failure` gets the
+    sentence for the user and this process exits too. Raises RuntimeError with that sentence.
     """
     if count == 1:
         yield Ranks()
@@ -158,11 +158,11 @@ def _start_process(
     with run.log_path.open("ab") as log:
         return subprocess.Popen(
             [sys.executable, "-c", FOLLOW, *words],
-            stdin=subprocess.PIPE,  # held open and never written to: its end tells that this process is gone
-            stdout=subprocess.DEVNULL,  # may be for a JSON object alone
+            stdin=subprocess.PIPE,  # held open, never written to: end of file says that this process has ended
+            stdout=subprocess.DEVNULL,  # may be reserved for a JSON object
             stderr=log,
             env=environment,
-            process_group=0,  # signals for the job are for the first process
+            process_group=0,  # signals for the job reach only the first process
         )
 
 
@@ -177,7 +177,7 @@ def _end_processes(others: list[subprocess.Popen[bytes]], patience: float) -> No
 
 
 class _ProcessMonitor(threading.Thread):
-    """Notices when one of the others ends before its time."""
+    """Thread that detects when one of the other processes ends early."""
 
     def __init__(self, others: list[subprocess.Popen[bytes]], on_failure: Callable[[str], None]) -> None:
         super().__init__(name="process monitor", daemon=True)
@@ -186,7 +186,7 @@ class _ProcessMonitor(threading.Thread):
         self.start()
 
     def run(self) -> None:
-        """Look twice a second, until training is over."""
+        """Poll twice a second until training is over."""
         while not self.over.wait(0.5):
             self.sentence = self.sentence or self.lost()
             if self.sentence:
@@ -197,7 +197,7 @@ class _ProcessMonitor(threading.Thread):
                 return
 
     def lost(self, patience: float = 0.0) -> str:
-        """Say which process has ended, or does so within `patience` seconds, as a sentence; empty if none."""
+        """Say which process has ended, or ends within `patience` seconds, as a sentence; empty if none."""
         deadline = time.monotonic() + patience
         while True:
             for index, other in enumerate(self._others, start=2):

@@ -1,4 +1,4 @@
-"""Going on from a checkpoint: which one, and how it is written."""
+"""Finding the checkpoint to resume from, and writing checkpoints."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from simsiam_core.runs import RunDirectory
 
 @dataclass(frozen=True)
 class FoundCheckpoint:
-    """A checkpoint that can be read: its name, and how far training had come."""
+    """Readable checkpoint: its name, path, step and epoch."""
 
     name: str
     path: Path
     step: int
     epoch: int
-    recipe: Mapping[str, Any]  # what the checkpoint carries beside its weights
+    recipe: Mapping[str, Any]  # what the checkpoint holds in addition to its weights
 
 
 def newest(run: RunDirectory) -> FoundCheckpoint | None:
-    """Find the checkpoint with the most steps that can be read; a damaged one is passed over for the one before it.
+    """Find the readable checkpoint with the most steps; a damaged one is skipped for the one before it.
 
-    By the step inside: times of writing change when a run is copied or touched.
+    Ordered by the step stored inside: modification times change when a run is copied or touched.
     """
     headers = [(checkpoint.header(), checkpoint) for checkpoint in run.checkpoints()]
     headers.sort(key=lambda pair: pair[0].step if pair[0] else -1, reverse=True)
@@ -45,10 +45,10 @@ def newest(run: RunDirectory) -> FoundCheckpoint | None:
 
 
 class WholeCheckpointIO(TorchCheckpointIO):
-    """Writes a checkpoint with a single call to where it belongs.
+    """Checkpoint IO that writes each file with a single call, directly to its destination.
 
-    Lightning's own goes by the system's temporary folder, which may be on another, smaller disk; and torch
-    tells of a full disk in no way that can be told from a bug.
+    Lightning's own goes through the system's temporary folder, which may be on another, smaller disk; and the
+    error that torch raises for a full disk cannot be distinguished from a bug.
     """
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:

@@ -1,9 +1,9 @@
-"""Whether a run goes on with the images it was trained on: by names and pixels, not by paths or file times.
+"""Check that a run resumes with the images it was trained on: by names and pixels, not paths or file times.
 
-A folder's images are known by their ids and a digest of each one's decoded pixels, at most 64 × 64 of them
-evenly spaced; `images.json.gz` in the run's directory lists them, and every checkpoint carries the fingerprint
-of the list. Images of the other sources are a function of their name. Checkpoints written without a fingerprint
-are compared by classes, count, mean and std.
+A folder's images are identified by their ids and a digest of each one's decoded pixels, at most 64 × 64 of
+them evenly spaced; `images.json.gz` in the run directory lists them, and every checkpoint holds the
+fingerprint of the list. Images of the other sources are determined by their name. Checkpoints without a
+fingerprint are compared by classes, count, mean and std.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from simsiam_core.runs import FIRST_STEP, RunDirectory
 from simsiam_core.runs.files import replacing
 from simsiam_core.training.resume import FoundCheckpoint
 
-SIDE = 64  # pixels a side that are digested: an image that changes changes nearly everywhere
-NAMED = 3  # images named in a sentence; the others are counted
-TOLERANCE = 1e-4  # of mean and std on the scale 0..1: library versions decode and resize a shade differently
+SIDE = 64  # pixels per side that are digested: a changed image differs nearly everywhere
+NAMED = 3  # images named in a sentence; the others are only counted
+TOLERANCE = 1e-4  # of mean and std on the scale 0..1: decoding and resizing differ between library versions
 
 
 @dataclass(frozen=True)
 class ImageList:
-    """The images of a folder: ids, the digests of their pixels, and how many of them are for training."""
+    """List of a folder's images: ids, digests of their pixels, and how many are for training."""
 
     ids: list[str]
     digests: list[str]
@@ -40,7 +40,7 @@ class ImageList:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Equal for the same images in the same order."""
+        """Hash that is equal for the same images in the same order."""
         return hashlib.sha256(json.dumps(asdict(self)).encode()).hexdigest()[:32]
 
     def write(self, path: Path) -> None:
@@ -50,7 +50,7 @@ class ImageList:
 
 
 def image_list(config: Config, dataset: Dataset) -> ImageList | None:
-    """List the images that lie at a path, training images first; None for the other sources."""
+    """List the images of a source that needs a path, training images first; return None for other sources."""
     if not SOURCES.get(config.data.source).needs_path:
         return None
     parts = [dataset.train] if dataset.test is None else [dataset.train, dataset.test]
@@ -65,9 +65,9 @@ def image_list(config: Config, dataset: Dataset) -> ImageList | None:
 def check_same_images(
     run: RunDirectory, found: FoundCheckpoint, config: Config, dataset: Dataset, now: ImageList | None
 ) -> None:
-    """Raise ConfigError with a sentence that says what has changed and how to go on, unless nothing has.
+    """Raise ConfigError if the images have changed, with a sentence that says how and what to do.
 
-    `found` is the checkpoint to go on from, `now` what `image_list` says of the present images.
+    `found` is the checkpoint to resume from, `now` the `image_list` of the present images.
     """
     known = found.recipe.get("images")
     if now is None or not isinstance(known, Mapping):
@@ -102,7 +102,7 @@ def _read(path: Path) -> ImageList | None:
 
 
 def _difference(before: ImageList, now: ImageList) -> str:
-    """Say what a person would have to undo."""
+    """Describe the changes that a user would have to undo."""
     old, new = (dict(zip(each.ids, each.digests, strict=True)) for each in (before, now))
     parts = [
         _counted([i for i in now.ids if i not in old], "added"),
@@ -115,7 +115,7 @@ def _difference(before: ImageList, now: ImageList) -> str:
 
 
 def _by_statistics(run: RunDirectory, found: FoundCheckpoint, config: Config, dataset: Dataset) -> str:
-    """Say what tells other images without a list of them; empty if nothing does."""
+    """Describe how the images differ, without a list of them; empty if no difference is found."""
     classes = found.recipe.get("classes")
     if classes is not None and list(classes) != list(dataset.train.classes):
         return _other_classes(list(classes), list(dataset.train.classes))
@@ -155,5 +155,5 @@ def _classes(names: list[str], what: str) -> str:
 
 
 def identity(images: ImageList | None) -> dict[str, Any] | None:
-    """Return what a checkpoint carries of the list, in plain types."""
+    """Return the part of the list that a checkpoint stores, in plain types."""
     return None if images is None else {"count": len(images.ids), "fingerprint": images.fingerprint}

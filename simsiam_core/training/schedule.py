@@ -1,4 +1,4 @@
-"""The learning rate as a pure function of the step."""
+"""Learning-rate schedule as a pure function of the step."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import math
 def lr_factor(
     step: int, *, warmup_steps: int, total_steps: int, restart_step: int = 0, decayed: bool = True
 ) -> float:
-    """Return the share of the peak learning rate at optimiser step `step`, counted from 0.
+    """Return the fraction of the peak learning rate at optimiser step `step`, counted from 0.
 
     Linear from 1/warmup_steps to 1 during warm-up, then half a cosine to 0 (Loshchilov & Hutter, 2016;
-    SimSiam section 4), or constant at 1 where `decayed` is off. From `restart_step` on a second half cosine
-    follows, from the peak to 0 at `total_steps` (SGDR: Loshchilov & Hutter, 2016).
+    SimSiam section 4), or constant at 1 if `decayed` is off. From `restart_step` on, a second half cosine
+    goes from the peak to 0 at `total_steps` (SGDR: Loshchilov & Hutter, 2016).
     """
     if step < warmup_steps:
         return (step + 1) / warmup_steps

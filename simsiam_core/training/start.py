@@ -1,4 +1,4 @@
-"""Where a run starts or goes on: its newest checkpoint, with the record and the images that belong to it."""
+"""Starting point of a run: its newest checkpoint, with the matching metrics record and images."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from simsiam_core.training.same_images import ImageList, check_same_images, imag
 
 @dataclass(frozen=True)
 class StartingPoint:
-    """What training goes on from."""
+    """State from which training starts or resumes."""
 
-    checkpoint: FoundCheckpoint | None  # None for the first step
-    origin: Origin | None  # where epochs are counted from, if not from the first step
-    images: ImageList | None  # of a folder
+    checkpoint: FoundCheckpoint | None  # None to start at the first step
+    origin: Origin | None  # where epoch counting starts, if not at the first step
+    images: ImageList | None  # only for a folder
 
 
 def starting_point(run: RunDirectory, config: Config, dataset: Dataset) -> StartingPoint:
-    """Find the newest checkpoint and take back what was measured after it.
+    """Find the newest checkpoint and put aside metrics recorded after it.
 
-    Raises ConfigError where the images are not those that the run was trained on.
+    Raises ConfigError if the images are not those that the run was trained on.
     """
     remove_leftovers(run.checkpoints_dir)
     found = newest(run)
@@ -41,9 +41,7 @@ def starting_point(run: RunDirectory, config: Config, dataset: Dataset) -> Start
 
 
 def _origin(run: RunDirectory, found: FoundCheckpoint | None) -> Origin | None:
-    """Return where epochs are counted from; a checkpoint from before it, where the later ones are lost, takes
-    its place.
-    """
+    """Return where epoch counting starts; if the checkpoints since then are lost, an earlier one replaces it."""
     origin = run.origin()
     if origin is None or (found and found.step >= origin.step):
         return origin

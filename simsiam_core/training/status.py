@@ -1,4 +1,4 @@
-"""Writes `status.json` while a process trains, about once a second."""
+"""Writer of `status.json` during training, about twice a second."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ BEAT_SECONDS = 0.5
 
 
 class StatusWriter:
-    """Keeps the status of one run in memory and on disk; the training process is its only writer."""
+    """Status of one run in memory and on disk; the training process is its only writer."""
 
     def __init__(self, run: RunDirectory) -> None:
         self._run = run
@@ -22,15 +22,15 @@ class StatusWriter:
 
     @property
     def status(self) -> Status:
-        """The status as last set, whether or not it is on disk yet."""
+        """Status as last set, whether or not it is on disk yet."""
         return self._status
 
     def now(self) -> float:
-        """Return the time for a measurement: never before an earlier one, whatever is done to the clock."""
+        """Return the time of a measurement, which never goes back, even if the system clock is changed."""
         return self._clock.now()
 
     def beat(self, *, force: bool = False, **changes: Any) -> None:
-        """Change fields and renew the heartbeat; write at once with `force`, else if the last write is long ago."""
+        """Change fields and renew the heartbeat; write at once with `force`, else at most every BEAT_SECONDS."""
         beat = {"heartbeat": time.time(), "elapsed": round(self._clock.elapsed, 3)}
         self._status = self._status.model_copy(update={**beat, **changes})
         if force or time.monotonic() - self._written >= BEAT_SECONDS:
@@ -38,5 +38,5 @@ class StatusWriter:
             self._written = time.monotonic()
 
     def progress(self, share: float, activity: str) -> None:
-        """Report what is being prepared and how far it is: a `Progress` callback."""
+        """Show what is being prepared and its progress: a `Progress` callback."""
         self.beat(activity=f"{activity}, {share:.0%}")

@@ -1,4 +1,4 @@
-"""Event files for TensorBoard, copied from the metrics as they grow. Needs the package tensorboard."""
+"""TensorBoard event files, copied from the metrics record as it grows. Needs the package tensorboard."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from simsiam_core.runs.metrics import COORDINATES
 
 
 class TensorBoardCallback(pl.Callback):
-    """Writes `<run>/tensorboard/`: every metric under its name, by step, with its own time."""
+    """Callback that writes every metric to `<run>/tensorboard/` under its name, by step, with its own time."""
 
     def __init__(self, run: RunDirectory) -> None:
         from torch.utils.tensorboard import SummaryWriter
@@ -26,11 +26,11 @@ class TensorBoardCallback(pl.Callback):
         self._writer.add_custom_scalars({"Monitor": layout})
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
-        """Copy what the last epoch has measured, its kNN accuracy included."""
+        """Copy the metrics of the last epoch, its kNN accuracy included."""
         self._copy()
 
     def teardown(self, trainer: pl.Trainer, pl_module: Any, stage: str) -> None:
-        """Copy the rest."""
+        """Copy the remaining metrics and close the writer."""
         self._copy()
         self._writer.close()
 

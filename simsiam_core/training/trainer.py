@@ -1,4 +1,4 @@
-"""Lightning's trainer as this program uses it: it trains, and everything beside that is in our callbacks."""
+"""Lightning's trainer as configured here: it only trains, and everything else is in our callbacks."""
 
 from __future__ import annotations
 
@@ -20,12 +20,10 @@ from simsiam_core.training.resume import WholeCheckpointIO
 def build_trainer(
     config: Config, callbacks: Sequence[pl.Callback], ranks: Ranks | None = None, epochs: int | None = None
 ) -> pl.Trainer:
-    """Build the trainer for the config's device, precision and epochs, for one of `ranks`. Raises ConfigError."""
+    """Build the trainer for the config's device, precision and epochs, for one rank. Raises ConfigError."""
     ranks = ranks or Ranks()
     accelerator, precision = resolve_device(config.training)
-    warnings.filterwarnings(
-        "ignore", module="pytorch_lightning"
-    )  # hints about loaders and loggers not used here
+    warnings.filterwarnings("ignore", module="pytorch_lightning")  # about loaders and loggers not used here
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     strategy = _ConnectedDDPStrategy(config, ranks) if ranks.count > 1 else "auto"
     trainer = pl.Trainer(
@@ -44,8 +42,8 @@ def build_trainer(
         benchmark=True,
         plugins=[WholeCheckpointIO()],
     )
-    # Signals are StopRequest's. Lightning's handler of SIGTERM raises SystemExit in the middle of a step, and where
-    # there are several processes, it asks at every step if one came to any, and waits for the GPU to know.
+    # StopRequest handles signals. Lightning's SIGTERM handler raises SystemExit in the middle of a step; with
+    # several processes, Lightning also exchanges at every step whether one was received, and waits for the GPU.
     connector: Any = trainer._signal_connector
     connector.register_signal_handlers = lambda: None
     loop: Any = trainer.fit_loop.epoch_loop
@@ -54,23 +52,23 @@ def build_trainer(
 
 
 class _ConnectedDDPStrategy(DDPStrategy):
-    """DDP over a process group that is initialised already."""
+    """DDP over a process group that is already initialised."""
 
     def __init__(self, config: Config, ranks: Ranks) -> None:
         super().__init__(
             cluster_environment=_StartedProcesses(ranks),
             gradient_as_bucket_view=True,
-            broadcast_buffers=not config.training.sync_batch_norm,  # else they are equal as it is
+            broadcast_buffers=not config.training.sync_batch_norm,  # else they are already equal
         )
 
     def barrier(self, name: str | None = None, *args: Any, **kwargs: Any) -> None:
-        """Skip the barrier: only the first process writes checkpoints, and the others do not wait."""
+        """Skip the barrier of checkpoints: only the first process writes them, and the others do not wait."""
         if name != "Trainer.save_checkpoint":
             super().barrier(name, *args, **kwargs)
 
 
 class _StartedProcesses(LightningEnvironment):
-    """Tells Lightning that every process of the group was started already, so that it starts none."""
+    """Cluster environment whose processes are already running, so that Lightning starts none."""
 
     def __init__(self, ranks: Ranks) -> None:
         super().__init__()

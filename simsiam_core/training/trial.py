@@ -1,4 +1,4 @@
-"""A few training steps on a GPU, by a process that ends with them: all memory that it took is free again."""
+"""Calibration on a GPU in a subprocess: when it exits, all GPU memory that it used is free again."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from simsiam_core.training.device import Precision
 from simsiam_core.training.pace import DoesNotFitError, Pace, fitting_pace, gpu_is_taken
 
 MAIN = "from simsiam_core.training.trial import main; main()"
-SECONDS = 180.0  # the longest that a trial may take, the start of a sleeping driver included
+SECONDS = 180.0  # timeout of a trial, which includes waking a sleeping driver
 
 
 def measure(config: Config, images: int, precision: Precision, gpu: str, device: str = "cuda") -> Pace | None:
-    """Measure the pace on one GPU, by its id for CUDA_VISIBLE_DEVICES; None where others turn out to work on it.
+    """Measure the pace on one GPU, by its id for CUDA_VISIBLE_DEVICES; return None if other processes use it.
 
-    Raises DoesNotFitError, or RuntimeError where the trial fails.
+    Raises DoesNotFitError, or RuntimeError if the trial fails.
     """
     words = [config.model_dump_json(), str(images), precision, device]
     path = os.pathsep.join(folder for folder in sys.path if folder)
     process = subprocess.Popen(
         [sys.executable, "-c", MAIN, *words],
-        stdin=subprocess.PIPE,  # held open and never written to: its end tells that this process is gone
+        stdin=subprocess.PIPE,  # held open, never written to: end of file says that this process has ended
         stdout=subprocess.PIPE,
         env=os.environ | {"CUDA_VISIBLE_DEVICES": gpu, "PYTHONPATH": path},
     )
@@ -48,7 +48,7 @@ def measure(config: Config, images: int, precision: Precision, gpu: str, device:
 
 
 def main() -> None:
-    """Run in the trial's process: print the pace, the batch that fits, or nothing of either, as a JSON object."""
+    """Run in the trial's process: print the pace, the batch that fits, or an empty object, as JSON."""
     threading.Thread(target=_exit_with_parent, daemon=True).start()
     config, images, precision, device = sys.argv[1:]
     place = torch.device(device)

@@ -1,4 +1,4 @@
-"""What a job runs: load the data, build, train, and write the final status in every case."""
+"""Worker process of a training job: load the data, train, and write the final status in every case."""
 
 from __future__ import annotations
 
@@ -49,9 +49,9 @@ def train(
 ) -> int:
     """Train a run from its directory and return the exit code: 0 finished or stopped, 1 failed, 2 bad input.
 
-    A run that has checkpoints goes on from the newest one.
+    A run that has checkpoints resumes from the newest one.
 
-    Whatever happens, the status ends in a final state with a sentence; only a killed process leaves none.
+    The status always ends in a final state, with a sentence if it failed, unless the process is killed.
     """
     status, request = StatusWriter(run), request or StopRequest()
     try:
@@ -78,13 +78,13 @@ def train(
                 traceback.print_exc()
     status.beat(force=True, state=state, error=error, exit_code=code, ended=time.time(), activity="")
     if error:
-        with contextlib.suppress(OSError):  # a full disk has no room for the log either
+        with contextlib.suppress(OSError):  # a full disk may have no room for the log either
             print(error, file=sys.stderr, flush=True)
     return code
 
 
 def _recovery_hint(run: RunDirectory) -> str:
-    """Say what is left to go on from, as a sentence."""
+    """Say which checkpoint can be resumed from, as a sentence."""
     found = newest(run)
     if found is None:
         return "There is no checkpoint to go on from."
@@ -94,7 +94,7 @@ def _recovery_hint(run: RunDirectory) -> str:
 def _disk_full(run: RunDirectory) -> str:
     sizes = [c.path.stat().st_size for c in run.checkpoints()]
     config = run.config()
-    # Weights and momentum in fp32, where no checkpoint was written yet.
+    # Weights and momentum in fp32, if no checkpoint was written yet.
     needed = max(sizes) if sizes else 8 * work(config).parameters
     free = shutil.disk_usage(run.path).free
     found = newest(run)
@@ -112,7 +112,7 @@ def _size(count: float) -> str:
 def _fit(
     run: RunDirectory, status: StatusWriter, extra_callbacks: tuple[pl.Callback, ...], request: StopRequest
 ) -> str:
-    """Train; returns the state that the run ends in. Until the first step may come, a stop request raises."""
+    """Train; returns the state in which the run ends. Before the first step, a stop request raises."""
     config = run.config()
     accelerator, precision = resolve_device(config.training)
     dataset = _load_images(config, status)
@@ -144,13 +144,13 @@ def _fit(
         callbacks.append(StopCallback(request, ranks, checkpoints, ending_collapse))
         trainer = build_trainer(config, callbacks, ranks)
         if accelerator == "cpu":
-            cpu_kernel()  # what its compiler takes is none of the steps'
+            cpu_kernel()  # now, so that the memory of its compiler is not attributed to the steps
         request.poll()
         taken = address_space()
         in_memory = _fits_in_memory(trainer, module, start.checkpoint, accelerator, precision)
     if not in_memory:
         gc.collect()
-        compilation.uncompile(module.network)  # other batch sizes are tried: each would be compiled anew
+        compilation.uncompile(module.network)  # other batch sizes are tried, and each would be compiled again
         raise TrainingFailure(memory_sentence(module, precision, accelerator == "gpu", taken))
     if ending_collapse and ending_collapse.lasting_sentence:
         status.beat(error=ending_collapse.lasting_sentence)
@@ -162,7 +162,7 @@ def _fit(
 
 
 def _load_images(config: Config, status: StatusWriter) -> Dataset:
-    """Load the data and say what was left out. Raises ConfigError where it does not fit the settings."""
+    """Load the data and print what was left out. Raises ConfigError if it does not fit the settings."""
     dataset = load(config.data, status.progress)
     for line in (*dataset.notes, *left_out_lines(dataset.skipped)):
         print(line)
@@ -177,7 +177,10 @@ def _fits_in_memory(
     accelerator: str,
     precision: Precision,
 ) -> bool:
-    """Train; False where memory ran out. The exception is gone by then: it keeps the tensors of its frames alive."""
+    """Train; return False if memory ran out.
+
+    The exception is gone by then: it would keep its frames' tensors alive.
+    """
     try:
         with keep_freed_memory(), matmul_precision(precision, accelerator):
             trainer.fit(module, ckpt_path=checkpoint.path if checkpoint else None, weights_only=True)
@@ -195,7 +198,7 @@ def _announce(
     accelerator: str,
     precision: str,
 ) -> None:
-    """Say in the log and the status what begins, and where."""
+    """Report in the log and the status what starts, and on which device."""
     count, total = module.ranks.count, module.total_steps
     if accelerator == "gpu":
         device = (f"{count} × " if count > 1 else "") + torch.cuda.get_device_name()

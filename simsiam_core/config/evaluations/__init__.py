@@ -1,1 +1,1 @@
-"""The settings of those evaluations that have any: one module each, named as its evaluation, with a model ENTRY."""
+"""Settings specific to an evaluation: one module each, named after the evaluation, with a model ENTRY."""

@@ -9,7 +9,7 @@ from simsiam_core.config.section import setting
 
 
 class FinetuneEvaluation(EvaluationSettings):
-    """Fine-tuning's: how many labels are used, and how both networks are trained."""
+    """Settings of fine-tuning: how many labels are used, and how both networks are trained."""
 
     kind: Literal["finetune"] = "finetune"
     labels_share: float = setting(

@@ -9,7 +9,7 @@ from simsiam_core.config.section import setting
 
 
 class LinearEvaluation(EvaluationSettings):
-    """The linear classifier's: how it is trained, and what is kept aside to choose with."""
+    """Settings of the linear classifier: how it is trained, and its validation split."""
 
     kind: Literal["linear"] = "linear"
     protocol: Literal["cached", "augmented"] = setting(

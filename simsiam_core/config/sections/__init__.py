@@ -1,1 +1,1 @@
-"""The sections of the schema: the groups of hyperparameters, in files by what they are about."""
+"""Sections of the schema: the groups of settings, in modules by topic."""

@@ -1,4 +1,4 @@
-"""Augmentation: what is drawn at random for every view."""
+"""Settings of the random augmentation of every view."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Images: where they come from, how large they are, and how many of them are used."""
+"""Settings of the images: their source, their size, and how many of them are used."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ DEFAULT_SOURCE, FOLDER = "textures", "folder"
 
 
 def source_names() -> tuple[str, ...]:
-    """Return the names of all data sources as they are listed: the default first, a folder of one's own last.
+    """Return the names of all data sources in display order: the default first, the user's own folder last.
 
-    They are the modules of `simsiam_core/data/sources/`, which rests on the schema and is not imported here.
+    They are the modules of `simsiam_core/data/sources/`, which depends on the schema and is not imported
+    here.
     """
     return tuple(
         sorted(names_in("data.sources"), key=lambda name: (name == FOLDER, name != DEFAULT_SOURCE, name))
@@ -26,7 +27,7 @@ def source_names() -> tuple[str, ...]:
 
 
 def path_missing(source: str) -> str:
-    """Return the sentence about a source that reads a path and was given none."""
+    """Return the message for a source that needs a path and has none."""
     return f"Folder is empty; the source {source!r} needs the folder of images."
 
 
@@ -73,7 +74,7 @@ class DataConfig(Section, title="Images"):
 
     @property
     def unplaced(self) -> str:
-        """Return a sentence about a relative path, which version 0.1 may have stored of a folder, or an empty text."""
+        """Message about a relative path, which version 0.1 may have stored for a folder; otherwise empty."""
         if self.source != FOLDER or not self.path or os.path.isabs(self.path):
             return ""
         return (
@@ -83,7 +84,7 @@ class DataConfig(Section, title="Images"):
 
     @model_validator(mode="after")
     def _folder_needs_a_path(self) -> DataConfig:
-        # Whether another source needs one, its entry in data/sources says: `data.loading` asks that.
+        # For other sources, `data.loading` checks the entry in data/sources.
         if self.source == FOLDER and not self.path:
             raise ValueError(f"data.path: {path_missing(FOLDER)}")
         return self

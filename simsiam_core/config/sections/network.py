@@ -1,4 +1,4 @@
-"""The network, and the objective it is trained with."""
+"""Settings of the network and its training objective."""
 
 from __future__ import annotations
 

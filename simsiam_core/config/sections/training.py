@@ -1,4 +1,4 @@
-"""The optimiser, the training itself, and what is measured and kept on the way."""
+"""Settings of the optimiser, training, kNN checks and checkpoints."""
 
 from __future__ import annotations
 

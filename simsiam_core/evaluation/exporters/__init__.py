@@ -1,6 +1,6 @@
-"""The export formats: one module each, found by its name, with an `Exporter` in a constant named ENTRY.
+"""Export formats: one module each, found by its name, with an `Exporter` in a constant named ENTRY.
 
-A module imports torch inside functions alone: the terminal asks about every format at its start.
+Modules import torch only inside functions: the terminal loads every format at start-up.
 """
 
 from __future__ import annotations
@@ -12,5 +12,5 @@ EXPORTERS: Registry[Exporter] = Registry("evaluation.exporters", Exporter, "form
 
 
 def listed() -> dict[str, Exporter]:
-    """Return every format by its name, in the order in which people are shown them."""
+    """Return every format by its name, in display order."""
     return dict(sorted(EXPORTERS.all().items(), key=lambda item: (item[1].order, item[0])))

@@ -1,4 +1,4 @@
-"""The backbone as a program: what several formats are made of."""
+"""Traceable forms of the backbone, shared by several formats."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ if TYPE_CHECKING:
 
 
 def exported(encoder: Encoder) -> Any:
-    """Return the backbone as a program of torch.export that takes a batch of any size."""
+    """Return the backbone as a torch.export program that accepts any batch size."""
     batch = torch.export.Dim("batch", min=1)
     return torch.export.export(encoder.backbone, (example(encoder),), dynamic_shapes=({0: batch},))
 
 
 def example(encoder: Encoder) -> torch.Tensor:
-    """Return a batch of the shape that the backbone takes, float32 [2, 3, S, S]."""
+    """Return an example input of the backbone, float32 [2, 3, S, S]."""
     size = encoder.config.data.image_size
     return torch.zeros(2, 3, size, size)

@@ -1,4 +1,4 @@
-"""Bundle: a run as it could come with the program, in a folder like assets/bundled."""
+"""Bundle: a run in the form in which runs are shipped with the program, a folder like assets/bundled."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ ENTRY = BackboneExporter(
     title="ONNX",
     help="the backbone for runtimes without torch",
     suffix=".onnx",
-    packages=("onnx", "onnxscript"),  # the exporter needs both, and says so in a long way
+    packages=("onnx", "onnxscript"),  # the exporter needs both; its own error message is long
     write=_write,
     order=40,
 )

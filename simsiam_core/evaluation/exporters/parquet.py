@@ -1,4 +1,4 @@
-"""Parquet: features as a table, a row an image."""
+"""Parquet: features as a table, one row per image."""
 
 from __future__ import annotations
 

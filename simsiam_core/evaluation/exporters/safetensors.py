@@ -1,4 +1,4 @@
-"""safetensors: the weights of the backbone, and nothing that could be run."""
+"""safetensors: the weights of the backbone, without executable code."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 def _write(encoder: Encoder, file: BinaryIO) -> None:
     from safetensors.torch import save
 
-    # A trained network lies in channels_last, which the format does not know.
+    # A trained network is in channels_last, which the format does not support.
     weights = {name: value.contiguous() for name, value in encoder.backbone.state_dict().items()}
-    file.write(save(weights, metadata={"format": "pt"}))  # save_file takes no path that is not UTF-8
+    file.write(save(weights, metadata={"format": "pt"}))  # save_file fails for paths that are not UTF-8
 
 
 ENTRY = BackboneExporter(

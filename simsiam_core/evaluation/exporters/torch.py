@@ -1,4 +1,4 @@
-"""torch.export: the backbone as a program with a batch of any size."""
+"""torch.export: the backbone as a program that accepts any batch size."""
 
 from __future__ import annotations
 

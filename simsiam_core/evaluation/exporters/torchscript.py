@@ -1,4 +1,4 @@
-"""TorchScript: the traced backbone, to be run by torch without this program."""
+"""TorchScript: the traced backbone, which torch runs without this program."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def _write(encoder: Encoder, file: BinaryIO) -> None:
     from simsiam_core.evaluation.exporters._program import example
 
     traced = torch.jit.trace(encoder.backbone, example(encoder))
-    file.write(traced.save_to_buffer())  # `save` takes no path that is not UTF-8
+    file.write(traced.save_to_buffer())  # `save` fails for paths that are not UTF-8
 
 
 ENTRY = BackboneExporter(

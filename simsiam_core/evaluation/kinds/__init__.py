@@ -1,6 +1,6 @@
-"""The kinds of evaluation: one module each, found by its name, with an `EvaluationKind` in a constant named ENTRY.
+"""Kinds of evaluation: one module each, found by its name, with an `EvaluationKind` in a constant ENTRY.
 
-A module imports torch inside functions alone: the terminal and the page ask about every kind at their start.
+Modules import torch only inside functions: the terminal and the page load every kind at start-up.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ __all__ = ["EVALUATIONS", "Column", "EvaluationKind", "listed", "title_of"]
 
 
 def listed() -> dict[str, EvaluationKind]:
-    """Return every kind by its name, in the order in which people are shown them."""
+    """Return every kind by its name, in display order."""
     return dict(sorted(EVALUATIONS.all().items(), key=lambda item: (item[1].order, item[0])))
 
 
 def title_of(kind: str) -> str:
-    """Return the title of a kind; of one that another version of the program wrote, its name and that it did."""
+    """Return the title of a kind; for a kind written by another version, its name with a note."""
     return EVALUATIONS.get(kind).title if kind in EVALUATIONS.names else f"{kind} (unknown to this version)"

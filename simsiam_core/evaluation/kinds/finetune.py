@@ -1,4 +1,4 @@
-"""Fine-tuning on few labels, beside the same network from random weights."""
+"""Fine-tuning on few labels, compared with the same network from random weights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""kNN accuracy, over k and temperature, beside what it has to beat."""
+"""kNN accuracy over k and temperature, with its baselines."""
 
 from __future__ import annotations
 

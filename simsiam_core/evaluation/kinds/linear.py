@@ -1,4 +1,4 @@
-"""A linear classifier on the frozen backbone."""
+"""Linear classifier on the frozen backbone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What watches a training run: metrics, kNN accuracy, checkpoints, and requests to stop. One module a callback."""
+"""Callbacks of a training run: metrics, kNN accuracy, checkpoints and stop requests. One module per callback."""
 
 from simsiam_core.training.callbacks.checkpoints import CheckpointCallback
 from simsiam_core.training.callbacks.knn import KnnCallback, measured_steps

@@ -1,4 +1,4 @@
-"""Checkpoints while a run trains."""
+"""Checkpoints during training."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ from simsiam_core.training.failure import TrainingFailure
 
 
 class CheckpointCallback(pl.Callback):
-    """Writes `epoch=0000.ckpt` before training, then at the cadence; `last.ckpt` links to the newest.
+    """Callback that writes `epoch=0000.ckpt` before training, then checkpoints every few epochs.
 
-    Between them `last.ckpt` is written by the clock, so that a crash costs minutes whatever an epoch takes.
-    Metrics are on disk before a checkpoint is: a resumed run never lacks a step.
+    `last.ckpt` links to the newest. In between, it is rewritten every few minutes, so that a crash costs
+    minutes however long an epoch takes. Metrics are on disk before a checkpoint is: a resumed run never lacks
+    a step.
     """
 
     def __init__(self, run: RunDirectory, config: CheckpointConfig, metrics: MetricsCallback) -> None:
@@ -35,12 +36,12 @@ class CheckpointCallback(pl.Callback):
         self._last_step: int | None = None  # of the newest checkpoint
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
-        """Write the untrained network, with which views through training begin."""
+        """Write the untrained network, the starting point of every view over training."""
         if trainer.global_step == 0:
             self._write(trainer, "epoch=0000.ckpt")
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
-        """Write at the cadence and at the end of training; else by the clock."""
+        """Write every `checkpoint_every` epochs and at the end of training; otherwise by elapsed time."""
         done = pl_module.epochs_done
         if done > trainer.current_epoch and (
             done % self._every == 0 or done == pl_module.config.training.epochs
@@ -51,17 +52,17 @@ class CheckpointCallback(pl.Callback):
             self.write_last(trainer)
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, *_: Any) -> None:
-        """Write by the clock; at the end of an epoch `on_train_epoch_end` does, when the epoch is complete."""
+        """Write by elapsed time; at the end of an epoch, `on_train_epoch_end` does, once it is complete."""
         if time.monotonic() - self._written >= self._last_seconds and not pl_module.at_epoch_end:
             self.write_last(trainer)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
-        """Save the last step, however training came to its end."""
+        """Save the last step, however training ended."""
         if trainer.global_step:
             self.write_last(trainer)
 
     def write_last(self, trainer: pl.Trainer) -> None:
-        """Write a checkpoint of this very step under the name `last` alone, unless that is one already."""
+        """Write a checkpoint of the current step as `last.ckpt` only, unless there is one already."""
         if self._last_step == trainer.global_step:
             return
         self._save(trainer, self._run.checkpoints_dir / "last.ckpt")
@@ -85,11 +86,11 @@ class CheckpointCallback(pl.Callback):
             temporary.unlink()
             try:
                 os.link(target, temporary)
-            except OSError:  # a file system without links
+            except OSError:  # a file system without hard links
                 shutil.copyfile(target, temporary)
         self._last_step = trainer.global_step
 
     def _drop_oldest(self) -> None:
-        numbered = [c for c in self._run.checkpoints() if c.epoch]  # the first, epoch 0, always stays
+        numbered = [c for c in self._run.checkpoints() if c.epoch]  # epoch 0 is always kept
         for checkpoint in numbered[: -self._kept]:
             checkpoint.path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""kNN accuracy while a run trains."""
+"""kNN accuracy during training."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ def measured_steps(record: Iterable[Mapping[str, Any]]) -> set[int]:
 
 
 class KnnCallback(pl.Callback):
-    """Measures kNN accuracy before training and every `knn_every` epochs, and says so in the log.
+    """Callback that measures kNN accuracy before training and every `knn_every` epochs, and logs it.
 
-    A request to stop ends a measurement, which may take minutes: it is made when the run is resumed. The other
-    processes of a run know of no request in the middle of one, so that there it is waited for.
+    A stop request ends a measurement, which may take minutes; it is made when the run is resumed. The other
+    processes of a run do not see a request during a measurement, so with several processes it is completed.
     """
 
     def __init__(
         self,
         evaluation: Evaluation,
-        writer: MetricsWriter | None = None,  # None where this process only helps to encode
+        writer: MetricsWriter | None = None,  # None if this process only helps to encode
         status: StatusWriter | None = None,
-        measured: Collection[int] = (),  # steps whose accuracy is in the record already
-        request: StopRequest | None = None,  # that may end a measurement
+        measured: Collection[int] = (),  # steps whose accuracy is already recorded
+        request: StopRequest | None = None,  # may end a measurement
     ) -> None:
         self._evaluation = evaluation
         self._measured = set(measured)
@@ -48,22 +48,22 @@ class KnnCallback(pl.Callback):
         self._status = status
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
-        """Measure the untrained network and the raw pixels: what training has to beat."""
+        """Measure the untrained network and the raw pixels: the baselines of training."""
         if trainer.global_step in self._measured or not pl_module.at_epoch_end:
             return
-        if trainer.global_step == 0 or self._due(pl_module):  # due: ended before it was measured
+        if trainer.global_step == 0 or self._due(pl_module):  # due: the run ended before this measurement
             self._measure(trainer, pl_module)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
-        """Measure at the cadence, and at the end of training."""
-        if pl_module.at_epoch_end and self._due(pl_module):  # not where it is stopped in mid-epoch
+        """Measure every `knn_every` epochs and at the end of training."""
+        if pl_module.at_epoch_end and self._due(pl_module):  # not if stopped in the middle of an epoch
             self._measure(trainer, pl_module)
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
-        """Measure where a run died in its last measurement: it has no step left that would come before one."""
+        """Measure if the run died in its last measurement: no step is left that would trigger one."""
         done = pl_module.epochs_done == pl_module.config.training.epochs
         if done and trainer.global_step not in self._measured:
-            pl_module.to(trainer.strategy.root_device)  # which the strategy has given back by now
+            pl_module.to(trainer.strategy.root_device)  # the strategy has moved it away by now
             self._measure(trainer, pl_module)
 
     def _due(self, module: SimSiamModule) -> bool:
@@ -102,7 +102,7 @@ class KnnCallback(pl.Callback):
 
     @staticmethod
     def _half(module: SimSiamModule) -> torch.dtype | None:
-        """Return the precision to encode in: on a GPU that of training, for speed; what is kept is fp32."""
+        """Return the dtype to encode in: on a GPU that of training, for speed; the features are still fp32."""
         if module.device.type != "cuda":
             return None
         return HALF.get(resolve_device(module.config.training)[1])

@@ -1,4 +1,4 @@
-"""Metrics and status while a run trains."""
+"""Metrics and status during training."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from simsiam_core.training.failure import TrainingFailure
 from simsiam_core.training.module import SimSiamModule
 from simsiam_core.training.status import StatusWriter
 
-FLUSH_SECONDS = 0.5  # how long a metric may wait on the device before it is written
+FLUSH_SECONDS = 0.5  # how long a metric may stay on the device before it is written
 
 
 class _Pending(NamedTuple):
-    """A step whose values are on the device still."""
+    """Step whose values are still on the device."""
 
     line: dict[str, Any]
     names: tuple[str, ...]
@@ -32,9 +32,10 @@ class _Pending(NamedTuple):
 
 
 class MetricsCallback(pl.Callback):
-    """Gathers metrics on the device and writes them in batches: one synchronisation per flush, none per step.
+    """Callback that gathers metrics on the device and writes them in batches.
 
-    Metrics of the registry that are measured every so many steps are measured in a flush, from its last step.
+    There is one synchronisation per flush, none per step. Registry metrics that are measured every N steps
+    are measured during a flush, from its last step.
     """
 
     def __init__(
@@ -55,17 +56,17 @@ class MetricsCallback(pl.Callback):
         self._last_outputs: StepOutputs | None = None
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Start the clock of throughput anew: evaluation between epochs is left out."""
+        """Restart the clock of throughput, which excludes evaluation between epochs."""
         self._last_flush = time.monotonic()
 
     def on_train_batch_start(self, trainer: pl.Trainer, pl_module: Any, batch: Any, batch_idx: int) -> None:
-        """Note the learning rates that this very step uses; after it the schedule has moved on."""
+        """Record the learning rates of this step, before the scheduler advances."""
         self._rates = pl_module.learning_rates()
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Keep this step's numbers; flush when the oldest has waited long enough."""
+        """Store this step's values; flush every FLUSH_SECONDS."""
         line = {
             "step": trainer.global_step,
             "epoch": pl_module.epochs_done,
@@ -80,11 +81,11 @@ class MetricsCallback(pl.Callback):
             self.flush(trainer, pl_module)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
-        """Leave nothing unwritten before evaluation and checkpoint."""
+        """Flush before evaluation and checkpoint."""
         self.flush(trainer, pl_module)
 
     def flush(self, trainer: pl.Trainer, module: SimSiamModule) -> None:
-        """Write what is pending. Raises TrainingFailure at a loss that is no number, all before it written."""
+        """Write pending metrics. Raises TrainingFailure at a non-finite loss, after writing all before it."""
         if not self._pending:
             return
         lines = self._lines_on_host()
@@ -108,7 +109,7 @@ class MetricsCallback(pl.Callback):
         self._last_flush = now
 
     def _lines_on_host(self) -> list[dict[str, Any]]:
-        """Return the pending lines with their values by name, waiting for the device once."""
+        """Return the pending lines with their values by name, with one synchronisation with the device."""
         numbers = iter(torch.cat([pending.values for pending in self._pending]).tolist())
         lines: list[dict[str, Any]] = []
         for line, names, _ in self._pending:
@@ -123,7 +124,7 @@ class MetricsCallback(pl.Callback):
         return lines
 
     def _measured_occasionally(self, first: int, last: int, total: int) -> dict[str, float]:
-        """Measure costly metrics of the last step, where their turn has come since step `first`, or training ends."""
+        """Measure, at the last step, expensive metrics due since step `first`, or all if training ends."""
         outputs, found = self._last_outputs, dict[str, float]()
         if outputs is None:
             return found

@@ -1,4 +1,4 @@
-"""Requests to stop while a run trains."""
+"""Stop requests during training."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ from simsiam_core.training.ranks import Ranks
 
 
 class StopCallback(pl.Callback):
-    """Ends training at the next step boundary, with a checkpoint, when the process is asked to.
+    """Callback that ends training at the next step boundary, with a checkpoint, on request.
 
-    Comes last of the callbacks: what they have to write of a step is written then.
+    Must be the last callback, so that the others have already written what they record of a step.
     """
 
     def __init__(
         self,
         request: StopRequest,
         ranks: Ranks,
-        checkpoints: CheckpointCallback | None = None,  # where this process writes them
+        checkpoints: CheckpointCallback | None = None,  # if this process writes them
         collapse: CollapseWatch | None = None,
     ) -> None:
         self._request = request
         self._ranks = ranks
         self._checkpoints = checkpoints
-        self._collapse = collapse  # given where a collapse shall end the run
+        self._collapse = collapse  # given if a collapse should end the run
         self._hangup_said = False
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
-        """End before the first step if asked: the checkpoint that it would have started from is all there is."""
+        """Stop before the first step if requested; the checkpoint to start from, if any, is then the newest."""
         self._check_request(trainer)
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, *_: Any) -> None:
-        """End after this step if asked: a step is the smallest thing that can be resumed from."""
+        """Stop after this step if requested: a step is the smallest unit that can be resumed from."""
         if self._collapse and self._collapse.lasting_sentence:
             self._request.state = self._request.state or "stopped"
         self._check_request(trainer)
@@ -44,9 +44,9 @@ class StopCallback(pl.Callback):
             self._save_if_asked(trainer)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
-        """End after this epoch if asked, with its evaluation done and counted as complete."""
+        """Stop after this epoch if requested, with its evaluation done and counted as complete."""
         if pl_module.at_epoch_end:
-            self._check_request(trainer)  # asked during the evaluation, or while a checkpoint was written
+            self._check_request(trainer)  # requested during the evaluation, or while a checkpoint was written
             self._save_if_asked(trainer)
 
     def _check_request(self, trainer: pl.Trainer) -> None:
