@@ -1,3 +1,3 @@
-"""SimSiam representation learning that can be watched: launch, track and look inside."""
+"""SimSiam representation learning: launch, track and inspect runs."""
 
-__version__ = "0.2.0"  # read from here by the package's build, --version and tests
+__version__ = "0.2.0"  # read by the package build, --version and tests

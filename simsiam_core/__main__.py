@@ -1,4 +1,6 @@
-"""`python -m simsiam_core`, or `simsiam` where it is installed: the same actions as the page, without a browser."""
+"""Entry point of `python -m simsiam_core` and the installed command `simsiam`: the page's actions as
+commands.
+"""
 
 import sys
 
@@ -7,7 +9,7 @@ from simsiam_core.cli import main
 
 
 def run() -> int:
-    """Run the command that the program was started with."""
+    """Run the command line and return its exit code."""
     garbage_collection.reduce_gc_overhead()
     return main()
 

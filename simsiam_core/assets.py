@@ -1,4 +1,4 @@
-"""Where presets, scripts, styles and the bundled encoder lie: in a checkout and in an installed package."""
+"""Paths of presets, scripts, styles and the bundled encoder, in a checkout and in an installed package."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""File names as text that any file, page or terminal can hold: one way of showing and storing them.
+"""Escaping of file names so that any file, page or terminal can show and store them.
 
-A name on disk may hold bytes that are no UTF-8, line breaks, terminal escapes, or marks that turn the direction of
-the text around it. `printable` writes these, and nothing else, as escapes; `original` undoes it.
+A name on disk may contain bytes that are not UTF-8, line breaks, terminal escapes, or marks that change the
+text direction. `printable` escapes these and nothing else; `original` reverses it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import os
 import re
 from pathlib import Path
 
-# Marks that reorder or hide the text around them. Joiners (U+200C, U+200D) stay: scripts and emoji need them.
+# Marks that reorder or hide text. Joiners (U+200C, U+200D) are not escaped: some scripts and emoji need them.
 _REORDERING = frozenset(
     "\u061c\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff"
 )
@@ -18,11 +18,11 @@ _ESCAPE = re.compile(r"\\(?:x([0-9a-f]{2})|u([0-9a-f]{4}))")
 
 
 def printable(name: str) -> str:
-    r"""Return a name as plain, harmless UTF-8; different names stay different, and an ordinary name stays as it is.
+    r"""Return a name as safe, printable UTF-8; different names stay different, ordinary ones unchanged.
 
-    `name` is as Python's file functions give it. A byte that is no UTF-8 becomes `\xe9`, a control character
-    `\x0a`, another character that must not be shown `\u202e`; a backslash that could be taken for the beginning of
-    such an escape becomes `\x5c`.
+    `name` is as returned by Python's file functions. A byte that is not UTF-8 becomes `\xe9`, a control
+    character `\x0a`, another unsafe character `\u202e`; a backslash that would read as the start of such an
+    escape becomes `\x5c`.
     """
     if name.isprintable() and "\\" not in name:
         return name
@@ -34,14 +34,14 @@ def _escaped(name: str, position: int) -> str:
     code = ord(character)
     if code < 0x20 or code == 0x7F or (character == "\\" and _ESCAPE.match(name, position)):
         return f"\\x{code:02x}"
-    if 0xDC80 <= code <= 0xDCFF:  # how Python holds a byte that is no UTF-8
+    if 0xDC80 <= code <= 0xDCFF:  # a surrogate escape: a byte that is not UTF-8
         return f"\\x{code - 0xDC00:02x}"
     unshown = 0x80 <= code < 0xA0 or 0xD800 <= code <= 0xDFFF or character in "\u2028\u2029"
     return f"\\u{code:04x}" if unshown or character in _REORDERING else character
 
 
 def original(shown: str) -> str:
-    """Return the name that `printable` was given."""
+    """Return the original of a name escaped by `printable`."""
     return _ESCAPE.sub(_unescaped, shown)
 
 
@@ -51,7 +51,7 @@ def _unescaped(found: re.Match[str]) -> str:
 
 
 def storable(path: str) -> str:
-    """Return a path as settings and files can hold it: with escapes only where it could not be stored as it is."""
+    """Return a path that can be stored as UTF-8 in settings and files: escaped only if necessary."""
     try:
         path.encode("utf-8")
     except UnicodeEncodeError:
@@ -60,10 +60,9 @@ def storable(path: str) -> str:
 
 
 def located(path: str) -> Path:
-    """Return what a path that may have come through `storable` leads to: as it stands, or unescaped if only
-    that exists.
+    """Return the path meant by one that may come from `storable`: as given, or unescaped if only that exists.
 
-    Raises ValueError, whose only argument is a sentence, where both exist.
+    Raises ValueError, whose only argument is a sentence, if both exist.
     """
     given, unescaped = Path(path), Path(original(path))
     if given == unescaped or not os.path.lexists(unescaped):

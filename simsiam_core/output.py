@@ -1,7 +1,7 @@
-"""What a process prints: into the log of its run, and to the terminal for as long as somebody reads there.
+"""Process output: printed to the run's log, and to the terminal while it can be written.
 
-Work never depends on its output. A reader that has gone (a closed terminal, `| head`), one that does not read
-(Ctrl-S, a frozen connection), a full disk under a redirected stdout: whoever prints notices none of them.
+Printing never fails or blocks the work: not with a closed reader (a closed terminal, `| head`), a stalled one
+(Ctrl-S, a frozen connection) or a full disk under a redirected stdout.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
-WAITING_PIECES = 1000  # that a terminal has not read yet
-STALL_SECONDS = 1.0  # without one being read, after which what finds no room is left out
-CLOSE_SECONDS = 1.0  # that the end of a process waits for such a terminal
+WAITING_PIECES = 1000  # of output queued for the terminal
+STALL_SECONDS = 1.0  # without progress before output that does not fit in the queue is dropped
+CLOSE_SECONDS = 1.0  # longest wait for the terminal at exit
 LOST = "Nobody reads the terminal any more; from here on this log alone has what is printed."
-# Colours, cursor movements, titles: ECMA-48 control sequences, operating system commands, two-character escapes.
+# Colours, cursor movements, titles: ECMA-48 control sequences, operating system commands, two-byte escapes.
 _ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]*[0-~])")
 
 
 def plain(line: str) -> str:
-    """Return a line as it is read when it has been printed: without escapes, and of what was rewritten the last."""
+    """Return a line as it appears when printed: without escapes, and only the part after the last return."""
     return _ESCAPE.sub("", line).rstrip("\r").rpartition("\r")[2]
 
 
 def rewrites_lines(stream: Any) -> bool:
-    """Return whether the stream is a terminal that can show progress on one line that is written again and again."""
+    """Return whether the stream is a terminal that can rewrite its current line, for progress bars."""
     return stream is not None and stream.isatty() and os.environ.get("TERM", "") not in ("", "dumb")
 
 
@@ -49,45 +49,44 @@ class Bar(Protocol):
 
 
 class Terminal(io.TextIOBase):
-    """Where standard output or standard error went before; written by a thread, so that whoever writes does not
-    wait for whoever reads.
+    """The original stdout or stderr, written by a thread so that a slow reader never blocks the program.
 
-    `bar` is a progress line that steps aside for what is printed.
+    `bar` is a progress line, cleared while other output is printed.
     """
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
         self.bar: Bar | None = None
-        self.lost = False  # nobody is there any more
-        self._stalled = False  # somebody is, and reads nothing
-        self._line = ""  # begun while a bar is shown; printed when it is whole
+        self.lost = False  # writing failed: the reader is gone
+        self._stalled = False  # the reader does not read
+        self._line = ""  # an incomplete line held back while a bar is shown
         self._pieces: queue.Queue[bytes | None] = queue.Queue(WAITING_PIECES)
         self._thread: threading.Thread | None = None
         try:
             self._descriptor: int | None = stream.fileno()
             stream.flush()
-        except (OSError, ValueError):  # not a file, as in a test that catches output
+        except (OSError, ValueError):  # not a file, as in a test that captures output
             self._descriptor = None
 
     @property
     def encoding(self) -> str:  # type: ignore[override]
-        """Of the stream below."""
+        """The encoding of the underlying stream."""
         return getattr(self._stream, "encoding", None) or "utf-8"
 
     def isatty(self) -> bool:
-        """Return whether the stream below is a terminal."""
+        """Return whether the underlying stream is a terminal."""
         return bool(self._stream.isatty())
 
     def fileno(self) -> int:
-        """Return the descriptor of the stream below. Raises UnsupportedOperation where it has none."""
+        """Return the descriptor of the underlying stream. Raises UnsupportedOperation if it has none."""
         return int(self._stream.fileno())
 
     def write(self, text: str) -> int:
-        """Hand over to the thread; what a reader that does not read leaves no room for is left out."""
+        """Queue text for the writer thread; dropped if the queue stays full."""
         if self.lost or not text:
             return len(text)
         if self._descriptor is None:
-            with contextlib.suppress(Exception):  # a stream of somebody else's, which may be closed by now
+            with contextlib.suppress(Exception):  # a foreign stream, possibly closed
                 self._stream.write(text)
             return len(text)
         if self._thread is None:
@@ -113,7 +112,7 @@ class Terminal(io.TextIOBase):
             self.bar.refresh()
 
     def close(self) -> None:
-        """Wait until all is written, or for `CLOSE_SECONDS`. What is written later goes to the stream itself."""
+        """Wait until all is written, up to `CLOSE_SECONDS`. Later output goes directly to the stream."""
         rest, self._line = self._line, ""
         self.write(rest)
         if self._thread is not None:
@@ -136,14 +135,14 @@ class Terminal(io.TextIOBase):
 
 
 class Log:
-    """A run's `log.txt`: whole lines of plain text, whatever is printed. A full disk is no error here."""
+    """A run's `log.txt`: complete lines of plain text. A full disk is ignored."""
 
     def __init__(self, path: Path) -> None:
         self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
         self._once: set[str] = set()
 
     def write_once(self, line: str) -> None:
-        """Append a line, unless it is there already."""
+        """Append a line, unless this method has already written it."""
         if line not in self._once:
             self._once.add(line)
             self.write(line)
@@ -154,7 +153,7 @@ class Log:
             _write_all(self._descriptor, (plain(line) + "\n").encode("utf-8", "backslashreplace"))
 
     def is_file(self, stream: Any) -> bool:
-        """Return whether the stream writes to this very file already, as that of a job in the background does."""
+        """Return whether the stream already writes to this file, as in a background job."""
         try:
             return os.path.samestat(os.fstat(self._descriptor), os.fstat(stream.fileno()))
         except (OSError, ValueError, AttributeError):
@@ -166,7 +165,7 @@ class Log:
 
 
 class Output(io.TextIOBase):
-    """Stands in for `sys.stdout` or `sys.stderr`: prints to a log, line by line, and to a terminal, at once."""
+    """A replacement for `sys.stdout` or `sys.stderr`: writes to a log by lines, and to a terminal at once."""
 
     encoding = "utf-8"
 
@@ -176,7 +175,7 @@ class Output(io.TextIOBase):
         self._line = ""
 
     def write(self, text: str) -> int:
-        """Never raises, never waits."""
+        """Write to the log and the terminal; never raises."""
         with self._lock:
             if self._terminal is not None:
                 self._terminal.print(text)
@@ -186,7 +185,7 @@ class Output(io.TextIOBase):
                 *lines, rest = (self._line + text).split("\n")
                 for line in lines:
                     self._log.write(line)
-                self._line = rest[:-1].rpartition("\r")[2] + rest[-1:]  # a bar of hours is no long line
+                self._line = rest[:-1].rpartition("\r")[2] + rest[-1:]  # last state of a progress bar
         return len(text)
 
     def isatty(self) -> bool:
@@ -194,11 +193,11 @@ class Output(io.TextIOBase):
         return self._terminal is not None and self._terminal.isatty()
 
     def fileno(self) -> int:
-        """That of the terminal. Raises UnsupportedOperation without one."""
+        """Return the descriptor of the terminal. Raises UnsupportedOperation without one."""
         return self._terminal.fileno() if self._terminal is not None else super().fileno()
 
     def finish(self) -> None:
-        """Write the line that was begun; later ones go to the terminal alone."""
+        """Write the incomplete line; later output goes only to the terminal."""
         with self._lock:
             if self._log is not None and self._line:
                 self._log.write(self._line)
@@ -207,10 +206,10 @@ class Output(io.TextIOBase):
 
 @contextmanager
 def recorded(log_path: Path | None = None, *, stdout_is_for_json: bool = False) -> Iterator[Terminal | None]:
-    """Print to the log and, for as long as it can be written, to the terminal; yields that of standard error.
+    """Redirect prints to the log and, while it can be written, the terminal; yields that of standard error.
 
-    Without a log the terminal alone is written, on the same terms. `stdout_is_for_json` sends what is printed to
-    standard error instead. An exception that leaves the block is in the log too.
+    Without a log only the terminal is written, in the same way. `stdout_is_for_json` sends prints to standard
+    error instead. An exception that leaves the block is also logged.
     """
     before = sys.stdout, sys.stderr
     log = Log(log_path) if log_path else None
@@ -218,7 +217,7 @@ def recorded(log_path: Path | None = None, *, stdout_is_for_json: bool = False) 
         None if stream is None or (log and log.is_file(stream)) else Terminal(stream) for stream in before
     ]
     if stdout_is_for_json or _same_terminal(*terminals):
-        terminals[0] = terminals[1]  # one bar, and lines in their order
+        terminals[0] = terminals[1]  # for a single bar and correctly ordered lines
     outputs = [Output(log, terminal) for terminal in terminals]
     sys.stdout, sys.stderr = outputs
     try:
@@ -248,5 +247,5 @@ def _write_all(descriptor: int, data: bytes) -> None:
     while data:
         try:
             data = data[os.write(descriptor, data) :]
-        except BlockingIOError:  # another program on the same terminal has set it so
+        except BlockingIOError:  # another program on the terminal has set it to non-blocking
             select.select([], [descriptor], [], 1.0)

@@ -1,4 +1,4 @@
-"""What the two programs, the terminal and the dashboard, say of themselves: name and version."""
+"""Name and version of the two programs, the terminal command and the dashboard, for argparse."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import simsiam_core
 
 
 def called_as(installed: str, otherwise: str) -> str:
-    """Return the program's name for its usage text: that of the installed command if it was started so."""
+    """Return the program's name for its usage text: the installed command's if it was started that way."""
     return installed if sys.argv and Path(sys.argv[0]).stem == installed else otherwise
 
 
 def add_version(parser: argparse.ArgumentParser) -> None:
-    """Add `--version`."""
+    """Add `--version` to a parser."""
     parser.add_argument(
         "--version", action="version", version=f"SimSiam dashboard {simsiam_core.__version__}"
     )

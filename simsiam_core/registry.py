@@ -1,8 +1,8 @@
-"""Registries: packages each of whose modules defines one entry, found by its file name.
+"""Registries: packages whose modules each define one entry, named after the file.
 
-A new data source, metric, evaluation, export format, … is one new file in the registry's package. Names are listed
-without importing any entry, and an entry module is imported only when it is asked for, so registries cost the
-terminal and the page nothing at their start. Entry modules import torch and other heavy packages inside functions.
+To add a data source, metric, evaluation, export format, …, add a file to the registry's package. Names are
+listed without importing any entry, and an entry module is imported only on request, so registries add no
+startup cost. Entry modules import torch and other heavy packages inside functions.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ ATTRIBUTE = "ENTRY"
 
 
 class UnknownEntryError(ValueError):
-    """No entry has that name; the message is one sentence that lists those there are."""
+    """An unknown entry name; the message is one sentence that lists the known ones."""
 
 
 def names_in(package: str) -> tuple[str, ...]:
-    """Return the names of a registry's entries, sorted: its modules, less those that begin with an underscore.
+    """Return the sorted names of a registry's entries: its modules, except those starting with an underscore.
 
-    `package` is relative to simsiam_core, such as "data.sources". Nothing is imported, so that the schema may list
-    the entries of packages that rest on it.
+    `package` is relative to simsiam_core, such as "data.sources". Nothing is imported, so that the config
+    schema can list the entries of packages that depend on it.
     """
     folder = PACKAGE_ROOT.joinpath(*package.split("."))
     return tuple(sorted(path.stem for path in folder.glob("*.py") if not path.stem.startswith("_")))
 
 
 class Registry(Generic[T]):
-    """The entries of one package: each module holds one of type `kind` in a constant named ENTRY."""
+    """A registry of the entries of one package: each module defines one of type `kind` as ENTRY."""
 
     def __init__(self, package: str, kind: type[T], noun: str) -> None:
         self._package, self._kind, self._noun = package, kind, noun
@@ -40,11 +40,11 @@ class Registry(Generic[T]):
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """Every entry's name, sorted, without importing one."""
+        """The sorted names of all entries, without importing any."""
         return names_in(self._package)
 
     def get(self, name: str) -> T:
-        """Import and return the entry of that name. Raises UnknownEntryError, or TypeError for a wrong ENTRY."""
+        """Import and return an entry by name. Raises UnknownEntryError, or TypeError for a wrong ENTRY."""
         if name not in self.names:
             known = ", ".join(self.names)
             raise UnknownEntryError(f"There is no {self._noun} {name!r}; choose one of {known}.")
@@ -57,5 +57,5 @@ class Registry(Generic[T]):
         return self._entries[name]
 
     def all(self) -> dict[str, T]:
-        """Import and return every entry by its name, sorted."""
+        """Import all entries and return them by name, sorted."""
         return {name: self.get(name) for name in self.names}

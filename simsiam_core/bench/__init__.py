@@ -1,1 +1,1 @@
-"""Measuring this machine: each module answers one question and returns plain figures."""
+"""Benchmarks: each module answers one question about this machine and returns plain figures."""

@@ -1,7 +1,7 @@
-"""Other ways to train the same network, to compare with: a bare loop, and what published code does.
+"""Training baselines for the same network: a bare loop, and the approaches of published code.
 
-Each way runs a number of steps and says how long they took, so that ways can take turns on a machine whose
-pace changes while it is measured.
+Each baseline runs a number of steps and returns their duration, so that measurements can alternate on a
+machine whose speed varies over time.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ Baseline = Callable[[int], float]  # steps to seconds
 
 
 def bare(config: Config, device: torch.device, precision: Precision) -> Baseline:
-    """Return the same network, loss and optimiser on views made once: all a training loop can hope for.
+    """Return the same network, loss and optimiser on views made once: the upper bound for a training loop.
 
     Compiled where training would be.
     """
@@ -46,7 +46,10 @@ def bare(config: Config, device: torch.device, precision: Precision) -> Baseline
 
 
 def kornia(config: Config, device: torch.device, precision: Precision, images: Tensor) -> Baseline:
-    """Train with kornia's augmentation on the device; network, precision and memory format as in ours."""
+    """Return a baseline with kornia's augmentation on the device.
+
+    Network, precision and memory format are as in our training.
+    """
     import kornia.augmentation as K
 
     c, size = config.augmentation, config.data.image_size
@@ -75,15 +78,15 @@ def kornia(config: Config, device: torch.device, precision: Precision, images: T
 
 
 def has_kornia() -> bool:
-    """Return whether kornia can be imported here."""
+    """Return whether kornia can be imported."""
     return importlib.util.find_spec("kornia") is not None
 
 
 class LoaderBaseline:
-    """Published SimSiam code: torchvision's transforms image by image in `workers` processes, fp32.
+    """The baseline of published SimSiam code: torchvision transforms per image in `workers` processes, fp32.
 
-    It lives in a process of its own, because what training here does to the process is no part of that way.
-    Its loader's workers stand still while another way has its turn; else they would fill their queue at its
+    It runs in a separate process, so that settings of our training do not affect it. Its data loader workers
+    are suspended during the turns of other baselines; otherwise they would fill their queue at the others'
     cost.
     """
 
@@ -93,10 +96,10 @@ class LoaderBaseline:
         self._process = context.Process(target=_serve, args=(theirs, config, device, count, workers))
         self._process.start()
         theirs.close()
-        self._connection.recv()  # it has run past the batches that its workers had ready
+        self._connection.recv()  # it has consumed the batches its workers had prefetched
 
     def __call__(self, steps: int) -> float:
-        """Return seconds of so many steps."""
+        """Return the seconds taken by `steps` steps."""
         self._connection.send(steps)
         return self._connection.recv()
 
@@ -108,7 +111,7 @@ class LoaderBaseline:
 
 
 def _serve(connection: Connection, config: Config, device: torch.device, count: int, workers: int) -> None:
-    warnings.filterwarnings("ignore", message="This DataLoader will create")  # four is the way that it is
+    warnings.filterwarnings("ignore", message="This DataLoader will create")  # more workers than cores
     size = config.data.image_size
     pixels = np.random.default_rng(0).integers(0, 256, (count, size, size, 3), dtype=np.uint8)
     loader: DataLoader[Any] = DataLoader(
@@ -136,7 +139,7 @@ def _serve(connection: Connection, config: Config, device: torch.device, count: 
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
-        loss.item()  # as its progress line does
+        loss.item()  # synchronises, as published code does for its progress line
 
     run = _timed(step, device)
     run(2 * workers)
@@ -154,7 +157,7 @@ def _serve(connection: Connection, config: Config, device: torch.device, count: 
 
 class _Images(TorchDataset[tuple[Tensor, Tensor]]):
     def __init__(self, pixels: np.ndarray, c: AugmentationConfig, size: int) -> None:
-        self._pixels = pixels  # [N, S, S, 3], as torchvision's CIFAR10 keeps them
+        self._pixels = pixels  # [N, S, S, 3], as stored by torchvision's CIFAR10
         jitter = transforms.ColorJitter(c.brightness, c.contrast, c.saturation, c.hue)
         self._transform = transforms.Compose(
             [
@@ -176,7 +179,7 @@ class _Images(TorchDataset[tuple[Tensor, Tensor]]):
 
 
 def matrix_rate(device: torch.device, precision: Precision) -> Callable[[], float]:
-    """Return a function that measures the rate of a large matrix product in the precision of training, in FLOP/s."""
+    """Return a function that measures the FLOP/s of a large matrix product in the training precision."""
     half = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}.get(precision, torch.float32)
     side = 8192 if device.type == "cuda" else 1024
     a, b = (torch.randn(side, side, device=device, dtype=half) for _ in range(2))
@@ -190,18 +193,18 @@ def matrix_rate(device: torch.device, precision: Precision) -> Callable[[], floa
         synchronise(device)
         return repeats * 2 * side**3 / (time.perf_counter() - started)
 
-    rate()  # the first one starts threads and picks a kernel
+    rate()  # warm-up: starts threads and selects a kernel
     return rate
 
 
 def cores() -> int:
-    """Return how many CPU cores this process may use."""
+    """Return the number of CPU cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _timed(step: Callable[[], None], device: torch.device) -> Baseline:
     def run(steps: int) -> float:
-        step()  # untimed: brings caches and memory back from whatever ran before
+        step()  # untimed warm-up: restores caches and memory after the previous workload
         synchronise(device)
         started = time.perf_counter()
         for _ in range(steps):

@@ -1,4 +1,4 @@
-"""How smoothly does a map move in the browser? Drives the real page in Chromium, with or without a GPU."""
+"""Frame rate of the map in the browser: drives the real page in Chromium, with or without a GPU."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ LIMIT_MS = 240_000
 PLOT = "#map-plot .js-plotly-plot"
 DRAWN = "document.querySelector('#map-plot .map-cloud')?.dataset.points === '%d'"
 AT_REST = "!document.querySelector('#map-progress')?.offsetParent"
-# The pointer moves, or the wheel turns, once a frame: the frames a second are those that the page manages, each with
-# the map at another place. Moved from outside, it would be the browser's remote control that is measured.
+# Moves the pointer or turns the wheel once per frame, so that the frame rate is the page's own, with the map
+# at another place in every frame. Events sent from outside would measure the remote control.
 COUNT = f"""([target, kind, seconds]) => new Promise((resolve) => {{
     const node = document.querySelector('{PLOT}');
     const box = node.querySelector('.nsewdrag').getBoundingClientRect();
@@ -50,9 +50,9 @@ COUNT = f"""([target, kind, seconds]) => new Promise((resolve) => {{
 
 
 def measure(points: int = 50_000, lasso: int = 5_000) -> dict[str, Any]:
-    """Frames a second while a map is dragged and zoomed; time to a known map, and to an answer about a lasso.
+    """Measure the frame rate of dragging and zooming a map, and the time of a cached map and a lasso.
 
-    The map is a PCA, because where its points came from makes no difference to drawing them.
+    The map is a PCA, since the projection method does not affect drawing.
     """
     from playwright.sync_api import sync_playwright
 
@@ -83,18 +83,18 @@ def measure(points: int = 50_000, lasso: int = 5_000) -> dict[str, Any]:
 
 
 def _draw(page: Any, address: str, run: RunDirectory, points: int) -> float:
-    """Open the tab, ask for the map and wait until it is drawn; seconds from the press of the button."""
+    """Open the tab, request the map and wait until it is drawn; return the seconds since the click."""
     page.goto(f"{address}/?tab=map&run={run.id}")
     page.wait_for_function("document.querySelector('#map-checkpoint input')?.value")
     page.locator("#map-method label", has_text="PCA").click()
     page.locator("#map-sample input[type=number]").fill(str(points))
     page.locator("#map-sample input[type=number]").press("Enter")
-    page.evaluate("new Promise((resolve) => requestIdleCallback(resolve))")  # the page itself has loaded
+    page.evaluate("new Promise((resolve) => requestIdleCallback(resolve))")  # until the page has loaded
     started = time.perf_counter()
     page.locator("#map-draw").click()
     page.wait_for_function(DRAWN % points, polling="raf")
     seconds = time.perf_counter() - started
-    page.wait_for_function(AT_REST)  # the votes of its points are found meanwhile, with all processors
+    page.wait_for_function(AT_REST)  # the kNN votes of its points are still computed, on all cores
     return seconds
 
 
@@ -119,7 +119,7 @@ def _zoomed(page: Any) -> float:
 
 
 def _square(run: RunDirectory, points: int, inside: int) -> list[float]:
-    """Left, right, top and bottom, in the map's own numbers, of a square around its middle that holds some points."""
+    """Return left, right, top and bottom, in map coordinates, of a central square with `inside` points."""
     drawn = maps.draw_map(run.path, CHECKPOINT, MapSettings(method="pca", sample=points))
     middle = np.median(drawn.coordinates, axis=0)
     reach = np.sort(np.abs(drawn.coordinates - middle).max(axis=1))[inside]
@@ -128,7 +128,7 @@ def _square(run: RunDirectory, points: int, inside: int) -> list[float]:
 
 
 def _lassoed(page: Any, square: list[float]) -> tuple[int, float]:
-    """Draw it; the number of points chosen, and the seconds until the page tells of them."""
+    """Draw the lasso; return the number of points selected and the seconds until the page reports them."""
     page.locator("#map-plot .modebar-btn[data-title='Lasso Select']").click()
     half = page.evaluate(
         f"""([x0, x1, y0, y1]) => {{

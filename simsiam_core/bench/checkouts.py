@@ -1,4 +1,4 @@
-"""Checkouts of this program, measured from outside: what a person waits for, by the same client for each."""
+"""User-visible latencies of two checkouts of this program, measured from outside by the same client."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from simsiam_core.bench.page import dashboard
 from simsiam_core.bench.server import append_step, pretend_to_train, settle
 from simsiam_core.runs import RunDirectory, RunStore
 
-LINES = 20_000  # of the record that ticks follow
-TICKS, UPLOADS = 40, 15  # of each dashboard; their medians count
+LINES = 20_000  # in the metrics file before the ticks
+TICKS, UPLOADS = 40, 15  # per dashboard; the median of each is reported
 WARM_UP_STEPS, STEPS = 15, 100  # of `quick`
-START_SECONDS, LIMIT_SECONDS = 180.0, 600.0  # that a dashboard, and the steps of `quick`, may take
+START_SECONDS, LIMIT_SECONDS = 180.0, 600.0  # timeouts for starting a dashboard, and for the steps of `quick`
 QUICK = "--preset quick --epochs 2 --knn-every 2 --checkpoint-every 2 --device cpu"
 SEED = "--preset quick --epochs 1 --warmup-epochs 0 --train-limit 640 --test-limit 500 --device cpu"
 
 
 class Checkouts:
-    """Two checkouts, each with a folder of runs and a cache of its own.
+    """Two checkouts, each with its own folder of runs and cache.
 
-    The runs are trained by the second one: if it is the earlier version, both can read them.
+    The second one trains the runs: if it is the earlier version, both can read them.
     """
 
     def __init__(self, here: Path, there: Path) -> None:
@@ -56,8 +56,9 @@ class Checkouts:
         self._stack.close()
 
     def measure(self, checkout: Path, names: Sequence[str]) -> dict[str, float]:
-        """Measure the named ones of page start (s), tick, upload to answer and training step (ms). Raises
-        RuntimeError.
+        """Measure the named ones of page start (s), tick, upload to answer and training step (ms).
+
+        Raises RuntimeError.
         """
         found: dict[str, float] = {}
         if set(names) - {"quick"}:
@@ -67,7 +68,7 @@ class Checkouts:
         return {name: found[name] for name in names}
 
     def _served(self, checkout: Path, names: Sequence[str]) -> dict[str, float]:
-        """Measure what one dashboard shows of itself, over a trained run and one that grows meanwhile."""
+        """Measure a dashboard over a trained run and a second one whose metrics file grows."""
         store = RunStore(self._runs[checkout])
         (looked_at,) = store.runs()
         with (
@@ -86,7 +87,7 @@ class Checkouts:
         return found
 
     def _step(self, checkout: Path) -> float:
-        """Milliseconds of a training step: from the times in the record, so that no start is counted."""
+        """Return the milliseconds per training step, from the times in the metrics file, without startup."""
         with tempfile.TemporaryDirectory(dir=self._scratch) as folder:
             process = self._train(checkout, QUICK, Path(folder))
             try:
@@ -110,7 +111,7 @@ class Checkouts:
 
     @contextmanager
     def _environment(self, checkout: Path) -> Iterator[None]:
-        """Processes import from the checkout alone, and leave nothing in the user's cache."""
+        """Make child processes import only from the checkout and use a separate cache, within the block."""
         cache = self._scratch / f"cache-{self._runs[checkout].name}"
         changes = {"PYTHONPATH": str(checkout), "SIMSIAM_CACHE": str(cache)}
         before = {name: os.environ.get(name) for name in changes}
@@ -126,7 +127,7 @@ class Checkouts:
 
 @contextmanager
 def _growing(store: RunStore, model: RunDirectory) -> Iterator[RunDirectory]:
-    """A second run, a copy of the first, that this process seems to train; gone afterwards."""
+    """Yield a copy of the run that appears to be trained by this process; deleted afterwards."""
     run = RunDirectory(store.path / f"{model.id[:-4]}ffff")
     shutil.copytree(model.path, run.path)
     try:
@@ -137,8 +138,8 @@ def _growing(store: RunStore, model: RunDirectory) -> Iterator[RunDirectory]:
 
 
 def _ticks(client: PageClient, growing: RunDirectory) -> float:
-    """Milliseconds until the page has what one more step of the run has brought."""
-    client.news()  # the whole of every chart
+    """Return the median milliseconds until the page has received one new step of the run."""
+    client.news()  # all chart data
     times = []
     for step in range(LINES + 1, LINES + TICKS + 1):
         append_step(growing, step)
@@ -147,11 +148,11 @@ def _ticks(client: PageClient, growing: RunDirectory) -> float:
 
 
 def _uploads(client: PageClient, run: RunDirectory) -> float:
-    """Milliseconds from the bytes of an image to its neighbours."""
+    """Return the median milliseconds from the bytes of an image to its neighbours."""
     checkpoint = run.checkpoints()[0].name
     images = [noise_png() for _ in range(UPLOADS + 1)]
     times = [_milliseconds(lambda: client.neighbours(run.id, checkpoint, images.pop())) for _ in images[:]]
-    return median(times[1:])  # the first one waits until the images are encoded
+    return median(times[1:])  # the first one waits for the images to be encoded
 
 
 def _milliseconds(action: Callable[[], object]) -> float:
@@ -171,7 +172,7 @@ def _finish(process: subprocess.Popen[bytes]) -> None:
 
 
 def _first_steps(process: subprocess.Popen[bytes], store: RunStore) -> list[dict[str, float]]:
-    """Return the record of a run, once it is long enough."""
+    """Return the metric lines of the run, once there are enough."""
     deadline = time.monotonic() + LIMIT_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
         for run in store.runs():

@@ -1,4 +1,4 @@
-"""A page without a browser: talks to a dashboard as gradio's own front end does."""
+"""A headless client of the dashboard, which uses the same API as gradio's front end."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ TIMEOUT = 120.0
 
 
 class CallError(RuntimeError):
-    """The server answered an event with an error; the message is what the page would show."""
+    """An error in the server's response to an event; the message is the one the page would show."""
 
 
 class PageClient:
-    """One browser tab: a session, the page's config, uploads and events."""
+    """A simulated browser tab: a session, the page's config, uploads and events."""
 
     def __init__(self, address: str) -> None:
         self._http = httpx.Client(base_url=address.rstrip("/"), timeout=TIMEOUT)
@@ -31,23 +31,23 @@ class PageClient:
         self._http.close()
 
     def component(self, elem_id: str) -> int:
-        """Return the number of a component."""
+        """Return the number of the component with that `elem_id`."""
         return next(c["id"] for c in self.config["components"] if c["props"].get("elem_id") == elem_id)
 
     def functions(self, component: int, event: str) -> list[dict[str, Any]]:
-        """Return what an event of a component calls."""
+        """Return the functions that an event of a component calls."""
         return [
             d for d in self.config["dependencies"] if [component, event] in [list(t) for t in d["targets"]]
         ]
 
     def news(self) -> int:
-        """Ask what is new on Monitor, as `assets/js/news.js` does; returns the bytes of the answer."""
+        """Poll Monitor for updates, as `assets/js/news.js` does; returns the response size in bytes."""
         answer = self._ask("monitor-news", "news", {"chosen": [], "axis": "step", "have": self._have})
         self._have |= json.loads(answer)["versions"]
         return len(answer)
 
     def notices(self) -> None:
-        """Ask for toasts and the title, as `assets/js/title.js` does."""
+        """Request toasts and the title, as `assets/js/title.js` does."""
         self._ask("page-title", "notices", {})
 
     def _ask(self, elem_id: str, function: str, data: Any) -> bytes:
@@ -60,7 +60,7 @@ class PageClient:
         return self.post("/component_server", json=body).raise_for_status().content
 
     def neighbours(self, run_id: str, checkpoint: str, image: bytes) -> None:
-        """Upload an image on Neighbours and ask for the 20 test images most like it. Raises CallError."""
+        """Upload an image on Neighbours and request its 20 nearest test images. Raises CallError."""
         box = self.component("neighbours-upload")
         (register,) = self.functions(box, "upload")
         ask = next(d for d in self.config["dependencies"] if d["trigger_after"] == register["id"])
@@ -71,18 +71,18 @@ class PageClient:
             raise CallError(f"No neighbours: {str(answer['data'])[:300]}")
 
     def upload(self, name: str, content: bytes, kind: str = "image/png") -> dict[str, Any]:
-        """Upload a file; returns what an event may carry for it."""
+        """Upload a file; returns its value for use in an event."""
         answer = self._http.post(f"{self._api}/upload", files={"files": (name, content, kind)})
         answer.raise_for_status()
         path = answer.json()[0]
         return {"path": path, "orig_name": name, "meta": {"_type": "gradio.FileData"}}
 
     def post(self, path: str, **options: Any) -> httpx.Response:
-        """Any request below the API."""
+        """Send a POST request below the API path."""
         return self._http.post(f"{self._api}{path}", **options)
 
     def get(self, path: str, **options: Any) -> httpx.Response:
-        """Any request."""
+        """Send a GET request."""
         return self._http.get(path, **options)
 
     def call(self, function: int, data: list[Any], event: Any = None, trigger: int | None = None) -> Any:

@@ -1,8 +1,8 @@
-"""Is this checkout as quick as another one? Page start, ticks, uploads and training, in alternating pairs.
+"""Performance comparison with another checkout: page start, ticks, uploads, training; in alternating pairs.
 
-Each measurement is made from outside, by the same client, of a fresh process of the checkout in question, so that
-the other checkout may be of an earlier version. Pairs alternate which of the two comes first; a first pair of
-dashboards is not counted, since it compiles what is kept afterwards.
+Each measurement is made from outside, by the same client, on a fresh process of the checkout, so that the
+other checkout may be an earlier version. Pairs alternate in their order; a first pair of dashboards is not
+counted, since it compiles code that is then cached.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ TITLES = {
     "upload": "upload to answer, ms",
     "quick": "training step of quick, ms",
 }
-LIMIT = 1.05  # the ratio above which, for all the interval, this checkout counts as slower
+LIMIT = 1.05  # this checkout counts as slower if the whole interval of the ratio is above
 CONFIDENCE = 0.95
 HERE = Path(__file__).resolve().parents[2]
 Measure = Callable[[Path, Sequence[str]], dict[str, float]]
@@ -32,14 +32,14 @@ Progress = Callable[[float, str], None]
 
 @dataclass(frozen=True)
 class Ratio:
-    """What was measured of both checkouts, pair by pair, and how they compare."""
+    """The paired measurements of both checkouts and their ratio."""
 
     here: list[float]
     there: list[float]
 
     @property
     def middle(self) -> float:
-        """The median of the pairs' ratios, here to there: above 1 is slower here."""
+        """The median of the ratios here / there: above 1 means slower here."""
         return median(h / t for h, t in zip(self.here, self.there, strict=True))
 
     @property
@@ -58,7 +58,7 @@ class Ratio:
         return self.interval[0] > LIMIT
 
     def as_json(self) -> dict[str, Any]:
-        """For `--json`."""
+        """Return the values for `--json`."""
         low, high = self.interval
         return {
             "here": self.here,
@@ -73,7 +73,7 @@ class Ratio:
 def compare(
     against: Path, pairs: int, only: Sequence[str] = (), progress: Progress = lambda _share, _text: None
 ) -> dict[str, Ratio]:
-    """Measure both checkouts; returns a ratio for each measure. Raises ConfigError."""
+    """Measure both checkouts; returns a ratio per measurement. Raises ConfigError."""
     for checkout in (HERE, against):
         if not (checkout / "dashboard.py").is_file() or not (checkout / "simsiam_core").is_dir():
             raise ConfigError.at("against", f"{checkout} is no checkout of this program.")
@@ -91,7 +91,7 @@ def compare(
 def alternate(
     here: Path, there: Path, pairs: int, names: Sequence[str], measure: Measure, progress: Progress
 ) -> dict[str, Ratio]:
-    """Measure in pairs, each time the other checkout first."""
+    """Measure in pairs, alternating which checkout comes first."""
     names = [name for name in TITLES if name in names]
     served = [name for name in names if name != "quick"]
     found: dict[Path, list[dict[str, float]]] = {here: [], there: []}
@@ -109,7 +109,7 @@ def alternate(
 
 
 def table(ratios: dict[str, Ratio]) -> list[str]:
-    """Return lines for people: medians of both, the ratio, its interval, and what follows from it."""
+    """Return a printable table: medians of both, the ratio, its interval and the verdict."""
     lines = [f"{'':<28}{'here':>10}{'there':>10}{'ratio':>8}  95 % interval"]
     for name, ratio in ratios.items():
         low, high = ratio.interval

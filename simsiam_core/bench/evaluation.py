@@ -1,7 +1,7 @@
-"""How long do kNN accuracy and the linear sweep take on 50,000 × 512 features, and are they right?
+"""Duration and correctness of kNN accuracy and the linear sweep on 50,000 × 512 features.
 
-kNN is compared with the same vote in float64; the linear sweep with scikit-learn's LogisticRegression, whose C
-is chosen on the same validation images and which is then fitted on the same training features.
+kNN is compared with the same vote in float64; the linear sweep with scikit-learn's LogisticRegression, with C
+chosen on the same validation images and then fitted on the same training features.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ from simsiam_core.runs import RunStore
 K, TEMPERATURE = 200, 0.1
 CS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 CLASSES = 10
-QUERIES_AT_ONCE = 500  # of the reference: 500 × 50,000 float64 similarities are 200 MB
+QUERIES_AT_ONCE = 500  # in the reference: 500 × 50,000 float64 similarities take 200 MB
 
 
 @dataclass(frozen=True)
 class Features:
-    """Both splits: l2-normalised float32 [N, d] with labels int64 [N]."""
+    """The features of both splits: l2-normalised float32 [N, d] with labels int64 [N]."""
 
     name: str
     train: tuple[Tensor, Tensor]
@@ -43,13 +43,13 @@ class Features:
 
 
 class Clock:
-    """Seconds that passed, and those that processors spent on it: the latter count where others share them."""
+    """A stopwatch for wall-clock and CPU seconds; the latter are comparable on a shared machine."""
 
     def __init__(self) -> None:
         self._passed, self._spent = time.perf_counter(), time.process_time()
 
     def read(self, what: str) -> dict[str, float]:
-        """Measure both, since this clock was made."""
+        """Return both since the stopwatch was created."""
         passed, spent = time.perf_counter() - self._passed, time.process_time() - self._spent
         return {f"{what}, s": passed, f"{what}, processor s": spent}
 
@@ -57,7 +57,7 @@ class Clock:
 def measure(
     path: str | None = None, rows: int = 50_000, queries: int = 10_000, dim: int = 512
 ) -> dict[str, Any]:
-    """Times and accuracies, on features of all images in a folder, or on as many made-up ones."""
+    """Measure times and accuracies, on features of the images in a folder or on synthetic ones."""
     features = _of_images(path) if path else _synthetic(rows, queries, dim)
     count, width = features.train[0].shape
     return {
@@ -71,13 +71,15 @@ def measure(
 
 
 def _of_images(path: str) -> Features:
-    """Return what an untrained network of 512 dimensions makes of labelled images: correlated as real features are."""
+    """Return 512-dimensional features of labelled images by an untrained network: correlated as real ones
+    are.
+    """
     network = {"backbone": "resnet10", "stem": "stride2", "width": 64}
     config = parse({"data": {"source": "folder", "path": path}, "model": network})
     with tempfile.TemporaryDirectory() as folder:
         run = untrained(RunStore(Path(folder)), config)
         banks = [load_bank(run, run.checkpoint("epoch=0000"), split) for split in ("train", "test")]
-        train, test = ((bank.features.clone(), bank.labels) for bank in banks)  # out of the memory map
+        train, test = ((bank.features.clone(), bank.labels) for bank in banks)  # copied from the memory map
     if train[1] is None or test[1] is None:
         raise ConfigError.at("path", f"{path} must hold train/<class>/ and test/<class>/: labels are needed.")
     return Features(
@@ -86,7 +88,7 @@ def _of_images(path: str) -> Features:
 
 
 def _synthetic(rows: int, queries: int, dim: int) -> Features:
-    """Overlapping classes with a spectrum that falls as that of real features does."""
+    """Return features of overlapping classes, with a decaying spectrum like that of real features."""
     generator = torch.Generator().manual_seed(0)
     scale = torch.arange(1, dim + 1).float().rsqrt()
     centres = torch.randn(CLASSES, dim, generator=generator) * scale
@@ -161,9 +163,7 @@ def _logistic_regression(features: Features, settings: LinearEvaluation) -> dict
 
     def fit(c: float, rows: Tensor) -> Any:
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore"
-            )  # of the last iteration, where more would change nothing to speak of
+            warnings.simplefilter("ignore")  # reaching max_iter: more iterations hardly matter
             model = make_pipeline(StandardScaler(), LogisticRegression(C=c, max_iter=300))
             return model.fit(x[rows].numpy(), y[rows].numpy())
 

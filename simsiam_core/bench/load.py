@@ -1,4 +1,4 @@
-"""What do many people at once cost the server and the training?"""
+"""Load test: the cost of many simultaneous users for the server and for training."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from simsiam_core.runs import RunDirectory, RunStore
 WATCHERS, UPLOADERS = 30, 10
 TICK_SECONDS = 1.0
 UPLOAD_SECONDS = 2.0
-QUIET_SECONDS = 20.0  # before and after: the training alone
+QUIET_SECONDS = 20.0  # before and after the load: training alone
 SETTLING_SECONDS = 15.0
 
 
 def measure(seconds: float = 120.0, watchers: int = WATCHERS, uploaders: int = UPLOADERS) -> dict[str, Any]:
-    """Measure a `quick` run while `watchers` pages poll Monitor every second and `uploaders` upload images."""
+    """Measure a `quick` run while `watchers` pages poll Monitor each second and `uploaders` upload images."""
     with tempfile.TemporaryDirectory() as folder:
         store = RunStore(Path(folder) / "runs")
         config = merge(preset("quick").values, {"training": {"epochs": 2000}, "knn": {"knn_every": 2000}})
@@ -49,7 +49,7 @@ def _under_load(
     address: str, run: RunDirectory, server: psutil.Process, seconds: float, watchers: int, uploaders: int
 ) -> dict[str, Any]:
     load = Load(address, run)
-    load.ask_once()  # the images are encoded once, before anything is measured
+    load.ask_once()  # encodes the images before the measurement
     before = _pace(run, QUIET_SECONDS)
     early = 0
     threads = [threading.Thread(target=load.watch) for _ in range(watchers)]
@@ -57,7 +57,7 @@ def _under_load(
     load.end = time.monotonic() + seconds + SETTLING_SECONDS
     for thread in threads:
         thread.start()
-    time.sleep(SETTLING_SECONDS)  # until every page is open
+    time.sleep(SETTLING_SECONDS)  # until all pages are open
     load.ticks.clear()
     early, used = server.memory_info().rss, _cpu(server)
     step, moment = run.status().step, time.monotonic()
@@ -87,7 +87,7 @@ def _under_load(
 
 
 class Load:
-    """The pages, each in a thread of its own."""
+    """The simulated pages, one thread each."""
 
     def __init__(self, address: str, run: RunDirectory) -> None:
         self._address, self._run = address, run
@@ -97,7 +97,7 @@ class Load:
         self.answers = 0
 
     def watch(self) -> None:
-        """Imitate a page on Monitor, which asks for updates every second, for toasts and the title every third one."""
+        """Simulate a page on Monitor: polls for updates each second, for toasts and title every third."""
         page = self._open()
         time.sleep(random.random())
         for number in itertools.count():
@@ -111,7 +111,7 @@ class Load:
         page.close()
 
     def upload(self) -> None:
-        """Imitate a page on Neighbours that uploads an image every two seconds."""
+        """Simulate a page on Neighbours that uploads an image every two seconds."""
         page = self._open()
         time.sleep(random.random() * UPLOAD_SECONDS)
         while time.monotonic() < self.end:
@@ -121,7 +121,7 @@ class Load:
         page.close()
 
     def ask_once(self) -> None:
-        """Ask a first question, which waits until the images are encoded. Raises CallError."""
+        """Make a first query, which waits for the images to be encoded. Raises CallError."""
         page = self._open()
         self._ask(page)
         page.close()
@@ -144,12 +144,12 @@ class Load:
             act()
         except (CallError, OSError, ValueError) as error:
             self.errors.append(f"{type(error).__name__}: {error}")
-        except Exception as error:  # httpx has many
+        except Exception as error:  # httpx raises many types
             self.errors.append(f"{type(error).__name__}: {error}")
 
 
 def noise_png() -> bytes:
-    """Return an image of random pixels, as a file."""
+    """Return a PNG file of random pixels."""
     buffer = io.BytesIO()
     Image.fromarray(np.random.default_rng().integers(0, 256, (64, 64, 3), np.uint8)).save(buffer, "png")
     return buffer.getvalue()
@@ -162,6 +162,6 @@ def _pace(run: RunDirectory, seconds: float) -> float:
 
 
 def _cpu(server: psutil.Process) -> float:
-    """Return seconds of CPU that the server, its worker and these clients have used; the training is not theirs."""
+    """Return the CPU seconds of the server, its workers and these clients, without training."""
     family = [server, *(c for c in server.children() if "train" not in " ".join(c.cmdline()))]
     return sum(sum(p.cpu_times()[:2]) for p in [*family, psutil.Process()])

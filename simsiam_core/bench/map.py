@@ -1,4 +1,4 @@
-"""How soon is a map there, how soon is it there again, and how soon does the worker let go of it?"""
+"""Latency of maps: the first computation, a cached map, and cancelling one in the worker."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ UPLOADS = 20
 
 
 def measure(points: int = 10_000, umap: bool = True) -> dict[str, Any]:
-    """Measure seconds from request to answer in two of the page's workers: for short questions, and for UMAP."""
+    """Measure the seconds from request to response in two of the page's workers: short queries, and UMAP."""
     with tempfile.TemporaryDirectory() as name, own_cache(Path(name) / "cache"), InspectionWorker() as short:
         folder = Path(name)
         run = encoded(RunStore(folder / "runs"), folder / "images", points)
@@ -40,7 +40,7 @@ def measure(points: int = 10_000, umap: bool = True) -> dict[str, Any]:
 
 
 def _by_umap(run_path: Path, wished: MapSettings) -> dict[str, float]:
-    """Time UMAP from a cold start; then cancel one in the middle of its epochs and time the next answer."""
+    """Time UMAP from a cold start; then cancel one during its epochs and time the next response."""
     started = time.perf_counter()
     with InspectionWorker("simsiam_core.features.maps:warm_up") as mapper:
         mapper.submit(inspection.prepare, run_path, CHECKPOINT, "train").result()

@@ -1,4 +1,4 @@
-"""What does watching a run cost the run?"""
+"""Overhead of metrics and status monitoring on training."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ HOOKS = ("on_train_batch_start", "on_train_batch_end", "on_train_epoch_end")
 
 
 def measure(preset_name: str = "quick", epochs: int = 3) -> dict[str, Any]:
-    """Measure the share of the training time spent gathering and writing metrics and status, under a preset.
+    """Measure the fraction of training time spent gathering and writing metrics and status, under a preset.
 
-    The time inside the hooks is taken directly: the difference of two runs would drown in the machine's noise.
+    The time inside the hooks is measured directly: the difference of two runs would be lost in noise.
     """
     config = parse(
         merge(preset(preset_name).values, {"training": {"epochs": epochs}, "knn": {"knn_every": epochs}})

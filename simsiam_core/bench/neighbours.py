@@ -1,4 +1,4 @@
-"""How long does a neighbour query take, in the search alone and from upload to answer, and is it exact?"""
+"""Latency and exactness of neighbour queries, for the search alone and from upload to response."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ from simsiam_core.features.retrieval import Question, neighbours
 from simsiam_core.features.worker import InspectionWorker
 from simsiam_core.runs import RunStore
 
-TIE = 1e-6  # similarities this near to each other may change places
-PIECE = 20_000  # rows of a bank that are made, or compared in float64, at a time
+TIE = 1e-6  # similarities closer than this count as tied
+PIECE = 20_000  # rows of a bank generated, or compared in float64, at a time
 
 
 def measure(
     rows: int = 50_000, dim: int = 512, k: int = 200, repeats: int = 100, large: int | None = None
 ) -> dict[str, Any]:
-    """Measure exact search in random features, a whole question to the worker process, and a bank of `large`
+    """Measure exact search in random features, a full query through the worker process, and a bank of `large`
     rows on disk.
     """
-    on_disk = _on_disk(large, dim, k) if large else {}  # first, for its peak of memory to be its own
+    on_disk = _on_disk(large, dim, k) if large else {}  # first, so that the peak memory is its own
     bank = torch.cat(list(_random_rows(rows, dim)))
     queries = next(_random_rows(256, dim, seed=1))
-    search(queries[:1], bank, k)  # the first call starts threads and sets memory aside
+    search(queries[:1], bank, k)  # warm-up: starts threads and allocates memory
     single = [_milliseconds(partial(search, queries[i : i + 1], bank, k)) for i in range(repeats)]
     return {
         "bank": f"{rows:,} × {dim}",
@@ -55,7 +55,7 @@ def measure(
 
 
 def recall(queries: Tensor, bank: Tensor, k: int) -> float:
-    """Return share of the rows found [Q, k] that are, in float64, among the k nearest, ties within 1e-6 aside."""
+    """Return the fraction of rows found [Q, k] among the k nearest in float64, up to ties within 1e-6."""
     found = search(queries, bank, k)[1]
     exact, best = queries.double(), torch.empty(len(queries), 0, dtype=torch.float64)
     for piece in bank.split(PIECE):
@@ -67,7 +67,7 @@ def recall(queries: Tensor, bank: Tensor, k: int) -> float:
 
 
 def _on_disk(rows: int, dim: int, k: int) -> dict[str, Any]:
-    """Measure one query in a memory-mapped bank, larger than one would keep in memory."""
+    """Measure one query in a memory-mapped feature bank that would be too large for memory."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "bank.float32"
         with path.open("wb") as file:
@@ -87,7 +87,7 @@ def _on_disk(rows: int, dim: int, k: int) -> dict[str, Any]:
 
 
 def _upload(repeats: int = 20) -> dict[str, float]:
-    """Time a question from the bytes of an image to its neighbours, through the worker, as the page asks."""
+    """Time a query from the bytes of an image to its neighbours, through the worker, as on the page."""
     image = io.BytesIO()
     Image.effect_noise((640, 480), 60).convert("RGB").save(image, format="jpeg")
     with tempfile.TemporaryDirectory() as folder, InspectionWorker() as worker:
@@ -104,7 +104,7 @@ def _upload(repeats: int = 20) -> dict[str, float]:
 
 
 def _random_rows(rows: int, dim: int, seed: int = 0) -> Iterator[Tensor]:
-    """Yield random unit vectors, in pieces."""
+    """Yield random unit vectors in chunks of [≤ PIECE, dim]."""
     generator = torch.Generator().manual_seed(seed)
     for start in range(0, rows, PIECE):
         yield F.normalize(torch.randn(min(PIECE, rows - start), dim, generator=generator), dim=1)

@@ -1,4 +1,4 @@
-"""How soon is the page there, and what does the server cost while it idles?"""
+"""Startup time of the dashboard, and its resource use while idle."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from typing import Any
 
 import psutil
 
-SERVER = "simsiam_core.ui.server"  # by its name alone: nothing here imports the page
+SERVER = "simsiam_core.ui.server"  # a name only, so that this module does not import the page
 
 
 @dataclass(frozen=True)
 class Dashboard:
-    """A dashboard that answers, and the seconds until it did."""
+    """A running dashboard, and the seconds until its first response."""
 
     address: str
     pid: int
@@ -31,7 +31,7 @@ class Dashboard:
 
 @contextmanager
 def dashboard(runs_dir: Path, limit: float = 60.0, checkout: Path | None = None) -> Iterator[Dashboard]:
-    """Start the dashboard, of another checkout if one is given, over a folder of runs; end it on leaving."""
+    """Start the dashboard over a folder of runs, from another checkout if given; stops it after the block."""
     program = ["-m", SERVER] if checkout is None else [str(checkout / "dashboard.py")]
     command = [sys.executable, *program, "--no-browser", "--no-bundled", "--runs-dir", str(runs_dir)]
     started = time.perf_counter()
@@ -52,13 +52,13 @@ def dashboard(runs_dir: Path, limit: float = 60.0, checkout: Path | None = None)
 
 
 def measure() -> dict[str, Any]:
-    """Measure seconds from starting the dashboard to the first answered request, imports included."""
+    """Measure the seconds to the dashboard's first response, imports included, and its idle use."""
     with tempfile.TemporaryDirectory() as folder, dashboard(Path(folder)) as started:
         server = psutil.Process(started.pid)
         return {
             "page reachable after, s": started.seconds,
             "server memory, MiB": server.memory_info().rss / 2**20,
-            # umap itself is plain Python; what it rests on is not
+            # umap itself is pure Python, but its dependency llvmlite is not
             "umap loaded": any("llvmlite" in m.path for m in server.memory_maps()),
         }
 

@@ -1,4 +1,4 @@
-"""Where the time of a training step goes: marks set by hooks of the very run that is measured."""
+"""Time breakdown of training steps, from marks set by hooks in the measured run itself."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ Mark = Any  # seconds as float, or a CUDA event
 
 
 class PhaseClock:
-    """Two callbacks, the first and the last of the trainer's list, between which all others work.
+    """A timer made of two callbacks, the first and last of the trainer's list, with all others between them.
 
-    On a GPU the marks are events in its stream: setting one waits for nothing, and what is told is the GPU's
-    time, so work of the CPU counts only where the GPU stands idle for it.
+    On a GPU the marks are CUDA events: recording one does not synchronise, and they measure GPU time, so CPU
+    work counts only where the GPU is idle because of it.
     """
 
     def __init__(self, module: Any) -> None:
@@ -33,7 +33,7 @@ class PhaseClock:
         module.objective.views = marked
 
     def start(self, device: torch.device) -> None:
-        """Begin a step, which ends the one before it."""
+        """Begin a step, which ends the previous one."""
         self._cuda = device.type == "cuda"
         self._steps.append([])
         self.mark()
@@ -50,7 +50,7 @@ class PhaseClock:
             self._steps[-1].append(time.perf_counter())
 
     def shares(self) -> dict[str, float]:
-        """Measure the share of the time of each phase over all whole steps, adding up to 1."""
+        """Return the fraction of time of each phase over all complete steps; they sum to 1."""
         if self._cuda:
             torch.cuda.synchronize()
         totals = dict.fromkeys(PHASES, 0.0)
@@ -71,7 +71,7 @@ class _First(pl.Callback):
         self._clock.start(pl_module.device)
 
     def on_before_zero_grad(self, *_: Any) -> None:
-        self._clock.mark()  # the views have gone forward
+        self._clock.mark()  # the forward pass is done
 
     def on_after_backward(self, *_: Any) -> None:
         self._clock.mark()

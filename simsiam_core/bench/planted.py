@@ -1,4 +1,4 @@
-"""What does `diagnose` find of what is known to be wrong? Near-duplicates and wrong labels are planted in a copy."""
+"""Recall of `diagnose` on near-duplicates and wrong labels planted in a copy of the images."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _shifted(image: Image.Image) -> Image.Image:
     return image.crop((margin, margin, side, side)).resize((side, side), Image.Resampling.BILINEAR)
 
 
-# What a near-duplicate is: the kinds are planted in turn.
+# The kinds of near-duplicates, planted in turn.
 CHANGES: dict[str, Callable[[Image.Image], Image.Image]] = {
     "re-encoded": _as_jpeg,
     "brighter": lambda image: ImageEnhance.Brightness(image).enhance(1.2),
@@ -45,7 +45,7 @@ CHANGES: dict[str, Callable[[Image.Image], Image.Image]] = {
 
 @dataclass(frozen=True)
 class Planted:
-    """What was done to the copy: pairs of ids with the kind of change, and ids whose label is wrong."""
+    """The planted errors: pairs of ids with the kind of change, and ids with a wrong label."""
 
     copies: dict[frozenset[str], str]
     flipped: frozenset[str]
@@ -60,10 +60,10 @@ def measure(
     k: int = Thresholds().k,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Plant, check as `diagnose` does, and say how much of it stands at the top of each list.
+    """Plant errors, check as `diagnose` does, and return how many of them are at the top of each list.
 
-    Half of the copies stand in the test split, if there is one. Nothing of the run is changed. What was
-    wrong with the images before is still wrong and counts against the precision.
+    Half of the copies are put in the test split, if there is one. The run is not changed. Errors already
+    present in the images count against the precision.
     """
     config = run.config()
     dataset = load(config.data, progress)
@@ -105,7 +105,7 @@ def measure(
 
 
 def _plant(root: Path, dataset: Any, copies: int, flips: int, seed: int) -> Planted:
-    """Write all images as `<split>/<class>/<number>.png`, with what is planted among them."""
+    """Write all images as `<split>/<class>/<number>.png`, with the planted errors among them."""
     train, classes = dataset.train, dataset.train.classes
     generator = np.random.default_rng(seed)
     chosen = generator.permutation(len(train))[: copies + flips]

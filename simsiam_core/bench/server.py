@@ -1,7 +1,7 @@
-"""What do many long runs and many open pages cost the server?
+"""Server load of many long runs and many open pages.
 
-Pages are played by sessions that ask as a page's scripts do, once a second for what is new and every three for
-toasts and the title. So what is timed and counted is all that a page would wait for and receive.
+Pages are simulated by sessions that poll as the page's scripts do: once a second for updates and every three
+seconds for toasts and the title. The times and sizes are therefore those of a real page.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from simsiam_core.runs.processes import process_identity
 
 
 def measure(runs: int = 20, lines: int = 200_000, pages: int = 10, ticks: int = 30) -> dict[str, Any]:
-    """Time, payload and CPU of the Monitor tab's ticks, one a second and page, while one run grows."""
+    """Measure time, payload and CPU of Monitor's ticks, one per second and page, while one run grows."""
     with tempfile.TemporaryDirectory() as folder:
         store = RunStore(Path(folder))
         growing = [_grown_run(store, lines) for _ in range(runs)][-1]
@@ -49,7 +49,7 @@ def measure(runs: int = 20, lines: int = 200_000, pages: int = 10, ticks: int = 
                 append_step(growing, lines + tick + 1)
                 answers: list[tuple[float, int]] = []
                 threads = [threading.Thread(target=_play, args=(client, tick, answers)) for client in clients]
-                for index, thread in enumerate(threads):  # clocks of pages are not in step
+                for index, thread in enumerate(threads):  # pages are not synchronised
                     time.sleep(max(0.0, began + tick + index / pages - time.monotonic()))
                     thread.start()
                 for thread in threads:
@@ -68,40 +68,40 @@ def measure(runs: int = 20, lines: int = 200_000, pages: int = 10, ticks: int = 
         "payload of a tick, median kB": median(sizes) / 1000,
         "payload of a tick, p95 kB": sorted(sizes)[int(0.95 * len(sizes))] / 1000,
         "server's CPU time a tick, ms": 1000 * spent / len(times),
-        "server, % of one core": 100 * spent / ticks,  # a tick a second, however late the answers came
+        "server, % of one core": 100 * spent / ticks,  # one tick per second, even if responses were late
         "server, MB": resident / 1e6,
     }
 
 
 def _play(client: PageClient, tick: int, answers: list[tuple[float, int]]) -> None:
-    """Ask what an open page asks in one second."""
+    """Send the requests of an open page in one second."""
     answers.append(_news(client))
     if tick % 3 == 0:
         client.notices()
 
 
 def _news(client: PageClient) -> tuple[float, int]:
-    """Return seconds from asking to the whole answer, and the bytes of the answer."""
+    """Return the seconds from request to full response, and its size in bytes."""
     started = time.perf_counter()
     size = client.news()
     return time.perf_counter() - started, size
 
 
 def settle(server: psutil.Process) -> None:
-    """Wait until the imports that follow a start are done: they are no cost of the pages."""
+    """Wait until the imports after startup are done, which are not caused by pages."""
     while server.cpu_percent(1.0) > 20:
         pass
 
 
 def _grown_run(store: RunStore, lines: int) -> RunDirectory:
-    """Return a run that this process seems to train, with a long record."""
+    """Return a run with a long metrics file that appears to be trained by this process."""
     run = store.create(parse({"name": "long"}))
     pretend_to_train(run, lines)
     return run
 
 
 def pretend_to_train(run: RunDirectory, lines: int) -> None:
-    """Give a run a record of so many steps, and this process as the one that trains it."""
+    """Write that many metric lines, and a status that names this process as the training one."""
     pid, started = process_identity(os.getpid())
     run.update_status(
         state="running",
@@ -119,7 +119,7 @@ def pretend_to_train(run: RunDirectory, lines: int) -> None:
 
 
 def append_step(run: RunDirectory, step: int) -> None:
-    """Record one more step."""
+    """Append the metrics of one step."""
     with run.metrics_path.open("a", encoding="utf-8") as file:
         file.write(_line(step, time.time()))
     run.update_status(step=step)

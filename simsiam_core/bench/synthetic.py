@@ -1,4 +1,4 @@
-"""Runs of networks that never trained, over images and features that are made up: for measuring without waiting."""
+"""Runs of untrained networks with synthetic images and features, for benchmarks without training."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from simsiam_core.runs import RunDirectory, RunStore
 
 CHECKPOINT = "epoch=0000"
 CLASSES = 10
-SPREAD = 1.5  # of a class around its centre, against the distance of centres: classes that overlap a little
+SPREAD = 1.5  # of a class relative to the distance of centres: classes overlap slightly
 SIDE = 8  # px
 
 
 def encoded(store: RunStore, images: Path, count: int) -> RunDirectory:
-    """Return a run over `count` tiny training images whose features, 512 numbers each, lie in ten groups."""
+    """Return a run over `count` tiny training images whose features, 512-dimensional, form ten clusters."""
     generator = np.random.default_rng(0)
     for i in range(count + CLASSES):
         folder = images / ("train" if i < count else "test") / f"class{i % CLASSES}"
@@ -56,7 +56,7 @@ def encoded(store: RunStore, images: Path, count: int) -> RunDirectory:
 
 @contextmanager
 def own_cache(folder: Path) -> Iterator[None]:
-    """Decoded images go into a folder that will be gone; what numba has compiled stays where it is."""
+    """Use `folder` as the cache within the block, except for code compiled by numba."""
     before = os.environ.get("SIMSIAM_CACHE")
     os.environ.setdefault("NUMBA_CACHE_DIR", str(compiled_dir()))
     os.environ["SIMSIAM_CACHE"] = str(folder)

@@ -1,4 +1,4 @@
-"""How fast is training here, where does the time go, and how does it compare with other ways?"""
+"""Training throughput: speed, time breakdown by phase, and comparison with baselines."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ from simsiam_core.training.status import StatusWriter
 from simsiam_core.training.trainer import build_trainer
 
 WARM_UP_STEPS, SIZING_STEPS = 5, 3
-TURN_SECONDS = 1.0  # of our way; the others take as many steps
-ENCODED_ON_CPU = 1_024  # images whose encoding is timed on a CPU, for all
+TURN_SECONDS = 1.0  # of our training; baselines run the same number of steps
+ENCODED_ON_CPU = 1_024  # images timed on a CPU and extrapolated to all
 
 
 def measure(
@@ -44,10 +44,10 @@ def measure(
     rounds: int = 15,
     changes: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Measure figures of training under a preset (with `changes` over it), on random images of its size and number.
+    """Measure training under a preset (with `changes` applied), on random images of its size and number.
 
-    Our way is the real one: Lightning, metrics and status, images by seed and step. The bare loop and, with
-    `baseline`, the ways of published code take turns with it; ratios are medians over the turns.
+    Our training is the real one: Lightning, metrics and status, images by seed and step. The bare loop and,
+    with `baseline`, the approaches of published code alternate with it; ratios are medians over the turns.
     """
     config = parse(merge(preset(preset_name).values, changes or {}, {"training": {"devices": 1}}))
     accelerator, precision = resolve_device(config.training)
@@ -76,7 +76,7 @@ def measure(
 
 
 def random_dataset(config: Config) -> Dataset:
-    """Make as many random images as the config trains on, and a fifth as many to test on; download nothing."""
+    """Return as many random images as the config trains on, and a fifth as many test images; no download."""
     count, side = count_train(config.data) or 10_000, config.data.image_size
     generator = torch.Generator().manual_seed(0)
 
@@ -91,13 +91,13 @@ def random_dataset(config: Config) -> Dataset:
 
 
 class _AlternatingTurns(pl.Callback):
-    """Interrupts training after so many steps for the other ways to take as many; ends it after all rounds."""
+    """A callback that pauses training every few steps to run the baselines, and ends it after all rounds."""
 
     def __init__(
         self, others: dict[str, baselines.Baseline], rate: Callable[[], float], rounds: int, clock: PhaseClock
     ) -> None:
         self._others, self._rate, self._rounds, self._clock = others, rate, rounds, clock
-        self.steps = 0  # of one turn
+        self.steps = 0  # per turn
         self.ours: list[float] = []  # seconds of each turn
         self.theirs: dict[str, list[float]] = {name: [] for name in others}
         self.rates: list[float] = []  # of the matrix product, FLOP/s
@@ -106,7 +106,7 @@ class _AlternatingTurns(pl.Callback):
         self._started = 0.0
 
     def on_train_batch_start(self, trainer: pl.Trainer, pl_module: Any, *_: Any) -> None:
-        """Called between two steps."""
+        """Run the baselines' turns between two steps."""
         self._done += 1
         if self._done == (self.steps or SIZING_STEPS):
             synchronise(pl_module.device)
@@ -114,8 +114,8 @@ class _AlternatingTurns(pl.Callback):
             if self.steps:
                 self._take_turns(seconds, pl_module.device)
                 trainer.should_stop = len(self.ours) == self._rounds
-                self._done = -1  # one untimed step brings caches and memory back
-            else:  # a few steps were timed: how many fill a turn?
+                self._done = -1  # one untimed step to warm up caches and memory
+            else:  # choose the steps per turn from the few timed ones
                 self.steps = max(2, round(TURN_SECONDS * SIZING_STEPS / seconds))
                 self._done = 0
         if self._done == 0:
@@ -123,7 +123,7 @@ class _AlternatingTurns(pl.Callback):
             self._started = time.perf_counter()
 
     def _take_turns(self, seconds: float, device: torch.device) -> None:
-        self._clock.mark()  # the step that just ended closes here
+        self._clock.mark()  # ends the phase of the previous step
         self.ours.append(seconds)
         self.memory = self.memory or _peak_memory(device)
         for name, way in self._others.items():
@@ -139,7 +139,7 @@ def _train(
     rate: Callable[[], float],
     rounds: int,
 ) -> tuple[_AlternatingTurns, PhaseClock, SimSiamModule, float]:
-    """Train as a run does until every way had its turns; also the seconds that a checkpoint takes."""
+    """Train as a run does until all turns are done; also returns the seconds per checkpoint."""
     run = RunStore(folder).create(config)
     pl.seed_everything(config.training.seed, verbose=False)
     module = SimSiamModule(config, dataset)
@@ -148,7 +148,7 @@ def _train(
     writer = MetricsWriter(run.metrics_path)
     metrics = MetricsCallback(writer, StatusWriter(run))
     trainer = build_trainer(config, [turns, clock.first, metrics, clock.last], epochs=10**6)
-    with contextlib.redirect_stdout(sys.stderr):  # what a run has to say must not mix with the figures
+    with contextlib.redirect_stdout(sys.stderr):  # keep run output apart from the figures on stdout
         trainer.fit(module)
     started = time.perf_counter()
     CheckpointCallback(run, config.checkpoints, metrics).write_last(trainer)
@@ -205,7 +205,7 @@ def _figures(
 
 
 def _knn_seconds(config: Config, dataset: Dataset, module: SimSiamModule, device: torch.device) -> float:
-    """Return seconds of one kNN check: encoding both splits, and the vote at full size."""
+    """Return the seconds of one kNN check: encoding both splits, and the vote at full size."""
     encoder, test = module.to(device).encoder(), dataset.split("test")
     total = len(dataset.train) + len(test)
     encoded = dataset.train.limit(ENCODED_ON_CPU) if device.type == "cpu" else dataset.train
@@ -224,7 +224,7 @@ def _knn_seconds(config: Config, dataset: Dataset, module: SimSiamModule, device
 
 
 def _warm_seconds(work: Callable[[], object], device: torch.device) -> float:
-    """Return seconds of some work that was done before, in the same shapes: a GPU first looks for the best kernels."""
+    """Return the seconds of the second of two executions: in the first a GPU selects its kernels."""
     seconds = 0.0
     for _ in range(2):
         synchronise(device)

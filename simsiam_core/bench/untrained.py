@@ -1,4 +1,4 @@
-"""Runs that can be looked into without training: the checkpoint of an untrained network."""
+"""Runs with the checkpoint of an untrained network, for inspection without training."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from simsiam_core.runs import RunDirectory, RunStore
 
 
 def untrained(store: RunStore, config: Config) -> RunDirectory:
-    """Return a run with `epoch=0000` alone; weights by the config's seed."""
+    """Return a run with only the checkpoint `epoch=0000`; weights are initialised from the config's seed."""
     torch.manual_seed(config.training.seed)
     dataset, run = load(config.data), store.create(config)
     weights = {f"network.{name}": value for name, value in SimSiam(config.model).state_dict().items()}

@@ -1,4 +1,4 @@
-"""The terminal: one module per command; heavy imports wait until a command needs them."""
+"""The command line: one module per command; heavy imports are deferred until a command needs them."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code: 0 done, 1 failed, 2 bad input."""
+    """Run one command and return its exit code: 0 success, 1 failure, 2 bad input."""
     try:
         with standard_streams():
             return _run(argv)

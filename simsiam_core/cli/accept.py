@@ -64,7 +64,7 @@ def _accept(arguments: argparse.Namespace) -> int:
 
 
 def _print_table(rows: list[dict[str, Any]]) -> None:
-    """Part, what was looked at, the mark, the figure and its limit, in columns; notes last."""
+    """Print the rows as a table: part, check, mark, figure, limit, note."""
     cells = [
         (row["part"], row["name"], MARKS[row["passed"]], str(row["figure"]), row["limit"], row["note"])
         for row in rows

@@ -94,7 +94,7 @@ def _bench(arguments: argparse.Namespace) -> int:
 
 
 def _compare(arguments: argparse.Namespace) -> int:
-    """Exit code 1 where this checkout is slower."""
+    """Run the comparison; the exit code is 1 if this checkout is slower."""
     from simsiam_core.bench.compare import compare, table
 
     if arguments.against is None:

@@ -47,7 +47,7 @@ def _data(arguments: argparse.Namespace) -> int:
 
 
 def _unpacked(folder: str) -> tuple[str, str]:
-    """Return the folder; of a zip the one it is unpacked to, with the cache of every other zip, and what that gave."""
+    """Return the folder and a message; a zip is first unpacked into the shared cache of zips."""
     archive = os.path.expanduser(folder)
     if not (os.path.isfile(archive) and zipfile.is_zipfile(archive)):
         return folder, ""

@@ -87,7 +87,7 @@ def _diagnose(arguments: argparse.Namespace) -> int:
 
 
 def _write(found: Diagnosis, folder: Path) -> None:
-    """Write a table for each kind of finding, as the page saves it."""
+    """Write a CSV file for each kind of finding, the same as the page saves. Raises ConfigError."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for kind in KINDS:

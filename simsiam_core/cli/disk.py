@@ -1,4 +1,4 @@
-"""`runs du|thin|clean|empty-trash`: what runs take on the disk, and giving some of it back."""
+"""`runs du|thin|clean|empty-trash`: disk usage of runs, and freeing space."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def _give_back(
     freed_by: Callable[[RunDirectory], int],
     delete: Callable[[RunDirectory], int],
 ) -> int:
-    """Say what deleting frees, ask, and delete. Raises RunError if anything works on one of the runs."""
+    """Show the space to be freed, ask for confirmation, and delete. Raises RunError if a run is in use."""
     for run in runs:
         if reason := busy(run):
             raise RunError(reason)

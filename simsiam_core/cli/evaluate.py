@@ -20,7 +20,7 @@ from simsiam_core.runs.evaluations import EvaluationDirectory, create_evaluation
 
 
 def add_to(commands: Any) -> None:
-    """Add the command's parsers: one for each kind of evaluation, its flags from the settings."""
+    """Add the command's parsers: one per kind of evaluation, with flags generated from its settings."""
     parser = commands.add_parser("evaluate", help="measure what a checkpoint has learnt", description=__doc__)
     kinds = parser.add_subparsers(title="kinds", metavar="KIND", required=True)
     for kind, entry in listed().items():
@@ -39,11 +39,11 @@ def add_to(commands: Any) -> None:
 
 def _evaluate(arguments: argparse.Namespace) -> int:
     request = StopRequest()
-    request.listen()  # before there is an evaluation that a Ctrl-C could leave behind as waiting
+    request.listen()  # before the evaluation exists, so that Ctrl-C cannot leave it queued
     run = chosen_run(arguments)
     if arguments.job:
         job = find_evaluation(run, arguments.job)
-        with job.lock():  # the queue and a person may start it in the same moment
+        with job.lock():  # the scheduler and a user may start it at the same time
             if (state := job.status().state) != "queued":
                 raise RunError(f"The evaluation {job.id} does not wait; it is {state}.")
             return _work(job, arguments, request)
@@ -54,8 +54,8 @@ def _evaluate(arguments: argparse.Namespace) -> int:
         if name != "kind" and (value := getattr(arguments, name)) is not None
     }
     settings = parse_evaluation({**given, "kind": arguments.kind})
-    run.checkpoint(settings.checkpoint)  # before anything is made
-    # Never queued: no queue may start it too.
+    run.checkpoint(settings.checkpoint)  # fails before anything is created
+    # Never in state queued, so that no scheduler starts it too.
     job = create_evaluation(run, settings.model_dump(mode="json"), running_status())
     return _work(job, arguments, request)
 

@@ -1,4 +1,4 @@
-"""The flags of `train`, generated from the schema by pydantic-settings."""
+"""The flags of `train`, generated from the config schema by pydantic-settings."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from simsiam_core.config import Config, fields, typed
 
 
 class _Flags(Config, BaseSettings):
-    """The schema as settings, so that pydantic-settings makes `--training.batch-size` and `--batch-size` of it."""
+    """The schema as settings, which gives `--training.batch-size` and `--batch-size`."""
 
-    # Strict settings would turn text into numbers by a rule of their own, for which 1_000 is one.
+    # Not strict: strict settings parse numbers by different rules, which accept 1_000.
     model_config = SettingsConfigDict(extra="forbid", strict=False)
 
 
 class SchemaFlags:
-    """Every hyperparameter as a flag, by its full name and, since leaf names are unique, by its last part."""
+    """Flags for all hyperparameters, by full name and, since leaf names are unique, by the last part."""
 
     def __init__(self, parser: argparse.ArgumentParser) -> None:
         def flag(name: str) -> str:
@@ -36,7 +36,7 @@ class SchemaFlags:
         )
 
     def given(self, arguments: argparse.Namespace) -> dict[str, Any]:
-        """Return the nested values of the flags that were given: of the schema's types where they can be,
+        """Return the nested values of the given flags, converted to the schema's types where possible,
         unvalidated.
         """
         values = self._source(parsed_args=arguments)()

@@ -96,7 +96,7 @@ def _map(arguments: argparse.Namespace) -> int:
 
 
 def _write_table(path: Path, drawn: Any, facts: Any) -> None:
-    """Write one row a point: id, coordinates, label, prediction, confidence, density."""
+    """Write one row per point: id, coordinates, label, prediction, confidence, density."""
     import pandas
 
     columns: dict[str, Any] = {"id": list(drawn.ids)}
@@ -109,7 +109,7 @@ def _write_table(path: Path, drawn: Any, facts: Any) -> None:
     if path.suffix == ".csv":
         table.to_csv(path, index=False)
     else:
-        with path.open("wb") as file:  # pyarrow opens no path that is not UTF-8
+        with path.open("wb") as file:  # pyarrow cannot open paths that are not UTF-8
             table.to_parquet(file)
 
 

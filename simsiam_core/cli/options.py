@@ -1,4 +1,4 @@
-"""Options that several commands share."""
+"""Command-line options shared by several commands."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ def add_save_dir(parser: argparse.ArgumentParser) -> None:
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:
-    """Add `--json`, for scripts."""
+    """Add `--json`, which prints machine-readable output."""
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
 
 
 def add_run(parser: argparse.ArgumentParser) -> None:
-    """Add a run, by id, unique prefix or path, and the folder to look in."""
+    """Add a run, by id, unique prefix or path, and `--save-dir`."""
     parser.add_argument("run", metavar="RUN", help="a run's id, a unique prefix of it, or its path")
     add_save_dir(parser)
 
 
 def add_runs(parser: argparse.ArgumentParser, number: str) -> None:
-    """Several runs, as `add_run`; `number` is argparse's: "+" for one or more, "*" for any number."""
+    """Add several runs, as `add_run`; `number` is argparse's `nargs`, "+" or "*"."""
     parser.add_argument(
         "runs", metavar="RUN", nargs=number, help="runs, by id, by a unique prefix of it, or by path"
     )
@@ -48,7 +48,7 @@ def add_runs(parser: argparse.ArgumentParser, number: str) -> None:
 
 
 def add_network(parser: argparse.ArgumentParser, looked_at: str) -> None:
-    """Add a run, one of its checkpoints and a split, for commands that look inside a network."""
+    """Add a run, one of its checkpoints and a split, for commands that inspect a network."""
     add_run(parser)
     add_json(parser)
     parser.add_argument(
@@ -59,7 +59,7 @@ def add_network(parser: argparse.ArgumentParser, looked_at: str) -> None:
 
 @contextmanager
 def inspecting() -> Iterator[Callable[[float, str], None]]:
-    """Yield a progress callback for looking inside a network; a checkpoint that cannot be read is bad input."""
+    """Yield a progress callback for inspecting a network. Raises ConfigError for an unreadable checkpoint."""
     from simsiam_core.model import CheckpointError
 
     try:
@@ -70,7 +70,7 @@ def inspecting() -> Iterator[Callable[[float, str], None]]:
 
 
 def whole_number(text: str) -> int:
-    """Return the argparse type of a whole number, by the same rule as settings."""
+    """Parse a whole number by the same rule as settings, as an argparse type."""
     value = scalar(text)
     if isinstance(value, bool) or not isinstance(value, int):
         raise argparse.ArgumentTypeError(f"it must be a whole number, not {text!r}")
@@ -78,7 +78,7 @@ def whole_number(text: str) -> int:
 
 
 def number(text: str) -> float:
-    """Return the argparse type of a number; neither infinity nor NaN is one."""
+    """Parse a finite number, as an argparse type."""
     value = scalar(text)
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise argparse.ArgumentTypeError(f"it must be a number, not {text!r}")
@@ -86,23 +86,23 @@ def number(text: str) -> float:
 
 
 def chosen_run(arguments: argparse.Namespace) -> RunDirectory:
-    """Return the run that `add_run` asked for. Raises RunError."""
+    """Return the run given for `add_run`. Raises RunError."""
     return RunStore(arguments.save_dir).find(arguments.run)
 
 
 def chosen_runs(arguments: argparse.Namespace) -> list[RunDirectory]:
-    """Return the runs that `add_runs` asked for, each once. Raises RunError."""
+    """Return the runs given for `add_runs`, without duplicates. Raises RunError."""
     found = [RunStore(arguments.save_dir).find(name) for name in arguments.runs]
     return list({run.path: run for run in found}.values())
 
 
 def print_json(value: dict[str, Any]) -> None:
-    """Print one object on stdout in strict JSON: NaN and infinity become null."""
+    """Print one object to stdout as strict JSON: NaN and infinity become null."""
     print(dumps(value, indent=2))
 
 
 def print_figures(figures: dict[str, Any], as_json: bool) -> None:
-    """Print measurements as one JSON object, or a line each."""
+    """Print measurements as one JSON object, or one per line."""
     if as_json:
         return print_json(figures)
     width = max(map(len, figures)) + 2

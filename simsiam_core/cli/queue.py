@@ -98,10 +98,10 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def work(store: RunStore, cpu_slots: int, notifier: Notifier, *, forever: bool = False) -> None:
-    """Be the scheduler of a folder until nothing runs or waits, or until Ctrl-C or a closed terminal; jobs go on."""
+    """Run the scheduler of a folder until the queue is empty, Ctrl-C or a hangup; jobs keep running."""
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
             signal.signal(number, lambda *_: ended.set())
     told = 0
     with output.recorded(), Scheduler(store, cpu_slots, notifier) as scheduler:

@@ -1,4 +1,4 @@
-"""`runs pause|resume|extend|fork|delete|restore`: what changes a run."""
+"""`runs pause|resume|extend|fork|delete|restore`: actions that change a run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The standard streams of a command: open, able to print every name, and with errors that end it in a sentence."""
+"""Standard streams of a command: open, able to print any name, with write errors reported in one sentence."""
 
 from __future__ import annotations
 
@@ -13,18 +13,16 @@ from typing import Any
 
 
 class OutputError(Exception):
-    """Standard output cannot be written; not an OSError, which a command may take for one of its own files'."""
+    """A failure to write standard output; not an OSError, which commands attribute to their own files."""
 
     def __init__(self, error: OSError) -> None:
         super().__init__(f"Cannot write the output: {error.strerror}.")
-        self.unread = error.errno in (
-            errno.EPIPE,
-            errno.EIO,
-        )  # `| head` has what it wanted; a closed terminal
+        # A reader that has ended, such as `| head`, or a closed terminal.
+        self.unread = error.errno in (errno.EPIPE, errno.EIO)
 
 
 class _Checked:
-    """Standard output that raises OutputError."""
+    """A wrapper of standard output that raises OutputError."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
@@ -49,7 +47,7 @@ class _Checked:
             raise OutputError(error) from None
 
     def _discard(self) -> None:
-        """Let the interpreter write what is left nowhere, when it ends."""
+        """Redirect the stream to /dev/null, so that the interpreter's flush at exit cannot fail."""
         with contextlib.suppress(OSError, ValueError):
             null = os.open(os.devnull, os.O_WRONLY)
             os.dup2(null, self._stream.fileno())
@@ -57,7 +55,7 @@ class _Checked:
 
 
 class _Quiet(_Checked):
-    """Standard error: where that cannot be written, there is nobody to tell."""
+    """A wrapper of standard error that ignores write errors, since they cannot be reported."""
 
     @contextmanager
     def _checked(self) -> Iterator[None]:
@@ -71,8 +69,9 @@ class _Quiet(_Checked):
 
 @contextmanager
 def standard_streams() -> Iterator[None]:
-    r"""Within it, `sys.stdout` and `sys.stderr` print what their encoding lacks as `\xfc`, and standard output that
-    cannot be written raises OutputError, at the latest in the end.
+    r"""Make `sys.stdout` and `sys.stderr` escape characters their encoding lacks, as `\xfc`.
+
+    Raises OutputError if standard output cannot be written, at the latest at the end of the block.
     """
     _open_closed_ones()
     before = sys.stdout, sys.stderr
@@ -89,12 +88,12 @@ def standard_streams() -> Iterator[None]:
 
 
 def _open_closed_ones() -> None:
-    """Open closed standard streams: else the first file opened would become standard output and be printed into."""
+    """Open closed standard streams; otherwise the next file opened would become one of them."""
     for descriptor in (0, 1, 2):
         try:
             os.fstat(descriptor)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # the lowest descriptor that is free is this one
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free descriptor, which is this one
     sys.stdin = sys.stdin or open(os.devnull)  # noqa: SIM115
     sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115
     sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115

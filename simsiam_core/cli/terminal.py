@@ -1,6 +1,6 @@
-"""What commands show on a terminal: lines that fit it, and progress that leaves nothing behind.
+"""Terminal output of commands: wrapped table rows, confirmations and a temporary progress line.
 
-No escape sequences anywhere: `NO_COLOR` and `TERM=dumb` have nothing to switch off but the progress.
+No escape sequences are used, so `NO_COLOR` has no effect and `TERM=dumb` only disables progress.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ from contextlib import contextmanager
 from simsiam_core.output import rewrites_lines
 from simsiam_core.runs import RunError
 
-NARROW = 18  # columns; what is left of a line for its last part may be no less
+NARROW = 18  # columns; the least width in which the last column is wrapped
 
 
 def print_row(*columns: str, text: str = "") -> None:
-    """Print one row of a table, or a sentence; on a terminal `text`, the last column, wraps below itself.
+    """Print a table row or a sentence; on a terminal `text`, the last column, is wrapped with a hanging
+    indent.
 
-    A file or a pipe gets it on one line. Names are never broken, so that they can be copied.
+    In a file or pipe it stays on one line. Names are never broken, so that they can be copied.
     """
     start = "  ".join(columns)
     line = f"{start}  {text}" if start and text else start or text
@@ -43,7 +44,7 @@ def print_row(*columns: str, text: str = "") -> None:
 
 
 def confirmed(question: str, yes: bool) -> bool:
-    """Ask before something is deleted, unless `yes`. Raises RunError where there is no terminal to ask on."""
+    """Ask for confirmation of a deletion, unless `yes`. Raises RunError without a terminal."""
     if yes:
         return True
     if not sys.stdin.isatty():
@@ -53,9 +54,9 @@ def confirmed(question: str, yes: bool) -> bool:
 
 @contextmanager
 def progress_line() -> Iterator[Callable[[float, str], None]]:
-    """Yield a `Progress` callback that shows progress on one line of a terminal, and nothing in a file or pipe.
+    """Yield a `Progress` callback that shows progress on one line of a terminal; silent in a file or pipe.
 
-    The line is gone when the block ends: what is printed next begins in its place.
+    The line is cleared when the block ends.
     """
     if not rewrites_lines(sys.stderr):
         yield lambda _share, _activity: None

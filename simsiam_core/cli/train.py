@@ -81,7 +81,7 @@ def _train(arguments: argparse.Namespace, flags: SchemaFlags) -> int:
         request.listen()
         run = RunStore(arguments.run.parent).get(arguments.run.name)
         with run.lock():
-            if run.status().state not in ("queued", "running"):  # "running": by the process that died with it
+            if run.status().state not in ("queued", "running"):  # "running" is left by a process that died
                 raise RunError(f"Run {run.id} is not queued; it is {run.status().state}.")
             with output.recorded(run.log_path), crashes_logged(run.log_path):
                 announce(run, request)
@@ -94,10 +94,9 @@ def _train(arguments: argparse.Namespace, flags: SchemaFlags) -> int:
         )
     config = _config(arguments, flags)
     check_data(config)
-    request.listen()  # before there is a run that a Ctrl-C could leave behind as running
-    run = RunStore(arguments.save_dir).create(
-        config, running_status()
-    )  # never queued: no queue may start it too
+    request.listen()  # before the run exists, so that Ctrl-C cannot leave it running
+    # Never in state queued, so that no scheduler starts it too.
+    run = RunStore(arguments.save_dir).create(config, running_status())
     with (
         run.lock(),
         output.recorded(run.log_path, stdout_is_for_json=arguments.json) as terminal,
@@ -125,7 +124,7 @@ def _train(arguments: argparse.Namespace, flags: SchemaFlags) -> int:
 
 
 def _group(arguments: argparse.Namespace, flags: SchemaFlags) -> int:
-    """Queue the runs. Who works the folder's queue starts them; if nobody does, this very command does."""
+    """Queue the runs of a sweep or ablation, and run the scheduler here if none works on the folder."""
     from simsiam_core.cli.queue import work
 
     values = _values(arguments, flags)
@@ -142,7 +141,7 @@ def _group(arguments: argparse.Namespace, flags: SchemaFlags) -> int:
     runs = enqueue(store, configs, group)
     if not arguments.json:
         print("\n".join(run.id for run in runs), flush=True)
-    with contextlib.suppress(InUseError):  # a dashboard has them already
+    with contextlib.suppress(InUseError):  # a dashboard runs them
         work(store, 1, Notifier())
     if arguments.json:
         print_json({"group": group, "runs": [{"run": r.id, "state": r.status().state} for r in runs]})
@@ -150,7 +149,7 @@ def _group(arguments: argparse.Namespace, flags: SchemaFlags) -> int:
 
 
 def _config(arguments: argparse.Namespace, flags: SchemaFlags) -> Config:
-    """Flags over file over preset over defaults. Raises ConfigError."""
+    """Return the config: flags override the file, which overrides preset and defaults. Raises ConfigError."""
     return parse(_values(arguments, flags))
 
 
@@ -162,7 +161,7 @@ def _values(arguments: argparse.Namespace, flags: SchemaFlags) -> dict[str, Any]
 
 
 def announce(run: RunDirectory, request: StopRequest | None = None) -> StopRequest:
-    """Listen to signals, then say who works on the run: before the seconds that importing torch takes."""
+    """Install signal handlers, then write the running status, before importing torch, which takes seconds."""
     request = request or StopRequest()
     request.listen()
     changes = running_status().model_dump(
@@ -173,7 +172,7 @@ def announce(run: RunDirectory, request: StopRequest | None = None) -> StopReque
 
 
 def running_status() -> Status:
-    """Return the status of a run that this very process begins to work on."""
+    """Return the status of a run that this process starts working on."""
     pid, started = process_identity(os.getpid())
     now = time.time()
     return Status(
@@ -189,7 +188,7 @@ def running_status() -> Status:
 
 
 def check_data(config: Config) -> None:
-    """Look at the data before a run is made: one that cannot start should leave nothing behind."""
+    """Check the data before the run directory is created, so that a bad config leaves nothing behind."""
     from simsiam_core.data import check_fit
 
     check_fit(config)
@@ -201,7 +200,7 @@ def _work(
     tensorboard: bool = False,
     terminal: output.Terminal | None = None,
 ) -> int:
-    """Train, and show how far it is on a terminal that can rewrite a line."""
+    """Train, with a progress bar on a terminal that can rewrite a line."""
     try:
         with request.raising():
             from simsiam_core.training.worker import train

@@ -1,4 +1,4 @@
-"""Processes and the queue: start, stop, pause, resume, adopt, schedule; without importing what they run."""
+"""Job processes and the queue: start, stop, pause, resume, adopt, schedule. Imports no training code."""
 
 from simsiam_core.jobs.control import SCHEDULES, Schedule, enqueue, enqueue_evaluation, extend, move, resume
 from simsiam_core.jobs.entries import Entry, queue_entries, read_queue

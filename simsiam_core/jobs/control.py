@@ -1,6 +1,6 @@
-"""What people do with runs: queue, evaluate, resume, train longer, move. Page and terminal both call these.
+"""User actions on runs: queue, evaluate, resume, train longer, move. Shared by the page and the terminal.
 
-None of them starts a process: they leave a run or an evaluation `queued`, and whoever works the queue starts it.
+None of them starts a process: they leave a run or an evaluation `queued`, and the scheduler starts it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ SCHEDULES: dict[str, str] = {
 
 
 def enqueue(store: RunStore, configs: Iterable[Config], group: str = "") -> list[RunDirectory]:
-    """Create runs, queued in this order; a `group` ties them together. Raises RunError."""
+    """Create runs and queue them in this order, optionally in one `group`. Raises RunError."""
     runs = []
     for config in configs:
         notes = Notes(group=group) if group else None
@@ -48,9 +48,9 @@ def enqueue_evaluation(
 
 
 def resume(run: RunDirectory) -> None:
-    """Queue a run that was paused, stopped, failed or crashed, to go on from its newest checkpoint.
+    """Queue a paused, stopped, failed or crashed run to continue from its newest checkpoint.
 
-    A paused one has kept its place. Raises RunError.
+    A paused run keeps its place. Raises RunError.
     """
     status = run.status()
     if status.active:
@@ -59,13 +59,14 @@ def resume(run: RunDirectory) -> None:
         raise RunError(f"Run {run.id} is finished; train it longer, or fork it.")
     check_trainable(run)
     if status.state == "crashed":
-        run.lock().release()  # whatever the status says: nobody holds the lock
+        run.lock().release()  # raises if a process still holds the lock, despite the status
     _queue_again(run)
 
 
 def extend(run: RunDirectory, epochs: int, schedule: Schedule = "longer") -> None:
-    """Queue a run that has ended to go on up to `epochs` in all, under one of `SCHEDULES`. Raises RunError or
-    ConfigError.
+    """Queue an ended run to continue up to `epochs` in total, under one of `SCHEDULES`.
+
+    Raises RunError or ConfigError.
     """
     check_trainable(run)
     config, status = run.config(), run.status()
@@ -86,18 +87,18 @@ def extend(run: RunDirectory, epochs: int, schedule: Schedule = "longer") -> Non
 
 
 def move(store: RunStore, run_id: str, to: str | int, patience: float = 10.0) -> None:
-    """Change a run's place: asks whoever works on the folder, and does it here if nobody does. Raises RunError."""
+    """Change a run's place, through the scheduler or directly if there is none. Raises RunError."""
     places = {entry.run.id: place for place, entry in enumerate(read_queue(store))}
     if not places:
         raise RunError("The queue is empty.")
-    if to in ("up", "down") and run_id in places:  # a number, so that acting on it twice does no harm
+    if to in ("up", "down") and run_id in places:  # an absolute place, so that the request is idempotent
         to = max(0, places[run_id] + (1 if to == "down" else -1))
     request = write_request(store.path, MoveRequest(run=run_id, to=to))
     wait_for_answer(request, patience, lambda: _act_on_requests(store))
 
 
 def _act_on_requests(store: RunStore) -> None:
-    """Do what the scheduler would, unless one works on the folder."""
+    """Act on pending requests, unless a scheduler works on the folder."""
     with (
         contextlib.suppress(LockedError),
         FileLock(store.path / LOCK_FILE),
@@ -107,7 +108,7 @@ def _act_on_requests(store: RunStore) -> None:
 
 
 def check_trainable(run: RunDirectory) -> None:
-    """Raise RunError for a run that cannot be trained on."""
+    """Raise RunError for a run that cannot be trained further."""
     if run.read_only:
         raise RunError(
             f"Run {run.id} came with the program and is read-only: it has no heads or optimiser to train on "
@@ -133,5 +134,5 @@ def _queue_again(run: RunDirectory, **changes: Any) -> None:
 
 
 def steps_per_epoch(run: RunDirectory, config: Config, status: Status) -> int:
-    """Optimiser steps of an epoch, as far as the run has said."""
+    """Return the optimiser steps per epoch, as far as the run has recorded them."""
     return round((run.origin() or FIRST_STEP).per_epoch(status.total_steps, config.training.epochs))

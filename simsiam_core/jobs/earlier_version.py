@@ -1,4 +1,4 @@
-"""What version 0.1 kept beside the table: `.evaluations/` (places and slots) and `.moves/` (moves asked for)."""
+"""Migration of version 0.1's files: `.evaluations/` (places and slots) and `.moves/` (move requests)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from simsiam_core.runs.evaluations import find_evaluation
 
 
 def take_over(store: RunStore, table: JobTable) -> None:
-    """Bring places of evaluations into the table, and make requests of moves; the files go one by one."""
+    """Move evaluation places into the table and turn moves into requests, deleting the files one by one."""
 
     def evaluation(path: Path, noted: dict[str, Any]) -> None:
         job = find_evaluation(store.get(str(noted["run"])), path.stem)
@@ -41,5 +41,5 @@ def _take_folder(folder: Path, take: Callable[[Path, dict[str, Any]], None]) -> 
             print(f"{path} of an earlier version was left out: {error}", flush=True)
         with contextlib.suppress(OSError):
             path.unlink()
-    with contextlib.suppress(OSError):  # not there, or something else lies in it
+    with contextlib.suppress(OSError):  # missing, or not empty
         folder.rmdir()

@@ -1,4 +1,4 @@
-"""The queue as people see it: which runs run and wait, in order, and why each waits. For anybody, without a lock."""
+"""Read-only view of the queue, without a lock: running and waiting runs, in order, with why each waits."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ IN_QUEUE = KINDS["training"].in_queue
 
 @dataclass(frozen=True)
 class Entry:
-    """A run in the queue as people see it: its place from 1, and why it waits or where it runs."""
+    """A run in the queue as displayed: its place, from 1, and why it waits or where it runs."""
 
     run: RunDirectory
     status: Status
@@ -25,7 +25,7 @@ class Entry:
 
 
 def read_queue(store: RunStore) -> list[Entry]:
-    """Return the queue of a folder, for anybody and without a lock."""
+    """Return the queue of a folder, without taking its lock."""
     runs = store.runs()
     return queue_entries(store, runs, {run.id: run.status() for run in runs})
 
@@ -33,7 +33,7 @@ def read_queue(store: RunStore) -> list[Entry]:
 def queue_entries(
     store: RunStore, runs: Sequence[RunDirectory], statuses: Mapping[str, Status]
 ) -> list[Entry]:
-    """Return what `read_queue` does, from runs and statuses (by id) that were read already."""
+    """Return the same as `read_queue`, from runs and statuses (by id) that were already read."""
     in_queue = {run.id: run for run in runs if statuses[run.id].state in IN_QUEUE}
     if not in_queue:
         return []
@@ -53,10 +53,10 @@ def queue_entries(
 def _held(
     rows: Sequence[Row], runs: Mapping[str, RunDirectory], statuses: Mapping[str, Status]
 ) -> Iterator[str]:
-    """Yield the slots, as they were noted, of every job that runs, evaluations too."""
+    """Yield the recorded slots of every running job, evaluations included."""
     for row in rows:
         if row.slot and row.run in runs and row.kind in KINDS:
-            with contextlib.suppress(RunError):  # deleted meanwhile
+            with contextlib.suppress(RunError):  # deleted in the meantime
                 status = KINDS[row.kind].find(runs[row.run], row.id).status() if row.id else statuses[row.run]
                 if status.state == "running":
                     yield row.slot
@@ -65,7 +65,7 @@ def _held(
 def _reason(
     run: RunDirectory, status: Status, slot: str, slots: tuple[Slot, ...], held: Sequence[str], ahead: int
 ) -> str:
-    """Return why it waits or where it runs; `ahead` is how many wait before it."""
+    """Return why the run waits or where it runs; `ahead` is the number of runs waiting before it."""
     if status.state == "running":
         return f"Runs on {slot}." if slot else "Runs."
     if status.state == "paused":

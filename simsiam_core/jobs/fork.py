@@ -1,4 +1,4 @@
-"""Forks: new runs that go on from a checkpoint of another one under changed settings."""
+"""Forks: new runs that continue from a checkpoint of another run with changed settings."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from simsiam_core.jobs.control import check_trainable, steps_per_epoch
 from simsiam_core.runs import FIRST_STEP, Checkpoint, Notes, Origin, RunDirectory, RunError, RunStore, Status
 from simsiam_core.runs.files import write_text
 
-# Beside the network's own settings, all of these must be the same: the optimiser's state and the count of steps.
+# Like the network's settings, these are fixed: the optimiser's state and the step count depend on them.
 FIXED_IN_A_FORK: dict[str, Callable[[Config], Any]] = {
     "data.source": lambda config: config.data.source,
     "data.image_size": lambda config: config.data.image_size,
@@ -22,7 +22,7 @@ FIXED_IN_A_FORK: dict[str, Callable[[Config], Any]] = {
     "training.batch_size": lambda config: config.training.batch_size,
     "optimiser.algorithm": lambda config: config.optimiser.algorithm,
 }
-NEW_IMAGES = frozenset({"data.source", "data.train_limit", "data.test_limit"})  # free where epochs begin anew
+NEW_IMAGES = frozenset({"data.source", "data.train_limit", "data.test_limit"})  # may change with `new_images`
 
 
 def fork(
@@ -33,11 +33,11 @@ def fork(
     *,
     new_images: bool = False,
 ) -> RunDirectory:
-    """Create a queued run that goes on from a checkpoint of another one under changed settings.
+    """Create a queued run that continues from a checkpoint of another run with changed settings.
 
-    Curve and checkpoints up to there come along. With `new_images` it goes on with the images as they are now,
-    from the last complete epoch on: steps are counted on, and the schedule follows the epochs that the new
-    images make. Raises RunError or ConfigError.
+    Metrics and checkpoints up to that step are copied. With `new_images` it trains on the images as they are
+    now, from the last complete epoch: the step count continues, and the schedule follows the epoch length
+    given by the new images. Raises RunError or ConfigError.
     """
     check_trainable(run)
     config, found, status = run.config(), run.checkpoint(checkpoint), run.status()
@@ -80,7 +80,7 @@ def _check_fit(config: Config, new: Config, new_images: bool) -> None:
 
 
 def _copy_record(run: RunDirectory, copy: RunDirectory, found: Checkpoint, step: int) -> None:
-    """Checkpoints and metric lines up to `step`; `found` is the one to go on from."""
+    """Copy checkpoints and metric lines up to `step`; `found` is the checkpoint to continue from."""
     for other in run.checkpoints():
         header = other.header() if other.epoch is not None else None
         if header is not None and header.step <= step:

@@ -1,7 +1,7 @@
-"""The GPUs of this machine, from the driver's own library: which there are, and whether somebody uses them.
+"""GPU discovery through NVML: which GPUs the machine has, and whether another process uses them.
 
-A GPU is named by its UUID, which CUDA_VISIBLE_DEVICES takes and which means the same in whatever order a program counts
-them. Where a card is split (MIG), its instances are GPUs and the card is none.
+A GPU is identified by its UUID, which CUDA_VISIBLE_DEVICES accepts and which does not depend on the device
+order. Where a card is split (MIG), its instances count as GPUs and the card does not.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from typing import Any
 
 import psutil
 
-ASK_TORCH_SECONDS = 60.0  # importing torch takes seconds, starting a driver that slept some more
-OTHERS_BYTES = 1.5e9  # of a GPU's memory: more than a screen takes, less than a job
-CONTEXT_BYTES = 0.6e9  # what a process takes before its first tensor
-WORKER = "simsiam_core.features.worker"  # in the command of this program's workers, which encode for moments
+ASK_TORCH_SECONDS = 60.0  # importing torch takes seconds, and so does initialising an idle driver
+OTHERS_BYTES = 1.5e9  # memory in use that counts as occupied: more than a display takes, less than a job
+CONTEXT_BYTES = 0.6e9  # memory of a CUDA context, before the first tensor
+WORKER = "simsiam_core.features.worker"  # in the command line of feature workers, which use a GPU briefly
 ASK_TORCH = (
     "import json, torch; c = torch.cuda; "
     "print(json.dumps([str(c.get_device_properties(i).uuid) for i in range(c.device_count())]))"
@@ -33,23 +33,23 @@ ASK_TORCH = (
 
 @dataclass(frozen=True)
 class Gpu:
-    """`name` is as people see it, counted as nvidia-smi does; `id` is for CUDA_VISIBLE_DEVICES."""
+    """A GPU or MIG instance: `name` is shown, numbered as in nvidia-smi; `id` is for CUDA_VISIBLE_DEVICES."""
 
     name: str
     id: str
-    card: str = ""  # UUID of the card that an instance is a part of
-    aliases: tuple[str, ...] = ()  # other names that CUDA knows it by
+    card: str = ""  # UUID of the card that a MIG instance belongs to
+    aliases: tuple[str, ...] = ()  # other ids that CUDA accepts
 
     def answers_to(self, entry: str) -> bool:
-        """Return whether an entry of CUDA_VISIBLE_DEVICES, which may be cut short, means this one or its card."""
+        """Return whether an entry of CUDA_VISIBLE_DEVICES, or a prefix, matches this GPU or its card."""
         prefixed = entry.startswith(("GPU-", "MIG-"))
         return prefixed and any(known.startswith(entry) for known in (self.id, self.card, *self.aliases))
 
 
 def visible_gpus() -> tuple[Gpu, ...]:
-    """Return those that programs started here may use: CUDA_VISIBLE_DEVICES, where it is set, says which.
+    """Return the GPUs that child processes may use, as limited by CUDA_VISIBLE_DEVICES where it is set.
 
-    Where the driver's library does not answer, torch is asked in a process of its own, which knows numbers alone.
+    Where NVML is not available, torch is queried in a separate process, which gives device numbers only.
     """
     wanted = os.environ.get("CUDA_VISIBLE_DEVICES")
     entries = None if wanted is None else [entry.strip() for entry in wanted.split(",")]
@@ -66,7 +66,7 @@ def visible_gpus() -> tuple[Gpu, ...]:
 
 
 def is_occupied(gpu: Gpu) -> bool | None:
-    """Return whether another program works on it, or holds memory as one that does; None where that cannot be told."""
+    """Return whether another program computes on the GPU or holds much of its memory; None if unknown."""
     try:
         with _nvml() as nvml:
             handle = nvml.nvmlDeviceGetHandleByUUID(gpu.id)
@@ -78,12 +78,12 @@ def is_occupied(gpu: Gpu) -> bool | None:
     except _Unavailable:
         return None
     ours = [pid for pid in pids if pid == os.getpid() or _is_worker(pid)]
-    # In a container processes may be hidden; what they hold is not.
+    # In a container other processes may be hidden, but their memory is not.
     return len(ours) < len(pids) or used - len(ours) * CONTEXT_BYTES > OTHERS_BYTES
 
 
 def free_gpus(taken: Collection[str]) -> tuple[Gpu, ...]:
-    """Visible GPUs that are not among the ids `taken` by jobs, and that nobody else occupies as far as can be told."""
+    """Return the visible GPUs whose ids are not in `taken` and that no other program is known to occupy."""
     return tuple(gpu for gpu in visible_gpus() if gpu.id not in taken and not is_occupied(gpu))
 
 
@@ -94,7 +94,7 @@ def _is_worker(pid: int) -> bool:
 
 
 class _Unavailable(Exception):
-    """The driver's library is not there, or does not answer."""
+    """A missing or failing NVML library."""
 
 
 @contextmanager
@@ -116,7 +116,7 @@ def _nvml() -> Iterator[Any]:
             pynvml.nvmlShutdown()
 
 
-Card = tuple[str, tuple[Gpu, ...]]  # its model, and itself or its instances
+Card = tuple[str, tuple[Gpu, ...]]  # its model, and the card itself or its MIG instances
 
 
 def _cards(nvml: Any) -> list[Card]:
@@ -127,7 +127,7 @@ def _cards(nvml: Any) -> list[Card]:
             uuid, model = _text(nvml.nvmlDeviceGetUUID(handle)), _text(nvml.nvmlDeviceGetName(handle))
             card = Gpu(f"GPU {index}", uuid)
             found.append((model, _instances(nvml, handle, card) if _is_split(nvml, handle) else (card,)))
-        except nvml.NVMLError:  # a card that has failed keeps its number
+        except nvml.NVMLError:  # a failed card still counts in the numbering
             found.append(("", ()))
     return found
 
@@ -135,7 +135,7 @@ def _cards(nvml: Any) -> list[Card]:
 def _is_split(nvml: Any, handle: Any) -> bool:
     try:
         return nvml.nvmlDeviceGetMigMode(handle)[0] == nvml.NVML_DEVICE_MIG_ENABLE
-    except nvml.NVMLError:  # a card that cannot be
+    except nvml.NVMLError:  # the card does not support MIG
         return False
 
 
@@ -144,10 +144,10 @@ def _instances(nvml: Any, handle: Any, card: Gpu) -> tuple[Gpu, ...]:
     for number in range(nvml.nvmlDeviceGetMaxMigDeviceCount(handle)):
         try:
             instance = nvml.nvmlDeviceGetMigDeviceHandleByIndex(handle, number)
-        except nvml.NVMLError:  # places may be empty
+        except nvml.NVMLError:  # no instance at this index
             continue
         old: tuple[str, ...] = ()
-        with contextlib.suppress(nvml.NVMLError):  # as drivers before 470 named it
+        with contextlib.suppress(nvml.NVMLError):  # the id used by drivers before 470
             parts = nvml.nvmlDeviceGetGpuInstanceId(instance), nvml.nvmlDeviceGetComputeInstanceId(instance)
             old = (f"MIG-{card.id}/{parts[0]}/{parts[1]}",)
         uuid = _text(nvml.nvmlDeviceGetUUID(instance))
@@ -160,19 +160,19 @@ def _text(value: str | bytes) -> str:
 
 
 def _chosen(entries: Sequence[str], cards: Sequence[Card]) -> tuple[Gpu, ...]:
-    """Return what CUDA would make of these entries: in their order, up to the first that means nothing."""
+    """Return the GPUs that CUDA would select for these entries: in order, up to the first invalid entry."""
     order = [parts for _, parts in cards]
     numbered = any(entry.isdigit() for entry in entries)
     alike = len({model for model, _ in cards}) < 2
     if numbered and not alike and os.environ.get("CUDA_DEVICE_ORDER") != "PCI_BUS_ID":
-        order = _as_cuda_counts(order)  # the fastest first
+        order = _as_cuda_counts(order)  # CUDA's default order: fastest first
     gpus: dict[str, Gpu] = {}
     for entry in entries:
         if entry.isdigit():
             meant = order[int(entry)] if int(entry) < len(order) else ()
         else:
             meant = tuple(gpu for _, parts in cards for gpu in parts if gpu.answers_to(entry))
-            if len({gpu.card or gpu.id for gpu in meant}) > 1:  # cut too short
+            if len({gpu.card or gpu.id for gpu in meant}) > 1:  # an ambiguous prefix
                 meant = ()
         if not meant:
             break
@@ -181,7 +181,7 @@ def _chosen(entries: Sequence[str], cards: Sequence[Card]) -> tuple[Gpu, ...]:
 
 
 def _as_cuda_counts(order: list[tuple[Gpu, ...]]) -> list[tuple[Gpu, ...]]:
-    """Cards in CUDA's own order, which torch knows; as they are where it does not answer."""
+    """Return the cards in CUDA's own order, according to torch; unchanged if torch gives no answer."""
     rank = {f"GPU-{uuid.removeprefix('GPU-')}": n for n, uuid in enumerate(_ask_torch(hide=False))}
     return sorted(
         order, key=lambda parts: min((rank.get(g.card or g.id, len(rank)) for g in parts), default=0)
@@ -189,7 +189,7 @@ def _as_cuda_counts(order: list[tuple[Gpu, ...]]) -> list[tuple[Gpu, ...]]:
 
 
 def _by_torch(entries: Sequence[str] | None) -> tuple[Gpu, ...]:
-    """By number or by the entries that were given, as many as torch counts."""
+    """Return as many GPUs as torch counts, named by the given entries or else by number."""
     if not _has_driver():
         return ()
     count = len(_ask_torch(hide=True))
@@ -198,7 +198,7 @@ def _by_torch(entries: Sequence[str] | None) -> tuple[Gpu, ...]:
 
 @lru_cache(maxsize=2)
 def _ask_torch(hide: bool) -> tuple[str, ...]:
-    """Return UUIDs of the GPUs in CUDA's order; with `hide`, of those that CUDA_VISIBLE_DEVICES leaves visible."""
+    """Return the UUIDs of the GPUs in CUDA's order; with `hide`, as limited by CUDA_VISIBLE_DEVICES."""
     environment = {k: v for k, v in os.environ.items() if hide or k != "CUDA_VISIBLE_DEVICES"}
     command = [sys.executable, "-c", ASK_TORCH]
     try:
@@ -211,7 +211,9 @@ def _ask_torch(hide: bool) -> tuple[str, ...]:
 
 
 def _has_driver() -> bool:
-    """Return whether asking torch, which takes seconds, has any prospect: a CUDA or a ROCm driver is installed."""
+    """Return whether a CUDA or ROCm driver is installed, so that querying torch, which takes seconds, may
+    help.
+    """
     with contextlib.suppress(OSError):
         ctypes.CDLL("nvcuda.dll" if os.name == "nt" else "libcuda.so.1")
         return True

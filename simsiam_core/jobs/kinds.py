@@ -1,4 +1,4 @@
-"""The kinds of jobs: how one is found, what it needs, how it is started. A further kind is an entry in `KINDS`."""
+"""Job kinds: how a job is found and started, and which slots it needs. To add one, extend `KINDS`."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from simsiam_core.runs.evaluations import EvaluationDirectory, find_evaluation
 
 @dataclass(frozen=True)
 class JobKind:
-    """What the scheduler knows about jobs of one kind."""
+    """The scheduler's description of one kind of job."""
 
-    in_queue: frozenset[str]  # states in which a job keeps its place
-    find: Callable[[RunDirectory, str], RunDirectory]  # of a run and the job's id; raises RunError
+    in_queue: frozenset[str]  # states in which a job stays in the queue
+    find: Callable[[RunDirectory, str], RunDirectory]  # from a run and the job's id; raises RunError
     slots_needed: Callable[[RunDirectory, Sequence[Slot]], tuple[str, int]]  # as `slots.slots_needed`
-    command: Callable[[RunDirectory], tuple[str, ...]]  # the words after `python -m simsiam_core`
-    writes_reason: bool  # whether its status says why it waits
+    command: Callable[[RunDirectory], tuple[str, ...]]  # the arguments of `python -m simsiam_core`
+    writes_reason: bool  # whether the reason for waiting is written to its status
 
 
 def _gpu_if_any(_job: RunDirectory, slots: Sequence[Slot]) -> tuple[str, int]:
@@ -30,7 +30,7 @@ def _evaluation_command(job: RunDirectory) -> tuple[str, ...]:
     return "evaluate", job.kind, str(job.run.path), "--job", job.id
 
 
-KINDS = {  # those that are started before others come first: an evaluation takes minutes
+KINDS = {  # in order of priority: evaluations come first, since they take minutes
     "evaluation": JobKind(
         in_queue=frozenset({"queued", "running"}),
         find=find_evaluation,

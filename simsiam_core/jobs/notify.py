@@ -1,4 +1,4 @@
-"""Saying that something happened: to the page, to a webhook, to a command."""
+"""Notifications of ended and collapsed runs: on the page, through a webhook, through a command."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ENDINGS = {
 
 @dataclass(frozen=True)
 class Event:
-    """What happened to a run, in words. `number` grows from event to event; `kind` is a state or "collapsed"."""
+    """A notification about a run. `number` increases with every event; `kind` is a state or "collapsed"."""
 
     number: int
     time: float
@@ -37,22 +37,22 @@ class Event:
 
 
 class Notifier:
-    """A scheduler's observer: notices ends and collapses, and tells of each once.
+    """An observer of the scheduler that reports each end and each collapse of a run once.
 
-    `url` gets a POST with the event as JSON; `command` runs with it in SIMSIAM_RUN, SIMSIAM_EVENT and
-    SIMSIAM_TEXT. What goes wrong there is printed and never disturbs the queue.
+    `url` receives a POST with the event as JSON; `command` runs with the event in SIMSIAM_RUN, SIMSIAM_EVENT
+    and SIMSIAM_TEXT. Errors of either are printed and never affect the queue.
     """
 
     def __init__(self, url: str = "", command: str = "") -> None:
         self._url, self._command = url, command
         self._states: dict[str, str] | None = None
         self._collapses = CollapseReader()
-        self._collapsed: set[str] = set()  # the runs of which a collapse was told
+        self._collapsed: set[str] = set()  # runs whose collapse was reported
         self.events: deque[Event] = deque(maxlen=KEPT_EVENTS)
         self._number = 0
 
     def __call__(self, runs: dict[str, RunDirectory], statuses: dict[str, Status]) -> None:
-        """Compare with the last look; the first look only remembers."""
+        """Report changes since the previous call; the first call only records the states."""
         before, self._states = self._states, {run_id: status.state for run_id, status in statuses.items()}
         for run_id, status in statuses.items():
             if status.state == "running":
@@ -62,7 +62,7 @@ class Notifier:
                 and before.get(run_id) not in (None, status.state)
                 and status.state in ENDINGS
             ):
-                # Between two looks a run may have begun and failed; what is taken out of the queue, somebody knows.
+                # A run may start and fail between two calls. Removal from the queue is not reported.
                 if before[run_id] != "running" and status.state in ("stopped", "paused"):
                     continue
                 self._tell(run_id, status.state, f"{ENDINGS[status.state]} {status.error or ''}".strip())

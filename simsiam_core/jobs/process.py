@@ -1,4 +1,4 @@
-"""A job as a detached process: it outlives the page, the browser and the server."""
+"""Jobs as detached processes, which outlive the page, the browser and the server."""
 
 from __future__ import annotations
 
@@ -27,25 +27,23 @@ from simsiam_core.runs.processes import machine_id, process_alive, process_ident
 from simsiam_core.runs.status import State
 
 PROJECT_DIR = Path(__file__).resolve().parents[2]
-START_SECONDS = (
-    30.0  # that the queue waits for a process to announce itself, which it does before heavy imports
-)
+START_SECONDS = 30.0  # for a process to write its status, which it does before heavy imports
 ENDED_EARLY = "The process ended before it could start; the log says why."
 STARTING = "Starting, which takes long: the machine is busy, or the file system slow"
-CPU_JOB_NICENESS = 5  # a job on the CPU takes every core; the page must still answer at once
-TERM_SECONDS = 60.0  # until the end of a step and its checkpoint
+CPU_JOB_NICENESS = 5  # a CPU job uses every core; the page must stay responsive
+TERM_SECONDS = 60.0  # enough to finish a step and write its checkpoint
 
 
 def launch(
     run: RunDirectory, variables: Mapping[str, str] | None = None, command: Sequence[str] | None = None
 ) -> None:
-    """Start the process of a queued run, and return once it has announced itself, or lives for `START_SECONDS`.
+    """Start the process of a queued run; return once its status says so or it has lived for `START_SECONDS`.
 
-    `variables` go into its environment, such as the GPU it may see; `command` are the words after
-    `python -m simsiam_core`, without which the run is trained.
+    `variables` are added to its environment, such as the GPU it may see; `command` holds the arguments of
+    `python -m simsiam_core`, by default those that train the run.
 
-    It gets a session of its own, so no signal meant for the server reaches it, and writes to a file, so
-    it never waits for a reader. Raises RunError if it cannot start or ends before it has announced itself.
+    The process gets its own session, so signals meant for the server do not reach it, and logs to a file, so
+    it never blocks on a pipe. Raises RunError if it cannot start or ends before it has written its status.
     """
     environment = {**os.environ, **(variables or {}), "PYTHONUNBUFFERED": "1"}
     environment["PYTHONPATH"] = os.pathsep.join(_search_path())
@@ -72,15 +70,15 @@ def launch(
         if time.monotonic() > deadline:
             _announce(run, process)
         time.sleep(0.02)
-    # Unless its end is collected it stays a zombie, and whoever stops it from a terminal waits for that in vain.
+    # Reap the process: a zombie would keep `runs stop` in a terminal waiting for its end.
     threading.Thread(target=_record_end, args=(run, process), name=f"end of {run.id}", daemon=True).start()
 
 
 def _search_path() -> list[str]:
-    """Return where the job looks for modules before the standard library.
+    """Return the PYTHONPATH entries of the job.
 
-    It runs in another folder, where what is relative here would lead elsewhere. A checkout is named; site-packages
-    must not be, since modules in it could then hide those of the standard library.
+    They are absolute, since the job runs in another folder. A checkout is included; site-packages is not,
+    since its modules could then shadow those of the standard library.
     """
     named = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
     installed = str(PROJECT_DIR) in (*site.getsitepackages(), site.getusersitepackages())
@@ -88,7 +86,7 @@ def _search_path() -> list[str]:
 
 
 def _announce(run: RunDirectory, process: subprocess.Popen[bytes]) -> None:
-    """Record a live process that has not announced itself yet, so that the run is not started twice."""
+    """Write the status of a live process that has not done so, so that the run is not started twice."""
     with contextlib.suppress(psutil.NoSuchProcess):
         pid, started = process_identity(process.pid)
         run.update_status(
@@ -104,7 +102,7 @@ def _announce(run: RunDirectory, process: subprocess.Popen[bytes]) -> None:
 
 
 def _record_end(run: RunDirectory, process: subprocess.Popen[bytes]) -> None:
-    """Wait for the end of a process, and record what it cannot: what ended it, and that it never announced itself."""
+    """Wait for a process to end; record what ended it, and a failure if it never wrote its status."""
     log_end(run.log_path, process.wait())
     status = run.status()
     if (status.state, status.activity, status.pid) == ("crashed", STARTING, process.pid):
@@ -119,10 +117,10 @@ def _log(run: RunDirectory) -> BinaryIO:
 
 
 def stop(run: RunDirectory, timeout: float = TERM_SECONDS) -> None:
-    """Ask a run's process group to end, wait, and kill what is left. Raises RunError if it is not running.
+    """Send SIGTERM to a run's process group, wait, and kill what is left. Raises RunError if not running.
 
-    The process ends at the next step boundary with a checkpoint. Only the very process that the status
-    names, by pid and start time, is ever signalled.
+    The process ends after the current step with a checkpoint. Only the process that the status identifies, by
+    pid and start time, is ever signalled.
     """
     if run.status().state in ("queued", "paused"):
         _end_waiting(run, "stopped")
@@ -142,20 +140,20 @@ def stop(run: RunDirectory, timeout: float = TERM_SECONDS) -> None:
 
 
 def pause(run: RunDirectory) -> None:
-    """Ask a run to write a checkpoint at the next step and end; its place in the queue stays.
+    """Signal a run to write a checkpoint after the current step and end; it keeps its place in the queue.
 
-    Returns at once. A run that is waiting is held back. Raises RunError if it is neither.
+    Returns at once. A waiting run becomes paused. Raises RunError if it neither runs nor waits.
     """
     if run.status().state == "queued":
         _end_waiting(run, "paused")
         return
     pid, started = _process_of(run)
     if process_alive(pid, started):
-        os.kill(pid, PAUSE)  # the process alone: what it may have started does not know this signal
+        os.kill(pid, PAUSE)  # not the group: SIGUSR1 would kill its child processes
 
 
 def _process_of(run: RunDirectory) -> tuple[int, float | None]:
-    """Return the process that works on a run, by pid and start time. Raises RunError."""
+    """Return the pid and start time of a run's process. Raises RunError."""
     status = run.status()
     if status.state != "running" or status.pid is None:
         raise RunError(f"Run {run.id} is not running; it is {status.state}.")
@@ -165,13 +163,13 @@ def _process_of(run: RunDirectory) -> tuple[int, float | None]:
 
 
 def _end_waiting(run: RunDirectory, state: State) -> None:
-    """Take a waiting run out; the claim keeps a process that is just starting from going on with it."""
+    """Take a waiting run out of the queue; its lock keeps a process that is just starting from continuing."""
     with run.lock():
         run.update_status(state=state, ended=time.time(), activity="")
 
 
 def _family(pid: int, started: float | None) -> list[psutil.Process]:
-    """Return the process, its children, and whoever else is in the session it leads, orphans included."""
+    """Return the process, its children, and all processes in the session it leads, orphans included."""
     if not process_alive(pid, started):
         return []
     process = psutil.Process(pid)
@@ -181,15 +179,13 @@ def _family(pid: int, started: float | None) -> list[psutil.Process]:
             try:
                 if os.getsid(other.pid) == pid:
                     family.add(other)
-            except OSError:  # it has ended meanwhile
+            except OSError:  # it has ended
                 continue
     return list(family)
 
 
 def _alive_after(family: list[psutil.Process], seconds: float) -> list[psutil.Process]:
-    """Return those that live on after that time. A zombie has ended: its parent, a busy server, has only not
-    asked yet.
-    """
+    """Return the processes still alive after that time, without zombies, which a busy server reaps late."""
     deadline = time.monotonic() + seconds
     while left := [process for process in family if _is_alive(process)]:
         if time.monotonic() > deadline:
@@ -206,7 +202,7 @@ def _is_alive(process: psutil.Process) -> bool:
 
 
 def _signal(pid: int, started: float | None, number: signal.Signals) -> None:
-    """Signal the group where the process leads one (a job), the process alone otherwise (a terminal's)."""
+    """Signal the process group if the process leads one (a job), else the process (in a terminal)."""
     if not process_alive(pid, started):
         return
     if os.getpgid(pid) == pid and pid != os.getpgid(0):

@@ -1,6 +1,6 @@
-"""The queue of one folder of runs: the table brought in line with the statuses, and the requests of other processes.
+"""The queue of one folder of runs: updates the table from the statuses, and serves requests.
 
-For whoever holds the folder's lock: the scheduler, or for a moment a terminal.
+For the holder of the folder's lock: the scheduler, or briefly a command in a terminal.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ LOCK_FILE = ".server.lock"  # in the folder of runs
 
 @dataclass(frozen=True)
 class Job:
-    """A job in the queue, with what it was doing at the last refresh."""
+    """A job in the queue, with its status at the last refresh."""
 
     row: Row
     kind: JobKind
@@ -29,7 +29,7 @@ class Job:
 
 
 class Queue:
-    """Runs, statuses and jobs as of the last `refresh`."""
+    """The runs, statuses and jobs of a folder as of the last `refresh`."""
 
     def __init__(self, store: RunStore) -> None:
         self._store, self._reader = store, Statuses()
@@ -37,16 +37,16 @@ class Queue:
         self.requests = RequestReader(store.path)
         self.runs: dict[str, RunDirectory] = {}
         self.statuses: dict[str, Status] = {}
-        self.jobs: list[Job] = []  # in the order in which they are started
-        self._searched: set[str] = set()  # runs whose evaluations were looked up
+        self.jobs: list[Job] = []  # in start order
+        self._searched: set[str] = set()  # runs whose evaluations were listed
         self._times_begun = 0
         take_over(store, self.table)
 
     def refresh(self) -> None:
-        """Read the statuses, bring the table in line with them, and act on requests."""
+        """Read the statuses, update the table to match, and act on requests."""
         self.runs = {run.id: run for run in self._store.runs()}
         self.statuses = self._reader.read(self.runs.values())
-        rows = [row for row in self.table.rows() if row.kind in KINDS]  # others are a later version's
+        rows = [row for row in self.table.rows() if row.kind in KINDS]  # skip those of a later version
         kept = {job.row.key for job in self._jobs(rows)}
         gone = [row for row in rows if row.key not in kept]
         times_begun = self.table.times_begun
@@ -59,7 +59,7 @@ class Queue:
         self.jobs = [job for kind in KINDS.values() for job in jobs if job.kind is kind]
 
     def move(self, run_id: str, to: str | int) -> None:
-        """Change a run's place, as `JobTable.move`. Raises RunError."""
+        """Change a run's place; see `JobTable.move`. Raises RunError."""
         self.table.move(run_id, to)
 
     def close(self) -> None:
@@ -67,31 +67,32 @@ class Queue:
         self.table.close()
 
     def _jobs(self, rows: Iterable[Row]) -> Iterator[Job]:
-        """Yield the jobs of those rows that still belong in the queue."""
+        """Yield the jobs of the rows that still belong in the queue."""
         for row in rows:
             kind, run = KINDS.get(row.kind), self.runs.get(row.run)
             if kind is None or run is None:
                 continue
             try:
                 directory = kind.find(run, row.id)
-            except RunError:  # deleted meanwhile
+            except RunError:  # deleted in the meantime
                 continue
             status = directory.status() if row.id else self.statuses[run.id]
             if status.state in kind.in_queue:
                 yield Job(row, kind, directory, status)
 
     def _new_runs(self, kept: set[tuple[str, str]]) -> Iterator[Row]:
-        """Yield runs that have no place yet: made by the page or a terminal, or before there was a table.
+        """Yield rows for runs without a place: new ones, or those older than the table.
 
-        By the moment they were made: ids of the same second differ in a random part alone.
+        Sorted by creation time: ids of the same second differ only in a random part.
         """
         for run_id, status in sorted(self.statuses.items(), key=lambda item: (item[1].created, item[0])):
             if status.state in KINDS["training"].in_queue and (run_id, "") not in kept:
                 yield Row(run_id)
 
     def _unlisted_evaluations(self, anew: bool) -> list[Row]:
-        """Evaluations that wait in runs not seen before: whoever asked for them may have been killed meanwhile, or
-        the run was in the trash. After the table was begun `anew`, of all runs, and those that run as well.
+        """Return rows for evaluations queued in runs not seen before: their request may never have been
+        written, or the run was in the trash. After the table was recreated (`anew`), of all runs, and running
+        ones too.
         """
         states = ACTIVE if anew else frozenset({"queued"})
         new = [
@@ -101,7 +102,7 @@ class Queue:
             for job in evaluations(run)
             if job.status().state in states
         ]
-        return sorted(new, key=lambda row: row.id)  # the oldest first
+        return sorted(new, key=lambda row: row.id)  # oldest first
 
     def _act(self, request: Request) -> None:
         if isinstance(request, MoveRequest):
@@ -111,5 +112,5 @@ class Queue:
         if run is None:
             raise RunError(f"There is no run {request.run!r} in {self._store.path} any more.")
         row = Row(run.id, request.evaluation, "evaluation")
-        if KINDS[row.kind].find(run, row.id).status().state == "queued":  # else ended or started meanwhile
+        if KINDS[row.kind].find(run, row.id).status().state == "queued":  # else it has started or ended
             self.table.change(add=[row])

@@ -1,8 +1,8 @@
-"""How other processes ask whoever works on a folder of runs: one JSON file a request, in `.requests/`.
+"""Requests of other processes to the scheduler of a folder of runs: one JSON file each, in `.requests/`.
 
-A request is written in one step, acted on in the order of the names, and deleted: it is done once its file is gone.
-One that is refused has an answer beside it by then, a sentence under the same name. To act on a request twice
-must be the same as once, for its reader may be killed after acting and before deleting it.
+A request is written atomically, acted on in name order, and deleted: it is done once its file is gone. A
+refused request then has an answer file of the same name with the reason. Requests must be idempotent, since
+the reader may be killed after acting on one and before deleting it.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ POLL_SECONDS = 0.05
 
 
 class _Request(BaseModel):
-    # A setting that is not known must not be ignored: something else would be done than was asked for.
+    # Reject unknown fields: ignoring one would do something other than what was requested.
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
 class MoveRequest(_Request):
-    """Change a run's place; `to` is as for `JobTable.move`."""
+    """A request to change a run's place; `to` is as for `JobTable.move`."""
 
     kind: Literal["move"] = "move"
     run: str
@@ -41,7 +41,7 @@ class MoveRequest(_Request):
 
 
 class EvaluateRequest(_Request):
-    """Start a queued evaluation as soon as a slot is free."""
+    """A request to start a queued evaluation as soon as a slot is free."""
 
     kind: Literal["evaluate"] = "evaluate"
     run: str
@@ -53,9 +53,9 @@ _REQUEST: TypeAdapter[Request] = TypeAdapter(Annotated[Request, Field(discrimina
 
 
 def write_request(folder: Path, request: Request) -> Path:
-    """Ask whoever works on the folder, now or later; returns the file. Raises RunError.
+    """Write a request for the current or next scheduler of the folder; returns the file. Raises RunError.
 
-    Names count on from those that are there: a clock may be set back.
+    Names are numbered after the existing ones rather than by time: the clock may be set back.
     """
     path = folder / REQUESTS_DIR
     try:
@@ -69,9 +69,9 @@ def write_request(folder: Path, request: Request) -> Path:
 
 
 def wait_for_answer(path: Path, seconds: float, serve: Callable[[], None]) -> None:
-    """Wait until a request is done, calling `serve` now and then to do it where nobody else does.
+    """Wait until a request is done, calling `serve` repeatedly in case no scheduler works on the folder.
 
-    Raises RunError with the reason if it is refused, or if nobody takes it in that time; it is withdrawn then.
+    Raises RunError with the reason if it is refused, or withdraws it and raises RunError on a timeout.
     """
     deadline = time.monotonic() + seconds
     try:
@@ -82,7 +82,7 @@ def wait_for_answer(path: Path, seconds: float, serve: Callable[[], None]) -> No
     except BaseException:
         path.unlink(missing_ok=True)
         raise
-    with contextlib.suppress(FileNotFoundError):  # it was done
+    with contextlib.suppress(FileNotFoundError):  # already done
         path.unlink()
         raise RunError(
             "The dashboard or 'queue run' that works on this folder does not answer; is it suspended?"
@@ -95,26 +95,26 @@ def wait_for_answer(path: Path, seconds: float, serve: Callable[[], None]) -> No
 
 
 class RequestReader:
-    """Acts on the requests of a folder, for the holder of its lock."""
+    """The reader that acts on the requests of a folder, for the holder of its lock."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder / REQUESTS_DIR
-        self._stuck: set[str] = set()  # files that cannot be deleted: acted on and reported once
+        self._stuck: set[str] = set()  # files that cannot be deleted: handled and reported only once
 
     def delete_answers(self) -> None:
-        """Delete answers that nobody has fetched, when a scheduler starts."""
+        """Delete answers that were never fetched; called when a scheduler starts."""
         for path in self._folder.glob("*.answer"):
             with contextlib.suppress(OSError):
                 path.unlink()
 
     def act(self, act: Callable[[Request], None]) -> None:
-        """Give every request to `act`, the oldest first; one for which it raises RunError is refused."""
+        """Call `act` on every request, oldest first; a request for which it raises RunError is refused."""
         for path in sorted(self._folder.glob("*.json")):
             if path.name in self._stuck:
                 continue
             try:
                 act(_read(path))
-            except QueueFileError:  # it is done in the next round
+            except QueueFileError:  # retried in the next round
                 raise
             except (RunError, DamagedFileError) as error:
                 self._refuse(path, str(error), damaged=isinstance(error, DamagedFileError))
@@ -123,7 +123,7 @@ class RequestReader:
     def _refuse(self, path: Path, reason: str, *, damaged: bool) -> None:
         if not os.path.lexists(path):  # withdrawn
             return
-        with contextlib.suppress(OSError):  # a file that stays is reported by `_delete`
+        with contextlib.suppress(OSError):  # a file that cannot be removed is reported by `_delete`
             write_text(_answer_path(path), reason)
             if damaged:
                 kept = keep_damaged(path).name
@@ -142,7 +142,7 @@ def _answer_path(path: Path) -> Path:
 
 
 def _read(path: Path) -> Request:
-    """Read a request. Raises DamagedFileError, or RunError for one that this version does not know."""
+    """Read a request. Raises DamagedFileError, or RunError for one unknown to this version."""
     value = read_json(path)
     if not isinstance(value, dict):
         raise DamagedFileError(f"{path.name} is damaged: it holds no JSON object.")

@@ -1,7 +1,7 @@
-"""The scheduler: adopts what runs, starts what waits, and gives up the places of what has ended.
+"""The scheduler: adopts running jobs, starts waiting ones, and removes ended ones from the queue.
 
-One for each folder of runs, held by a lock: in the dashboard's server, or in `queue run` without a browser.
-It keeps nothing that is not on disk, so one that was killed is simply started again.
+One per folder of runs, enforced by a lock: in the dashboard's server, or in `queue run` without a browser.
+All its state is on disk, so after a kill it can simply be restarted.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from simsiam_core.runs import RunDirectory, RunError, RunStore, Status
 from simsiam_core.runs.evaluations import EvaluationDirectory
 from simsiam_core.runs.lock import FileLock, LockedError
 
-TICK_SECONDS = 1.0  # what a page does wakes it at once
-TERMINAL_SECONDS = 10.0  # for which a terminal may hold the folder at most
+TICK_SECONDS = 1.0  # actions on the page wake it at once
+TERMINAL_SECONDS = 10.0  # longest time a terminal command may hold the lock
 Observer = Callable[[dict[str, RunDirectory], dict[str, Status]], None]
 
 
 class InUseError(RunError):
-    """Another server or scheduler works on this folder of runs."""
+    """A folder of runs that another server or scheduler has locked."""
 
 
 class Scheduler:
-    """Works the queue of one folder. Raises InUseError if somebody else does.
+    """The scheduler of one folder's queue. Raises InUseError if another one works on it.
 
-    `observer` is shown all runs and statuses in every round: for notifications.
+    `observer` is called with all runs and statuses in every round, for notifications.
     """
 
     def __init__(self, store: RunStore, cpu_slots: int = 1, observer: Observer | None = None) -> None:
@@ -51,12 +51,12 @@ class Scheduler:
         self.queue.requests.delete_answers()
         self._taken: tuple[Slot, ...] = ()
         self._first_round = True
-        self._unwritable: set[Path] = set()  # waiting jobs that can neither start nor be told to have failed
+        self._unwritable: set[Path] = set()  # waiting jobs that cannot start, with an unwritable status
         self._wake, self._closing = threading.Event(), False
         self._thread: threading.Thread | None = None
 
     def running(self) -> list[tuple[str, Status]]:
-        """Return the runs that are trained, as of the last round."""
+        """Return the runs in training, as of the last round."""
         statuses = self.queue.statuses.items()
         return [(run_id, status) for run_id, status in statuses if status.state == "running"]
 
@@ -66,24 +66,24 @@ class Scheduler:
         return not any(job.status.active for job in self.queue.jobs)
 
     def taken_gpus(self) -> tuple[str, ...]:
-        """Return the GPUs that jobs were given, as CUDA_VISIBLE_DEVICES names them, as of the last round."""
+        """Return the ids (for CUDA_VISIBLE_DEVICES) of the GPUs assigned to jobs, as of the last round."""
         return tuple(slot.gpu for slot in self._taken if slot.gpu is not None)
 
     def describe(self, address: str) -> None:
-        """Tell those who find the folder taken where the page is."""
+        """Write the page's address to the lock file, for the message of InUseError."""
         self._lock_file.describe(json.dumps({"pid": os.getpid(), "address": address}))
 
     def start(self) -> None:
-        """Work in a thread of its own until `close`."""
+        """Run the scheduler in its own thread until `close`."""
         self._thread = threading.Thread(target=self._work, name="scheduler", daemon=True)
         self._thread.start()
 
     def wake(self) -> None:
-        """There is something to do: begin the next round at once."""
+        """Begin the next round at once."""
         self._wake.set()
 
     def close(self) -> None:
-        """Leave jobs to themselves; let the next scheduler have the folder."""
+        """Stop the thread and release the folder's lock; jobs keep running."""
         self._closing = True
         self._wake.set()
         if self._thread is not None:
@@ -101,13 +101,13 @@ class Scheduler:
         while not self._closing:
             try:
                 self.run_once()
-            except Exception as error:  # one damaged run must not stop the queue for all others
+            except Exception as error:  # one damaged run must not block the queue
                 print(f"The scheduler failed, and tries again: {type(error).__name__}: {error}", flush=True)
             self._wake.wait(TICK_SECONDS)
             self._wake.clear()
 
     def run_once(self) -> None:
-        """Bring the queue in line with the runs, then start what can be started."""
+        """Refresh the queue, then start every job that fits."""
         self.queue.refresh()
         if self._first_round:
             self._first_round = False
@@ -118,7 +118,7 @@ class Scheduler:
         self._start_waiting(self._free_slots())
 
     def start_beside(self, job: EvaluationDirectory) -> None:
-        """Start an evaluation that waits at once, in no slot, beside whatever runs. Raises RunError."""
+        """Start a waiting evaluation at once, without a slot, beside running jobs. Raises RunError."""
         if job.status().state != "queued":
             raise RunError(f"The evaluation does not wait; it is {job.status().state}.")
         row = Row(job.run.id, job.id, "evaluation")
@@ -126,14 +126,14 @@ class Scheduler:
         self.queue.table.assign(row, BESIDE)
 
     def _free_slots(self) -> list[Slot]:
-        """Slots that no running job holds; one whose slots are not known is given some."""
+        """Return the slots that no running job holds; running jobs without known slots are assigned some."""
         free = list(self.slots)
         for job in self.queue.jobs:
             if job.status.state != "running" or job.row.slot == BESIDE:
                 continue
             held = slots_named(job.row.slot, free)
             if not held:
-                with contextlib.suppress(RunError):  # its config has become unreadable
+                with contextlib.suppress(RunError):  # its config cannot be read any more
                     held = self._fitting(job, free)[1]
             free = [slot for slot in free if slot not in held]
             if held and slot_names(held) != job.row.slot:
@@ -141,14 +141,14 @@ class Scheduler:
         return free
 
     def _start_waiting(self, free: list[Slot]) -> None:
-        """Start what the free slots have room for, in order."""
-        passed_over: set[str] = set()  # kinds that a job waits for: none behind it may take them away
+        """Start the waiting jobs that fit in the free slots, in order."""
+        passed_over: set[str] = set()  # slot kinds an earlier job waits for: not for later ones
         for job in self.queue.jobs:
             if self._closing or job.status.state != "queued" or job.directory.path in self._unwritable:
                 continue
             try:
                 kind, taken = self._fitting(job, [slot for slot in free if slot.kind not in passed_over])
-            except RunError as error:  # a config that cannot be read can never run
+            except RunError as error:  # with an unreadable config it can never run
                 self._fail(job, str(error))
                 continue
             if not taken:
@@ -160,7 +160,7 @@ class Scheduler:
         self._taken = tuple(slot for slot in self.slots if slot not in free)
 
     def _fitting(self, job: Job, free: list[Slot]) -> tuple[str, list[Slot]]:
-        """Return the kind of slot a job needs, and as many as it needs of the free ones, or none. Raises RunError."""
+        """Return the slot kind a job needs, and enough free slots of it or an empty list. Raises RunError."""
         kind, count = job.kind.slots_needed(job.directory, self.slots)
         fitting = [slot for slot in free if slot.kind == kind][:count]
         return kind, fitting if len(fitting) == count else []
@@ -171,22 +171,22 @@ class Scheduler:
             launch(job.directory, variables(taken, self._cpu_slots), job.kind.command(job.directory))
         except RunError as error:
             self._fail(job, str(error))
-        except OSError as error:  # such as too many processes: that may pass
+        except OSError as error:  # possibly temporary, such as too many processes
             print(f"{job.directory.id} could not be started, and is tried again: {error}", flush=True)
 
     def _write_reason(self, job: Job, kind: str) -> None:
-        """Say in the status of a job why it waits, where its kind does."""
+        """Write to the status of a job why it waits, if its kind does so."""
         count = sum(slot.kind == kind for slot in self.slots)
         reason = f"Waits for a {kind} slot: {count} of {count} taken."
         if not job.kind.writes_reason or job.status.activity == reason:
             return
-        # With its lock: it may be stopped or started by hand in this very moment.
+        # Under its lock: it may be stopped or started by hand at the same time.
         with contextlib.suppress(RunError), job.directory.lock():
             if job.directory.status().state == "queued":
                 job.directory.update_status(activity=reason)
 
     def _fail(self, job: Job, sentence: str) -> None:
-        """Say why it cannot start, and do not try again: in its status, or here where that cannot be written."""
+        """Record in a job's status why it cannot start; skip it until the next start if that fails."""
         directory = job.directory
         print(f"{directory.id}: {sentence}", flush=True)
         try:
@@ -198,7 +198,7 @@ class Scheduler:
 
 
 def _is_ending(job: RunDirectory) -> bool:
-    """Return whether the process that paused or stopped it has not quite ended."""
+    """Return whether a process still holds the job's lock, such as one that was just paused or stopped."""
     try:
         job.lock().release()
     except RunError:
@@ -207,8 +207,8 @@ def _is_ending(job: RunDirectory) -> bool:
 
 
 def _claim(store: RunStore) -> FileLock:
-    """Return the lock of the folder. A terminal that changes the queue holds it for a moment, without
-    describing itself.
+    """Acquire the folder's lock. A terminal command that changes the queue holds it briefly, without a
+    description, so that case is waited for.
     """
     deadline = time.monotonic() + TERMINAL_SECONDS
     while True:

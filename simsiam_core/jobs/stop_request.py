@@ -1,16 +1,16 @@
-"""What a process that works on a run or an evaluation is asked to do by signal. Imports no torch: it listens
+"""Signal handling of the processes that train or evaluate a run. Imports no torch: the handlers are installed
 before that.
 
-| signal | what becomes of the run |
+| signal | effect on the run |
 | --- | --- |
-| SIGTERM, SIGINT (Ctrl-C) | it ends as `stopped`, with a checkpoint of the step it has reached |
-| SIGUSR1 | it ends as `paused`, with a checkpoint of the step it has reached |
-| SIGHUP (the terminal was closed) | it writes a checkpoint and goes on |
+| SIGTERM, SIGINT (Ctrl-C) | ends as `stopped`, with a checkpoint of the current step |
+| SIGUSR1 | ends as `paused`, with a checkpoint of the current step |
+| SIGHUP (the terminal was closed) | writes a checkpoint and continues |
 
-SIGHUP ends nothing, because nothing depends on the terminal: the log, the metrics and the checkpoints are files,
-and the page, `runs list` and `runs stop` reach the run as before. Somebody whose connection broke loses no hours;
-the checkpoint is there because what comes after a logout may be a kill. A signal that whoever started the process
-has it ignore (`nohup`, a shell's `&`) stays ignored.
+SIGHUP does not end the run, because nothing depends on the terminal: the log, the metrics and the checkpoints
+are files, and the page, `runs list` and `runs stop` still work. A broken connection therefore loses no work;
+the checkpoint is written because a kill may follow a logout. A signal that the parent process set to be
+ignored (`nohup`, a shell's `&`) stays ignored.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from types import FrameType
 from typing import Literal
 
 PAUSE = signal.SIGUSR1
-SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, PAUSE)  # all that a job acts on
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, PAUSE)  # all signals that a job handles
 
 
 class Interrupted(KeyboardInterrupt):
-    """A request to end came inside `StopRequest.raising`."""
+    """A request to end that arrived inside `StopRequest.raising`."""
 
 
 class StopRequest:
-    """The state that the run shall end in, or None, and whether its terminal was closed.
+    """The state that the run is requested to end in, or None, and whether its terminal was closed.
 
-    A signal only sets these; whoever trains looks at them after every step. Inside `raising` it also raises
-    Interrupted, once: for work that has nothing to keep, and that a second Ctrl-C must not disturb in cleaning up.
+    A signal only sets these flags; the training loop checks them after every step. Inside `raising` it also
+    raises Interrupted, once: for work with nothing to save, whose cleanup a second Ctrl-C must not interrupt.
     """
 
     def __init__(self) -> None:
@@ -42,14 +42,16 @@ class StopRequest:
         self._raises = False
 
     def listen(self) -> None:
-        """Take over the signals, from now to the end of this process. For the main thread."""
+        """Install the signal handlers for the rest of this process. Call it in the main thread."""
         for number in SIGNALS:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self._note)
 
     @contextmanager
     def raising(self) -> Iterator[None]:
-        """Raise Interrupted at a request to end: at once if one has come before, until the block or `poll` ends it."""
+        """Raise Interrupted on a request to end, also a pending one, until the block ends or `poll` is
+        called.
+        """
         if self.state:
             raise Interrupted
         self._raises = True
@@ -59,7 +61,7 @@ class StopRequest:
             self._raises = False
 
     def poll(self) -> None:
-        """Stop raising: from here on the work checks `state` where it suits, also inside `raising`."""
+        """Stop raising, even inside `raising`: from here on the work checks `state` itself."""
         self._raises = False
 
     def _note(self, number: int, _frame: FrameType | None) -> None:

@@ -1,8 +1,8 @@
-"""The order of everything that waits and the slots it was given, in SQLite: `.queue.sqlite` in the folder of runs.
+"""The queue's SQLite table of job order and assigned slots: `.queue.sqlite` in the folder of runs.
 
-A row says that a job has a place and, once it was started, in which slots. What the job is doing stands in its own
-status and nowhere else. Only the holder of the folder's lock writes; anybody reads. The journal is a rollback
-journal, since the folder may lie on a shared file system, where a write-ahead log does not work.
+A row holds a job's place and, once it was started, its slots. The job's state is stored only in its own
+status. Only the holder of the folder's lock writes; any process may read. The table uses a rollback journal,
+since the folder may be on a shared file system, where a write-ahead log does not work.
 """
 
 from __future__ import annotations
@@ -21,28 +21,28 @@ from simsiam_core.runs import RunError
 from simsiam_core.runs.files import keep_damaged
 
 QUEUE_FILE = ".queue.sqlite"
-BUSY_SECONDS = 10.0  # to wait for somebody who reads or writes
-# `id` is that of an evaluation, and empty for the training of the run itself.
+BUSY_SECONDS = 10.0  # wait for another reader or writer
+# `id` is the id of an evaluation, or empty for the training of the run itself.
 JOBS = """CREATE TABLE IF NOT EXISTS jobs (
     kind TEXT NOT NULL DEFAULT 'training', run TEXT NOT NULL, id TEXT NOT NULL DEFAULT '',
     place REAL NOT NULL, slot TEXT NOT NULL DEFAULT '', PRIMARY KEY (run, id))"""
 SLOTS = "CREATE TABLE IF NOT EXISTS slots (name TEXT PRIMARY KEY, gpu TEXT)"
-DAMAGE = (  # of a file that is none of ours, cut short, read-only, or a folder
+DAMAGE = (  # of a foreign, truncated or read-only file, or a folder
     sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY,
     sqlite3.SQLITE_PERM, sqlite3.SQLITE_FORMAT, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_MISMATCH,
 )  # fmt: skip
-COMPANIONS = ("-journal", "-wal", "-shm")  # files that SQLite keeps beside a database
+COMPANIONS = ("-journal", "-wal", "-shm")  # suffixes of files that SQLite keeps beside a database
 MOVES = ("first", "up", "down", "last")
 T = TypeVar("T")
 
 
 class QueueFileError(RunError):
-    """The file cannot be read or written for now, such as on a full disk; it is tried again later."""
+    """A temporary failure to read or write the queue file, such as a full disk; retried later."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """A job's place; rows come in order. `slot` names the slots it was started in, one or more."""
+    """A row of the table, kept in queue order. `slot` names the one or more slots the job was started in."""
 
     run: str
     id: str = ""
@@ -51,23 +51,24 @@ class Row:
 
     @property
     def key(self) -> tuple[str, str]:
-        """What names the job."""
+        """The primary key of the job."""
         return self.run, self.id
 
 
 class JobTable:
-    """The table of one folder of runs, for the holder of the folder's lock. Everything may raise QueueFileError.
+    """The table of one folder of runs, for the holder of its lock. Every method may raise QueueFileError.
 
-    A file that is damaged, at the start or later, is put aside and begun anew; its owner fills it from the runs.
+    A damaged file, at the start or later, is renamed and a new one created; the owner refills it from the
+    runs.
     """
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._path = folder / QUEUE_FILE
-        self._lock = threading.RLock()  # pages move runs while the scheduler works
+        self._lock = threading.RLock()  # pages move runs while the scheduler runs
         self._slots: tuple[Slot, ...] = ()
         self._db: sqlite3.Connection | None = None
-        self.times_begun = int(not os.path.lexists(self._path))  # grows whenever the table is begun anew
+        self.times_begun = int(not os.path.lexists(self._path))  # incremented whenever the table is recreated
         try:
             self._db = _open(self._path)
             self._version = _version(self._path)
@@ -75,11 +76,11 @@ class JobTable:
             self._begin_anew(error)
 
     def rows(self) -> list[Row]:
-        """In order."""
+        """Return all rows in queue order."""
         return self._do(_rows)
 
     def change(self, *, add: Iterable[Row] = (), remove: Iterable[Row] = ()) -> None:
-        """Remove rows, and add others at the end unless they have a place already."""
+        """Remove rows, then append others unless they are already in the table."""
         added = [(row.kind, row.run, row.id, row.slot) for row in add]
         removed = [row.key for row in remove]
         if added or removed:
@@ -91,7 +92,7 @@ class JobTable:
             )
 
     def assign(self, row: Row, slot: str) -> None:
-        """Note in which slots it was started."""
+        """Record the slots in which a job was started."""
         self._write(("UPDATE jobs SET slot = ? WHERE run = ? AND id = ?", [(slot, *row.key)]))
 
     def move(self, run_id: str, to: str | int) -> None:
@@ -111,7 +112,7 @@ class JobTable:
             self._write(("UPDATE jobs SET place = ? WHERE run = ? AND id = ''", list(enumerate(order))))
 
     def set_slots(self, slots: tuple[Slot, ...]) -> None:
-        """Note where jobs may run, for those who only read."""
+        """Store the available slots, for processes that only read the table."""
         self._slots = slots
         self._do(lambda db: _write_slots(db, slots))
 
@@ -139,7 +140,7 @@ class JobTable:
             return result
 
     def _current(self) -> sqlite3.Connection:
-        """Return the connection, opened and checked anew if somebody else has changed the file. Raises
+        """Return the connection, reopened and checked if another process changed the file. Raises
         DatabaseError.
         """
         if self._db is None or _version(self._path) != self._version:
@@ -150,7 +151,7 @@ class JobTable:
         return self._db
 
     def _begin_anew(self, error: sqlite3.DatabaseError) -> sqlite3.Connection:
-        """Put a damaged file aside and open another. Raises QueueFileError if that cannot help."""
+        """Rename a damaged file and create a new one. Raises QueueFileError if the error has other causes."""
         if not _is_damage(error):
             raise QueueFileError(f"{self._path} cannot be read or written: {error}.") from error
         self.close()
@@ -167,7 +168,7 @@ class JobTable:
         return self._db
 
     def _put_aside(self) -> str:
-        """Rename what is there, its companions to names by which SQLite finds them again; returns the new name."""
+        """Rename the file, and its companions so that SQLite still finds them; returns the new name."""
         kept = keep_damaged(self._path).name if os.path.lexists(self._path) else ""
         for end in COMPANIONS:
             companion = self._path.with_name(QUEUE_FILE + end)
@@ -180,22 +181,20 @@ class JobTable:
 
 
 def read_table(folder: Path) -> tuple[list[Row], tuple[Slot, ...]]:
-    """Return rows in order, and the slots there are: for anybody, without the folder's lock; empty if it
-    cannot be read.
-    """
+    """Return the rows in queue order and the slots, without taking the lock; both empty if unreadable."""
     path = folder / QUEUE_FILE
-    if not os.path.isfile(path):  # which never raises
+    if not os.path.isfile(path):  # never raises
         return [], ()
     try:
         address = f"{path.as_uri()}?mode=ro"
         with contextlib.closing(sqlite3.connect(address, uri=True, timeout=BUSY_SECONDS)) as db:
             return _rows(db), _read_slots(db)
-    except sqlite3.DatabaseError:  # just being made, or damaged: the next scheduler makes it again
+    except sqlite3.DatabaseError:  # being created, or damaged: the next scheduler recreates it
         return [], ()
 
 
 def _open(path: Path) -> sqlite3.Connection:
-    """Open and check a file, bringing that of version 0.1 up to date; a missing one is made. Raises DatabaseError."""
+    """Open or create a file, migrate it from version 0.1 and check it. Raises DatabaseError."""
     db = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=BUSY_SECONDS)
     try:
         _use_rollback_journal(db)
@@ -217,7 +216,7 @@ def _open(path: Path) -> sqlite3.Connection:
 
 
 def _use_rollback_journal(db: sqlite3.Connection) -> None:
-    """Switch a file of version 0.1 from its write-ahead log; while it is read, that waits until the next start."""
+    """Switch a file of version 0.1 from its write-ahead log; deferred to the next start if it is in use."""
     try:
         db.execute("PRAGMA journal_mode=DELETE")
     except sqlite3.OperationalError as error:
@@ -226,7 +225,9 @@ def _use_rollback_journal(db: sqlite3.Connection) -> None:
 
 
 def _is_of_version_0_1(db: sqlite3.Connection) -> bool:
-    """Return whether it holds runs alone; such a file is read as it is, and converted by the next who writes."""
+    """Return whether the file has version 0.1's columns; it is readable as is, and converted on opening to
+    write.
+    """
     columns = {name for (name,) in db.execute("SELECT name FROM pragma_table_info('jobs')")}
     return columns == {"run", "place", "slot"}
 
@@ -249,15 +250,15 @@ def _write_slots(db: sqlite3.Connection, slots: tuple[Slot, ...]) -> None:
 
 @contextlib.contextmanager
 def _transaction(db: sqlite3.Connection) -> Iterator[None]:
-    """Run the block as one transaction, also where the commit fails because of a reader or a full disk."""
+    """Run the block as one transaction, rolled back also if the commit fails (a reader, a full disk)."""
     with db:
         db.execute("BEGIN IMMEDIATE")
         yield
 
 
 def _version(path: Path) -> tuple[int, int, int]:
-    """Another one once the file was written, replaced or deleted. Without opening it: closing a file would let go
-    of the locks that SQLite holds on it in this process.
+    """Return a value that changes when the file is written, replaced or deleted. Does not open the file:
+    closing it would release the locks that SQLite holds on it in this process.
     """
     try:
         stat = path.stat()
@@ -267,6 +268,6 @@ def _version(path: Path) -> tuple[int, int, int]:
 
 
 def _is_damage(error: sqlite3.DatabaseError) -> bool:
-    """Return whether another file would help, as it does not against a full disk or a lock held by somebody."""
+    """Return whether recreating the file would help, unlike with a full disk or a lock held elsewhere."""
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)
     return code & 0xFF in DAMAGE or code == sqlite3.SQLITE_IOERR_SHORT_READ

@@ -1,4 +1,4 @@
-"""The run directory: one folder per run holds the truth, and only this package knows its file names."""
+"""The run directory: one folder per run is the source of truth; only this package knows its file names."""
 
 from simsiam_core.runs.collapse import Collapse
 from simsiam_core.runs.collapse_reader import CollapseReader

@@ -1,19 +1,19 @@
-"""A clock for what is compared with itself: it starts with the wall clock and never steps afterwards."""
+"""A monotonic clock for timestamps of a run, initialised from the wall clock."""
 
 from __future__ import annotations
 
 import time
 
-STARTING_SECONDS = 600.0  # at most between a process's first word and the clock that counts on from it
+STARTING_SECONDS = 600.0  # longest time between a process's first status and the creation of its clock
 
 
 class SteadyClock:
-    """Seconds of the epoch, counted on by a monotonic clock from `started`, when the process first spoke."""
+    """A clock of seconds since the epoch, advanced monotonically from `started`, the first status."""
 
     def __init__(self, started: float | None = None) -> None:
         now = time.time()
         gone = 0.0 if started is None else now - started
-        before = gone if 0 <= gone <= STARTING_SECONDS else 0.0  # otherwise the wall clock was set meanwhile
+        before = gone if 0 <= gone <= STARTING_SECONDS else 0.0  # otherwise the wall clock was changed
         self._started = now if started is None else started
         self._began = time.monotonic() - before
 
@@ -23,5 +23,5 @@ class SteadyClock:
         return time.monotonic() - self._began
 
     def now(self) -> float:
-        """Return the present moment: never before an earlier one."""
+        """Return the current time; it never decreases."""
         return self._started + self.elapsed

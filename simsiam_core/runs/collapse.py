@@ -1,7 +1,7 @@
-"""Collapse, judged by the spread of the representation; the loss cannot tell.
+"""Collapse detection from the standard deviation of the representation; the loss does not show it.
 
-The training process judges while it measures and records the judgement in `status.json`. Runs of earlier versions
-have none: for them `CollapseReader` has the same judge read their metrics.
+The training process records the result in `status.json` as it measures. Runs of earlier versions have no such
+record: for them `CollapseReader` applies the same judge to their metrics.
 """
 
 from __future__ import annotations
@@ -14,29 +14,29 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from simsiam_core.metrics.representation_std import COLLAPSED_STD, REPRESENTATION_STD
 
-PATIENCE_STEPS = 20  # so many steps in a row, before it is said; a single odd batch is no collapse
+PATIENCE_STEPS = 20  # consecutive steps before it is reported; a single unusual batch is no collapse
 Step = Annotated[int, Field(ge=0, le=2**53)]
 
 
 class Collapse(BaseModel):
-    """What was judged of a run, up to a step: `collapse` in `status.json`."""
+    """The collapse state of a run up to a step: `collapse` in `status.json`."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
 
     since: Step | None = (
-        None  # the first of the steps in a row whose std is too low; None if the last one's is not
+        None  # first of the consecutive steps with too low a std; None if the last step is fine
     )
-    step: Step = 0  # the last step that was judged
+    step: Step = 0  # last step observed
     std: Annotated[float, Field(allow_inf_nan=False)] = 1.0  # at that step
 
     @property
     def collapsed(self) -> bool:
-        """Whether the std has been too low for long enough to say so."""
+        """Whether the std has been too low for `PATIENCE_STEPS`."""
         return self.since is not None and self.step - self.since >= PATIENCE_STEPS
 
     @property
     def sentence(self) -> str | None:
-        """What is wrong and what to do; None while nothing is."""
+        """The warning with advice; None without collapse."""
         if not self.collapsed:
             return None
         return (
@@ -47,12 +47,12 @@ class Collapse(BaseModel):
 
     @property
     def news(self) -> str:
-        """What is told of a run at the moment it is found collapsed, after its name."""
+        """The text of the notification of a collapse, which follows the run's name."""
         return f"looks collapsed: its representation std fell to {self.std:.2f}."
 
 
 class CollapseJudge:
-    """Follows `representation/std` step by step."""
+    """A collapse detector fed with `representation/std` step by step."""
 
     def __init__(self) -> None:
         self._since: int | None = None
@@ -60,7 +60,7 @@ class CollapseJudge:
         self._std = 1.0
 
     def observe(self, lines: Iterable[Mapping[str, Any]]) -> None:
-        """Take in metric lines in the order of their steps; those without a finite std are passed over."""
+        """Process metric lines in step order; lines without a finite std are skipped."""
         for line in lines:
             std = line.get(REPRESENTATION_STD)
             if std is None or not math.isfinite(std):
@@ -73,7 +73,7 @@ class CollapseJudge:
 
     @property
     def judgement(self) -> Collapse | None:
-        """As of the last step observed; None before there was one."""
+        """The state at the last step observed; None before the first."""
         if self._step is None:
             return None
         return Collapse(since=self._since, step=self._step, std=float(self._std))

@@ -1,4 +1,4 @@
-"""What was judged of the collapse of many runs: as recorded, or by the same judge over the record."""
+"""Collapse states of many runs: from their statuses, or computed from their metrics."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from simsiam_core.runs.status import Status
 
 
 class CollapseReader:
-    """Reads judgements over and over; of a record that has grown only what was added."""
+    """A reader to be polled for collapse states; it reads only the lines added to a metrics file."""
 
     def __init__(self) -> None:
         self._records: dict[Path, _JudgedRecord] = {}
         self._lock = threading.Lock()
 
     def read(self, run: RunDirectory, status: Status) -> Collapse | None:
-        """Return the judgement in the run's status; of a run without one, from its metrics. None before any step."""
+        """Return the collapse state from the run's status, or else from its metrics; None before any step."""
         with self._lock:
             if status.collapse is not None:
                 self._records.pop(run.path, None)
@@ -29,14 +29,14 @@ class CollapseReader:
 
 
 class _JudgedRecord:
-    """One run's metrics, as far as they were read, and the judge of them."""
+    """An incremental reader of one run's metrics with its collapse judge."""
 
     def __init__(self, path: Path) -> None:
         self._reader, self._judge, self._rewinds = MetricsReader(path), CollapseJudge(), 0
 
     def judgement(self) -> Collapse | None:
         lines = self._reader.poll()
-        if self._reader.rewinds != self._rewinds:  # a resumed run went back to its checkpoint
+        if self._reader.rewinds != self._rewinds:  # a resumed run was rewound to its checkpoint
             self._judge, self._rewinds = CollapseJudge(), self._reader.rewinds
         self._judge.observe(lines)
         return self._judge.judgement

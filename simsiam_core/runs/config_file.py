@@ -1,4 +1,4 @@
-"""`config.yaml` of a run: read with a cache, refused when cut short, its relative paths resolved."""
+"""Reading a run's `config.yaml`: cached, truncated files rejected, relative paths resolved."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from simsiam_core.config import Config, parse, read_yaml
 from simsiam_core.names import storable
 from simsiam_core.runs.files import changed_at, version_of
 
-# Sections that every version has written, whole.
+# Sections that every version has written in full.
 REQUIRED_SECTIONS = frozenset(("data", "model", "optimiser", "training", "knn", "checkpoints"))
 
 
 def read_config(path: Path) -> Config | str:
-    """Return the resolved config of a run, or a sentence that says why it cannot be read."""
+    """Return the resolved config of a run, or a sentence saying why it cannot be read."""
     found = _read(path, version_of(path), changed_at(path))
     return found if isinstance(found, str) else _with_absolute_path(found, path.parent.parent.parent)
 
 
 @lru_cache(maxsize=4096)
 def _read(path: Path, version: tuple[int, int], changed: int) -> Config | str:
-    """Return the config, or what is wrong with it. Pages ask for every run's every second, and YAML is slow to read."""
+    """Return the config, or what is wrong with it. Cached: pages read all configs each second; YAML is slow."""
     try:
         values = read_yaml(path)
         if not REQUIRED_SECTIONS.issubset(values) or not path.read_bytes().endswith(b"\n"):
@@ -34,10 +34,11 @@ def _read(path: Path, version: tuple[int, int], changed: int) -> Config | str:
 
 
 def _with_absolute_path(config: Config, above: Path) -> Config:
-    """Return a config whose folder of images is relative, as earlier versions stored it, with the whole path.
+    """Return the config with an absolute image folder, where an earlier version stored a relative one.
 
-    It counts from `above`, the folder that holds the runs folder: where commands were typed, unless they named another
-    runs folder. If it does not lie there it stays relative, and whoever needs the images is told.
+    The path is resolved against `above`, the parent of the runs folder: the working directory of the command,
+    unless it named another runs folder. If there is no such folder the path stays relative, and using the
+    images fails.
     """
     if not config.data.unplaced:
         return config

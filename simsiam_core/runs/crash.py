@@ -1,6 +1,7 @@
-"""Crashes of the program itself, told apart from a process that was killed: by what stands in its log.
+"""Crash detection from a run's log, which distinguishes a crashed process from a killed one.
 
-Python's faulthandler writes there which signal ended it and where; whoever started it adds the signal it saw.
+Python's faulthandler writes the fatal signal and the stack to the log; the parent process adds the signal it
+saw.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-TAIL_BYTES = 256 * 1024  # of the log: the traces of many threads fit
+TAIL_BYTES = 256 * 1024  # of the log: enough for the stack traces of many threads
 _BEGINS = "Process {} goes on with this log."
 _ENDED = "The process was ended by {}."
 _LAST = re.compile(
@@ -34,11 +35,11 @@ _NAMES = {
 
 @contextlib.contextmanager
 def crashes_logged(log: Path) -> Iterator[None]:
-    """Have a crash of this process written to `log`; of one that stands there already, that it was another's."""
+    """Log a crash of this process to `log`; first marks an earlier crash there as another process's."""
     before = faulthandler.is_enabled()
     try:
         file = log.open("ab", buffering=0)
-    except OSError:  # a full disk: training itself tells of that
+    except OSError:  # a full disk: training reports it
         yield
         return
     with file:
@@ -54,18 +55,18 @@ def crashes_logged(log: Path) -> Iterator[None]:
 
 
 def log_end(log: Path, exit_code: int) -> None:
-    """Note by which signal a process was ended, if by one; `exit_code` as `Popen.wait` returns it."""
+    """Write to the log which signal ended a process, if any; `exit_code` is that of `Popen.wait`."""
     if exit_code >= 0:
         return
     try:
         with log.open("ab") as file:
             file.write(f"\n{_ENDED.format(signal.Signals(-exit_code).name)}\n".encode())
-    except (OSError, ValueError):  # the run has been moved away, or the signal has no name
+    except (OSError, ValueError):  # the run was moved, or the signal has no name
         return
 
 
 def crash_name(exit_code: int) -> str | None:
-    """Say what ended a process that crashed, such as "Segmentation fault"; None if it ended in another way."""
+    """Return what a process crashed with, such as "Segmentation fault"; None if it did not crash."""
     try:
         return _NAMES.get(signal.Signals(-exit_code).name) if exit_code < 0 else None
     except ValueError:
@@ -73,7 +74,7 @@ def crash_name(exit_code: int) -> str | None:
 
 
 def crash_in(log: Path) -> str | None:
-    """Say what ended the last process that wrote this log, such as "Segmentation fault"; None if no crash did."""
+    """Return what the last process of this log crashed with, such as "Segmentation fault", or None."""
     try:
         with log.open("rb") as file:
             file.seek(max(0, os.fstat(file.fileno()).st_size - TAIL_BYTES))

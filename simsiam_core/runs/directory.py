@@ -1,4 +1,4 @@
-"""One run's folder. Everything that reads or writes a run goes through `RunDirectory`."""
+"""The folder of one run. All reads and writes of a run go through `RunDirectory`."""
 
 from __future__ import annotations
 
@@ -25,28 +25,28 @@ from simsiam_core.runs.status import DISK_FULL, Status
 from simsiam_core.runs.status_file import damage, read_status, write_status
 
 LOG_TAIL_BYTES = 256 * 1024
-BUNDLED = "20200101-000000-bundled-0000"  # the run that comes with the program; every other one is newer
+BUNDLED = "20200101-000000-bundled-0000"  # the run shipped with the program; sorts before all others
 
 
 class RunError(ValueError):
-    """A run or checkpoint that is not there or cannot be read; the message is one sentence."""
+    """A run or checkpoint that is missing or cannot be read; the message is one sentence."""
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A checkpoint file: its name without the ending, and the epochs trained when it was written."""
+    """A checkpoint file: its name without the suffix, and the epochs trained when it was written."""
 
     name: str  # "epoch=0010" or "last"
     path: Path
-    epoch: int | None  # None for "last", which says so inside
+    epoch: int | None  # None for "last", whose header has it
 
     def header(self) -> Header | None:
-        """Return what it says of itself, or None if it cannot be read; cheap, and kept."""
+        """Return the checkpoint's header, or None if it cannot be read; cheap and cached."""
         return read_header(self.path)
 
 
 class RunDirectory:
-    """`<runs-dir>/<run-id>/`: config, status, metrics, log and checkpoints of one run."""
+    """The folder `<runs-dir>/<run-id>/`: config, status, metrics, log and checkpoints of one run."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -56,37 +56,37 @@ class RunDirectory:
 
     @property
     def id(self) -> str:
-        """`YYYYMMDD-HHMMSS-<slug>-<4 hex>`: sorted by name is sorted by time."""
+        """The id `YYYYMMDD-HHMMSS-<slug>-<4 hex>`: sorting by name sorts by time."""
         return self.path.name
 
     @property
     def read_only(self) -> bool:
-        """Whether it can only be looked at: its checkpoint holds a backbone and nothing to train on from."""
+        """Whether it cannot be trained further: its checkpoint holds only a backbone."""
         return self.id == BUNDLED
 
     @property
     def metrics_path(self) -> Path:
-        """Append-only metric lines."""
+        """The path of the append-only metric lines."""
         return self.path / "metrics.jsonl"
 
     @property
     def log_path(self) -> Path:
-        """The process's stdout and stderr: a file, never a pipe."""
+        """The path of the process's stdout and stderr: a file, never a pipe."""
         return self.path / "log.txt"
 
     @property
     def checkpoints_dir(self) -> Path:
-        """`epoch=0010.ckpt`, …, `last.ckpt`."""
+        """The folder of `epoch=0010.ckpt`, …, `last.ckpt`."""
         return self.path / "checkpoints"
 
     @property
     def features_dir(self) -> Path:
-        """Cache of encoded images; deleting it loses nothing."""
+        """The feature cache; safe to delete."""
         return self.path / "features"
 
     @property
     def projections_dir(self) -> Path:
-        """Cache of maps and of what they are drawn from; deleting it loses nothing."""
+        """The cache of maps and the data they are drawn from; safe to delete."""
         return self.path / "projections"
 
     # --- config -------------------------------------------------------------------------------------
@@ -99,30 +99,30 @@ class RunDirectory:
         return found
 
     def write_config(self, config: Config) -> None:
-        """Written before anything starts, and again only when a run that has ended is to go on for longer."""
+        """Write the config: before the run starts, and again only when an ended run is extended."""
         self._write("config.yaml", dump_yaml(config))
 
     # --- status -------------------------------------------------------------------------------------
 
     def status(self) -> Status:
-        """Return what the run is doing; `crashed` is concluded from a dead process or a damaged file."""
+        """Return the run's status; `crashed` is inferred from a dead process or a damaged file."""
         return read_status(self.path / "status.json")
 
     def has_live_process(self, status: Status) -> bool:
-        """Return whether the process that the status names still works on this very folder."""
+        """Return whether the process named in the status still works on this folder."""
         return has_live_process(status, self.path / "status.json")
 
     def status_version(self) -> tuple[int, int]:
-        """Changes whenever the status is written; cheaper than reading it."""
+        """Return a value that changes whenever the status is written; cheaper than reading it."""
         return version_of(self.path / "status.json")
 
     def write_status(self, status: Status) -> None:
-        """Replace the status in one step. Raises RunError where that is not permitted."""
+        """Replace the status atomically. Raises RunError where that is not permitted."""
         with _permitted(self.path):
             write_status(self.path / "status.json", status)
 
     def update_status(self, **changes: Any) -> Status:
-        """Read, change and write: for a run that no process works on. A damaged status is kept beside the new one."""
+        """Read, change and write the status of an idle run. Keeps a damaged status under another name."""
         path = self.path / "status.json"
         if os.path.lexists(path) and damage(path):
             with _permitted(self.path):
@@ -134,14 +134,14 @@ class RunDirectory:
     # --- notes --------------------------------------------------------------------------------------
 
     def notes(self) -> Notes:
-        """Return what a person, or whoever made the run, wrote about it; empty if nothing that can be read."""
+        """Return the notes on the run; empty if there are none or they cannot be read."""
         try:
             return read_notes(self.path / "notes.json")
-        except DamagedFileError:  # told by `damage`
+        except DamagedFileError:  # reported by `damage`
             return Notes()
 
     def write_notes(self, notes: Notes) -> None:
-        """Replace the notes in one step; damaged ones are kept beside them. Raises RunError."""
+        """Replace the notes atomically; keeps damaged ones under another name. Raises RunError."""
         path = self.path / "notes.json"
         try:
             read_notes(path)
@@ -153,7 +153,7 @@ class RunDirectory:
     # --- damage -------------------------------------------------------------------------------------
 
     def damage(self) -> tuple[str, ...]:
-        """Return what is wrong with its small files, a sentence each. That of its record a `MetricsReader` tells."""
+        """Return a sentence per damaged small file. For the metrics file, see `MetricsReader.problem`."""
         paths = [self.path / name for name in ("status.json", "config.yaml", "notes.json")]
         return _damage(self.path, tuple((version_of(path), changed_at(path)) for path in paths))
 
@@ -161,22 +161,22 @@ class RunDirectory:
         with _permitted(self.path):
             write_text(self.path / name, text)
 
-    # --- the images it is trained on ------------------------------------------------------------------
+    # --- training images ----------------------------------------------------------------------------
 
     @property
     def images_path(self) -> Path:
-        """The names and pixels' digests of a folder's images, as training found them first."""
+        """The path of the names and pixel digests of a folder's images, as first seen by training."""
         return self.path / "images.json.gz"
 
     def origin(self) -> Origin | None:
-        """Return where epochs are counted from; None: from the run's first step. Raises RunError."""
+        """Return the origin of the epoch count; None: the run's first step. Raises RunError."""
         try:
             return read_origin(self.path / "origin.json")
         except ValueError as error:
             raise RunError(f"Run {self.id}: {error}.") from None
 
     def write_origin(self, origin: Origin) -> None:
-        """Record where epochs are counted from."""
+        """Write the origin of the epoch count."""
         write_origin(self.path / "origin.json", origin)
 
     # --- one process at a time ----------------------------------------------------------------------
@@ -197,19 +197,19 @@ class RunDirectory:
         return read_metrics(self.metrics_path)
 
     def metrics_version(self) -> tuple[int, int]:
-        """Changes whenever something is measured."""
+        """Return a value that changes whenever metrics are written."""
         return version_of(self.metrics_path)
 
     def recent(self, *names: str, since: float = 0.0) -> Recent:
-        """Return the newest values of some metrics, and the pace since then, at any length of the record."""
+        """Return the newest values of some metrics and the recent pace; fast for any file size."""
         return recent(self.metrics_path, names, since)
 
     def log_version(self) -> tuple[int, int]:
-        """Changes whenever something is printed; cheaper than reading it."""
+        """Return a value that changes whenever the log is written; cheaper than reading it."""
         return version_of(self.log_path)
 
     def log_tail(self, lines: int = 40) -> list[str]:
-        """Return the last lines of the log; a progress bar's rewritten lines count by their last state."""
+        """Return the last lines of the log; of a progress bar's rewritten line only the last state."""
         try:
             with self.log_path.open("rb") as file:
                 file.seek(max(0, os.fstat(file.fileno()).st_size - LOG_TAIL_BYTES))
@@ -223,14 +223,14 @@ class RunDirectory:
     # --- checkpoints --------------------------------------------------------------------------------
 
     def checkpoints(self) -> list[Checkpoint]:
-        """By epoch, `last` at the end; files still being written have other names and are not among them."""
+        """Return the checkpoints by epoch, `last` at the end. Files still being written have other names."""
         numbered = sorted(self.checkpoints_dir.glob("epoch=*.ckpt"))
         found = [Checkpoint(p.stem, p, int(n)) for p in numbered if (n := p.stem[6:]).isdecimal()]
         last = self.checkpoints_dir / "last.ckpt"
         return [*found, Checkpoint("last", last, None)] if os.path.exists(last) else found
 
     def checkpoint(self, name: str = "last") -> Checkpoint:
-        """Return the checkpoint of that name. Raises RunError that lists those there are."""
+        """Return the checkpoint of that name. Raises RunError listing the existing ones."""
         there = self.checkpoints()
         for checkpoint in there:
             if checkpoint.name == name:
@@ -257,7 +257,7 @@ def _damage(folder: Path, versions: tuple[tuple[tuple[int, int], int], ...]) -> 
 
 @contextmanager
 def _permitted(folder: Path) -> Iterator[None]:
-    """Turn a refused write into a sentence. A full disk is not caught: training handles it."""
+    """Convert a failed write to RunError. A full disk is not caught: training handles it."""
     try:
         yield
     except OSError as error:

@@ -1,7 +1,7 @@
-"""What runs take on the disk, and what of it can be given back: caches, old checkpoints, the trash.
+"""Disk usage of runs, and how to free space: caches, old checkpoints, the trash.
 
-Checkpoints and caches are linked from one place to another (`last.ckpt` is the newest one by another name), so a file
-counts once for all its names, and giving up one of two names frees nothing.
+Checkpoints and caches are hard-linked (`last.ckpt` is a link to the newest one), so a file counts once for
+all its names, and deleting one of two names frees nothing.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ BEST_BY = "val/knn_accuracy"
 
 @dataclass(frozen=True)
 class Usage:
-    """Bytes of one run on the disk, by what they are for."""
+    """Disk usage of one run in bytes, by purpose."""
 
     checkpoints: int
-    caches: int  # encoded images and maps: made again when they are asked for
+    caches: int  # features and maps, recomputed on demand
     records: int  # log and metrics
     other: int
 
     @property
     def total(self) -> int:
-        """All of it."""
+        """The total in bytes."""
         return self.checkpoints + self.caches + self.records + self.other
 
 
 def usage(run: RunDirectory) -> Usage:
-    """Measure one run."""
+    """Return the disk usage of one run."""
     seen: set[tuple[int, int]] = set()
     checkpoints = _bytes(_files(run.checkpoints_dir), seen)
     caches = _bytes(_cached(run), seen)
@@ -45,17 +45,17 @@ def usage(run: RunDirectory) -> Usage:
 
 
 def trash_usage(store: RunStore) -> int:
-    """Return bytes in the trash."""
+    """Return the size of the trash in bytes."""
     return _bytes(path for run in store.trashed() for path in _files(run.path))
 
 
 def shared_cache_usage() -> int:
-    """Return bytes of what all runs share: downloads, decoded images, uploads."""
+    """Return the size in bytes of the cache shared by all runs: downloads, decoded images, uploads."""
     return _bytes(_files(cache_dir()))
 
 
 def size(count: int) -> str:
-    """Return bytes as a person would say them: `340 bytes`, `12.3 MB`."""
+    """Format a number of bytes: `340 bytes`, `12.3 MB`."""
     for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
         if count >= factor:
             return f"{count / factor:,.1f} {unit}"
@@ -71,7 +71,7 @@ def counted(number: int, noun: str) -> str:
 
 
 def dispensable(run: RunDirectory, keep_every: int | None = None) -> list[Checkpoint]:
-    """Return the numbered checkpoints but the first, the best by kNN accuracy, the last and every n-th of them."""
+    """Return the numbered checkpoints except the first, the last, the best by kNN accuracy and every n-th."""
     numbered = [checkpoint for checkpoint in run.checkpoints() if checkpoint.epoch is not None]
     kept = {0, len(numbered) - 1, *range(0, len(numbered), keep_every or max(1, len(numbered)))}
     best = _best(run, numbered)
@@ -83,7 +83,7 @@ def dispensable(run: RunDirectory, keep_every: int | None = None) -> list[Checkp
 
 
 def _best(run: RunDirectory, checkpoints: list[Checkpoint]) -> Checkpoint | None:
-    """Return the checkpoint at whose step kNN accuracy was highest; None where none was measured."""
+    """Return the checkpoint with the highest kNN accuracy at its step; None if none was measured."""
     measured = {line["step"]: line[BEST_BY] for line in run.metrics() if BEST_BY in line}
     found = [
         (measured[header.step], c) for c in checkpoints if (header := c.header()) and header.step in measured
@@ -92,12 +92,12 @@ def _best(run: RunDirectory, checkpoints: list[Checkpoint]) -> Checkpoint | None
 
 
 def freed_by_thinning(run: RunDirectory, keep_every: int | None = None) -> int:
-    """Return bytes that `thin` would free."""
+    """Return the bytes that `thin` would free."""
     return _freed(checkpoint.path for checkpoint in dispensable(run, keep_every))
 
 
 def thin(run: RunDirectory, keep_every: int | None = None) -> int:
-    """Delete the `dispensable` checkpoints; returns the bytes freed. Raises RunError while anything works on it."""
+    """Delete the `dispensable` checkpoints; returns the bytes freed. Raises RunError if the run is in use."""
     with _idle(run):
         paths = [checkpoint.path for checkpoint in dispensable(run, keep_every)]
         freed = _freed(paths)
@@ -110,12 +110,12 @@ def thin(run: RunDirectory, keep_every: int | None = None) -> int:
 
 
 def freed_by_cleaning(run: RunDirectory) -> int:
-    """Return bytes that `clean` would free."""
+    """Return the bytes that `clean` would free."""
     return _freed(_cached(run))
 
 
 def clean(run: RunDirectory) -> int:
-    """Delete encoded images and maps; returns the bytes freed. Raises RunError while anything works on the run."""
+    """Delete cached features and maps; returns the bytes freed. Raises RunError while the run is in use."""
     with _idle(run):
         freed = freed_by_cleaning(run)
         for folder in (run.features_dir, run.projections_dir):
@@ -126,7 +126,7 @@ def clean(run: RunDirectory) -> int:
 
 @contextmanager
 def _idle(run: RunDirectory) -> Iterator[None]:
-    """Hold a run that nothing works on, so that nothing begins to. Raises RunError."""
+    """Hold the lock of an idle run. Raises RunError if it is in use."""
     if reason := busy(run):
         raise RunError(reason)
     with run.lock():
@@ -150,12 +150,12 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def _bytes(paths: Iterable[Path], seen: set[tuple[int, int]] | None = None) -> int:
-    """Return what files take, each counted once and links to elsewhere not at all; adds to `seen`, and passes
-    over it.
+    """Return the disk usage of files, by inode and without following links; skips inodes in `seen` and adds
+    to it.
     """
     seen, total = set() if seen is None else seen, 0
     for path in paths:
-        with suppress(OSError):  # it has gone meanwhile
+        with suppress(OSError):  # deleted in the meantime
             stat = path.lstat()
             if (stat.st_dev, stat.st_ino) not in seen:
                 seen.add((stat.st_dev, stat.st_ino))
@@ -164,7 +164,7 @@ def _bytes(paths: Iterable[Path], seen: set[tuple[int, int]] | None = None) -> i
 
 
 def _freed(paths: Iterable[Path]) -> int:
-    """Return what deleting these names frees: nothing of a file that has another name."""
+    """Return the bytes freed by deleting these names: none for a file that keeps another name."""
     names: dict[tuple[int, int], int] = {}
     total = 0
     for path in paths:

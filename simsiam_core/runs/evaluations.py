@@ -1,4 +1,4 @@
-"""Evaluations of a run: each a job with its own status, metrics and log, and one result that outlives it.
+"""Evaluations of a run: each is a job with its own status, metrics and log, and one permanent result.
 
 `evaluations/<id>/` is the job's working folder; `evaluations/<id>.json` is the result, written at the end.
 """
@@ -21,13 +21,13 @@ from simsiam_core.runs.json_files import DamagedFileError, dumps, first_problem,
 from simsiam_core.runs.status import Status
 
 FOLDER = "evaluations"
-KIND = "[a-z][a-z0-9_]*"  # of any version: an evaluation of a kind that this one lacks is still listed
+KIND = "[a-z][a-z0-9_]*"  # in any version: evaluations of unknown kinds are still listed
 EVALUATION_ID = re.compile(rf"^\d{{8}}-\d{{6}}-{KIND}-[0-9a-f]{{4}}$", re.ASCII)
 Number = Annotated[float, Field(allow_inf_nan=False)]
 
 
 class Details(BaseModel):
-    """What the page draws of a result, as far as its kind has it; None stands for a class without test images."""
+    """The parts of a result that the page plots, if its kind has them; None: a class without test images."""
 
     model_config = ConfigDict(strict=True)
 
@@ -49,7 +49,7 @@ class Details(BaseModel):
 
 
 class Result(BaseModel):
-    """What every result holds, whatever else is in it; the defaults are for those of other versions."""
+    """The fields common to all results, which may have more; the defaults cover other versions."""
 
     model_config = ConfigDict(strict=True)
 
@@ -65,15 +65,15 @@ class Result(BaseModel):
 
 
 class EvaluationDirectory(RunDirectory):
-    """`<run>/evaluations/<id>/`: the files of a run (status, metrics, log) for a job that evaluates it."""
+    """The folder `<run>/evaluations/<id>/`: status, metrics and log of a job that evaluates a run."""
 
     @property
     def run(self) -> RunDirectory:
-        """The run that is evaluated."""
+        """The evaluated run."""
         return RunDirectory(self.path.parent.parent)
 
     def status(self) -> Status:
-        """Return the status as of a run; one that died left no figure and is measured again."""
+        """Return the status as for a run; a crashed evaluation cannot be resumed, and its error says so."""
         status = super().status()
         if status.state != "crashed":
             return status
@@ -85,32 +85,31 @@ class EvaluationDirectory(RunDirectory):
 
     @property
     def kind(self) -> str:
-        """The name of its kind, such as `knn`."""
+        """The kind of evaluation, such as `knn`."""
         return self.id.split("-")[2]
 
     @property
     def result_path(self) -> Path:
-        """The result: everything needed to repeat it, beside its figures."""
+        """The path of the result: its figures and everything needed to reproduce them."""
         return self.path.with_name(f"{self.id}.json")
 
     def settings(self) -> dict[str, Any]:
-        """Return what was asked for, as nested values. Raises RunError."""
+        """Return the requested settings as nested values. Raises RunError."""
         return _object(self.path / "settings.json")
 
     def result(self) -> dict[str, Any] | None:
-        """Return the result, or None as long as there is none. Raises RunError if it is damaged."""
+        """Return the result, or None if there is none yet. Raises RunError if it is damaged."""
         return _result(self.result_path) if self.result_path.exists() else None
 
     def write_result(self, result: Mapping[str, Any]) -> None:
-        """Written once, at the end."""
+        """Write the result; called once, at the end."""
         write_text(self.result_path, dumps(dict(result), indent=1))
 
 
 def create_evaluation(
     run: RunDirectory, settings: Mapping[str, Any], status: Status | None = None
 ) -> EvaluationDirectory:
-    """Create an evaluation in state `queued` unless another status is given; `settings` are plain values
-    with a `kind`.
+    """Create an evaluation, by default in state `queued`; `settings` are plain values with a `kind`.
 
     Raises RunError.
     """
@@ -127,16 +126,16 @@ def create_evaluation(
 
 
 def evaluations(run: RunDirectory) -> list[EvaluationDirectory]:
-    """Return every evaluation of a run that was started, the newest first."""
+    """Return every evaluation of a run, newest first."""
     try:
         paths = [p for p in (run.path / FOLDER).iterdir() if EVALUATION_ID.match(p.name) and p.is_dir()]
-    except OSError:  # none was started, or it may not be looked at
+    except OSError:  # no evaluations, or no permission to read them
         return []
     return sorted(map(EvaluationDirectory, paths), key=lambda job: job.id, reverse=True)
 
 
 def find_evaluation(run: RunDirectory, evaluation_id: str) -> EvaluationDirectory:
-    """Return the evaluation of exactly that id. Raises RunError."""
+    """Return the evaluation with exactly that id. Raises RunError."""
     for job in evaluations(run):
         if job.id == evaluation_id:
             return job
@@ -144,7 +143,7 @@ def find_evaluation(run: RunDirectory, evaluation_id: str) -> EvaluationDirector
 
 
 def results(run: RunDirectory) -> tuple[list[dict[str, Any]], list[str]]:
-    """Return every result of a run, the oldest first; and of each damaged one what is wrong with it, in a sentence."""
+    """Return all results of a run, oldest first, and a sentence about each damaged one."""
     found, damaged = [], []
     for path in sorted((run.path / FOLDER).glob("*.json")):
         try:

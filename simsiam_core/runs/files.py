@@ -1,4 +1,4 @@
-"""Writing so that a reader, or a power cut, never meets half a file."""
+"""Atomic file writes: a reader never sees half a file, even after a power cut."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from functools import lru_cache
 from pathlib import Path
 
 NOT_PERMITTED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
-ANYBODY = 0o666  # less the umask, as for every file that a program creates
+ANYBODY = 0o666  # minus the umask, as for any newly created file
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Delete what a killed process was writing; only for a folder that nobody writes to."""
+    """Delete partial files of killed processes; only for a folder that no process is writing to."""
     for path in folder.glob(".*.part"):
         path.unlink(missing_ok=True)
 
@@ -26,8 +26,8 @@ def remove_leftovers(folder: Path) -> None:
 def replacing(target: Path, *, durable: bool = False, mode: int = ANYBODY) -> Iterator[Path]:
     """Yield a temporary path in the target's folder; rename it onto the target if the block succeeds.
 
-    `durable` also waits until the bytes are on the disk: for what must survive a power cut. `mode`, less the
-    umask, says who may read the file, from the moment it exists.
+    `durable` also waits for fsync: for files that must survive a power cut. `mode`, minus the umask, sets the
+    permissions from the moment the file exists.
     """
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
     os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode))
@@ -42,14 +42,14 @@ def replacing(target: Path, *, durable: bool = False, mode: int = ANYBODY) -> It
 
 
 def write_text(target: Path, text: str) -> None:
-    """Replace a small text file in one step."""
+    """Replace a small text file atomically."""
     with replacing(target) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
 @contextmanager
 def write_if_permitted(folder: Path, what: str) -> Iterator[None]:
-    """Write to a cache. Where that is not permitted nothing is kept, which is said once a folder."""
+    """Run a block that writes to a cache; if it is not permitted, warn once per folder instead of failing."""
     try:
         yield
     except OSError as error:
@@ -64,14 +64,14 @@ def _warn_not_kept(folder: Path, what: str, reason: str) -> None:
 
 
 def keep_damaged(path: Path) -> Path:
-    """Keep a damaged file under a name that says so, out of the way of a sound one; returns where. Raises OSError."""
+    """Rename a damaged file to make room for a valid one; returns its new path. Raises OSError."""
     aside = path.with_name(f"{path.name}.damaged-{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}")
     path.rename(aside)
     return aside
 
 
 def version_of(path: Path) -> tuple[int, int]:
-    """Return what differs once a file was replaced (another inode) or written to (another time)."""
+    """Return a value that changes when a file is replaced (its inode) or written to (its mtime)."""
     try:
         stat = path.stat()
     except OSError:
@@ -80,7 +80,7 @@ def version_of(path: Path) -> tuple[int, int]:
 
 
 def changed_at(path: Path) -> int:
-    """Return when a file's content or permissions last changed."""
+    """Return when a file's content or permissions last changed (ctime, ns); 0 if it does not exist."""
     try:
         return path.stat().st_ctime_ns
     except OSError:

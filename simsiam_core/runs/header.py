@@ -1,7 +1,7 @@
-"""What a checkpoint says of itself, read without torch and without its weights.
+"""Checkpoint headers, read without torch and without loading the weights.
 
-A checkpoint is a zip archive: one small pickle that describes everything, and a member for each tensor. Only the
-pickle is read here, by a reader that makes nothing but plain values: whatever else it names becomes a `_Skipped`.
+A checkpoint is a zip archive with one small pickle that describes everything and a member per tensor. Only
+the pickle is read, by an unpickler that creates only plain values: all other objects become a `_Skipped`.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-RECIPE = "simsiam"  # the key under which a checkpoint keeps what rebuilds it
+RECIPE = "simsiam"  # the checkpoint key of the data needed to rebuild the model
 
 
 @dataclass(frozen=True, eq=False)
 class Header:
-    """How far training had come, and the recipe that the checkpoint carries."""
+    """The training progress and the recipe stored in a checkpoint."""
 
     step: int
     epoch: int  # complete epochs
@@ -45,12 +45,12 @@ def _read(path: Path, _version: tuple[int, ...]) -> Header | None:
                 content = _Reader(file).load()
         recipe = content[RECIPE]
         return Header(int(content["global_step"]), int(recipe["epochs_done"]), recipe)
-    except Exception:  # a damaged pickle raises whatever its bytes happen to spell
+    except Exception:  # a damaged pickle may raise any exception
         return None
 
 
 class _Skipped:
-    """Stands for a tensor, or whatever else is no plain value."""
+    """A placeholder for tensors and other objects that are not plain values."""
 
     def __init__(self, *_: Any, **__: Any) -> None:
         pass

@@ -1,4 +1,4 @@
-"""JSON that any other program can read, and files that cannot be read told in one sentence."""
+"""Strict JSON files, with read errors reported in one sentence."""
 
 from __future__ import annotations
 
@@ -11,9 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import from_json
 
-MOST_BYTES = (
-    64 * 2**20
-)  # a file of a run that is read whole has a few kilobytes; results of large sweeps a few more
+MOST_BYTES = 64 * 2**20  # files of a run have a few kilobytes, results of large sweeps somewhat more
 
 
 class DamagedFileError(ValueError):
@@ -21,7 +19,7 @@ class DamagedFileError(ValueError):
 
 
 def dumps(value: Any, indent: int | None = None, separators: tuple[str, str] | None = None) -> str:
-    """Strict JSON: NaN and the infinities, for which JSON has no word, become null."""
+    """Serialise to strict JSON: NaN and infinities, which JSON lacks, become null."""
     try:
         return json.dumps(value, indent=indent, separators=separators, allow_nan=False)
     except ValueError:
@@ -29,7 +27,7 @@ def dumps(value: Any, indent: int | None = None, separators: tuple[str, str] | N
 
 
 def read_json(path: Path) -> Any:
-    """Return what a JSON file holds. Raises DamagedFileError."""
+    """Return the content of a JSON file. Raises DamagedFileError."""
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
@@ -46,7 +44,7 @@ def read_json(path: Path) -> Any:
 
 
 def first_problem(name: str, error: ValidationError) -> str:
-    """Return the first thing that a schema has against the file `name`, as a sentence."""
+    """Return the first validation error of the file `name` as a sentence."""
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     where = ".".join(map(str, first["loc"]))
     return f"{name} is damaged: {where + ': ' if where else ''}{first['msg'][:1].lower()}{first['msg'][1:]}."

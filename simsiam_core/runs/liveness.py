@@ -1,4 +1,4 @@
-"""Whether a process still works on a run: asked of the process table, the run's lock, its folder, its heartbeat."""
+"""Liveness of a run's process, from the process table, the run's lock, its folder and its heartbeat."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from simsiam_core.runs.lock import RUN_LOCK, is_locked
 from simsiam_core.runs.processes import machine_id, process_alive, uses_wall_clock
 from simsiam_core.runs.status import Status
 
-# Only for runs on another machine, whose processes cannot be asked: a trainer beats about once a second.
+# Only for runs on another machine, whose processes cannot be queried. Trainers write about once a second.
 STALE_HEARTBEAT_SECONDS = 120.0
 
 
 def is_here(status: Status) -> bool:
-    """Return whether the process that is said to work on a run can be asked and signalled from here."""
+    """Return whether the process named in a status can be queried and signalled from this machine."""
     if status.boot and machine_id():
         return status.boot == machine_id()
-    return status.host == socket.gethostname()  # written by an earlier version, or where boots have no id
+    return status.host == socket.gethostname()  # from an earlier version or a system without boot ids
 
 
 def is_copy(status: Status, path: Path) -> bool:
-    """Return whether the process that wrote the status at `path` knew another folder: this one was copied from it."""
+    """Return whether the status at `path` was written for another folder, of which this one is a copy."""
     return bool(status.folder) and status.folder != folder_identity(path.parent)
 
 
 def folder_identity(folder: Path) -> str:
-    """Return what stays when a folder is renamed and differs in a copy; empty if there is no such folder."""
+    """Return an id that survives renaming a folder and differs in a copy; empty if there is no folder."""
     try:
         stat = folder.stat()
     except OSError:
@@ -37,26 +37,24 @@ def folder_identity(folder: Path) -> str:
 
 
 def has_live_process(status: Status, path: Path) -> bool:
-    """Return whether the process lives that is said to run it; `path` is where the status is read from.
+    """Return whether the process named in a status is alive; `path` is the file of the status.
 
-    One on another machine lives as long as its heartbeat changes.
+    A process on another machine counts as alive while its heartbeat changes.
     """
     if is_here(status):
         if not process_alive(status.pid, status.pid_started):
             return False
-        if uses_wall_clock(status.pid_started):  # the clock may have been set since; the lock knows better
+        if uses_wall_clock(status.pid_started):  # the clock may have been set since; the lock is reliable
             return is_locked(path.with_name(RUN_LOCK))
         return not is_copy(status, path)
-    if (
-        status.host == socket.gethostname()
-    ):  # restarted meanwhile, or another machine or container of this name
+    if status.host == socket.gethostname():  # rebooted, or another machine or container of the same name
         return is_locked(path.with_name(RUN_LOCK))
     return _HEARTBEATS.fresh(path, status)
 
 
 @dataclass(frozen=True)
 class _Beat:
-    """A heartbeat as it was seen: its value, when that was new (monotonic), and whether it came after another."""
+    """An observed heartbeat: its value, when first seen (monotonic), and whether it followed another."""
 
     value: float
     seen: float
@@ -64,16 +62,16 @@ class _Beat:
 
 
 class _Heartbeats:
-    """Heartbeats of other machines, whose clocks may differ from ours: what counts is that they change.
+    """Heartbeats of other machines, judged by whether they change, since clocks may differ.
 
-    At the first look there is nothing to compare with, so the clocks are believed once.
+    The first observation has nothing to compare with, so it is judged by the clocks.
     """
 
     def __init__(self) -> None:
         self._seen: dict[Path, _Beat] = {}
 
     def fresh(self, path: Path, status: Status) -> bool:
-        """Return whether the heartbeat is one of late."""
+        """Return whether the heartbeat is recent."""
         now, beat = time.monotonic(), self._seen.get(path)
         if beat is None or beat.value != status.heartbeat:
             moved = beat is not None and status.heartbeat > beat.value
@@ -85,7 +83,9 @@ class _Heartbeats:
 
 
 def _moved_here(status: Status, path: Path) -> bool:
-    """Tell a copy apart as `is_copy` does, for a shared folder: another machine numbers its devices differently."""
+    """Return whether this folder is a copy, by inode only: device numbers of a shared folder differ by
+    machine.
+    """
     inode = status.folder.rpartition(":")[2]
     return bool(inode) and inode != folder_identity(path.parent).rpartition(":")[2]
 

@@ -1,4 +1,4 @@
-"""Locks that end with their holder, however it ends: `flock` on a file, let go by the kernel."""
+"""File locks by `flock`, which the kernel releases however the holding process ends."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import fcntl
 import os
 from pathlib import Path
 
-RUN_LOCK = ".lock"  # in a run's folder; held by the process that works on the run
+RUN_LOCK = ".lock"  # in a run's folder; held by the process working on the run
 
 
 class LockedError(RuntimeError):
-    """Another process holds the lock; `holder` is what it wrote about itself."""
+    """The error that another process holds the lock; `holder` is the description it wrote."""
 
     def __init__(self, holder: str) -> None:
         super().__init__(holder)
@@ -18,10 +18,10 @@ class LockedError(RuntimeError):
 
 
 class FileLock:
-    """Holds the lock on `path` until `release` or the end of this process. Raises LockedError.
+    """An exclusive lock on `path`, held until `release` or the end of this process. Raises LockedError.
 
-    The descriptor is not inherited, so a process started meanwhile never holds it on. `about` is for those
-    who find the lock taken.
+    The descriptor is not inherited, so child processes never hold the lock. `about` is the description shown
+    to processes that find it taken.
     """
 
     def __init__(self, path: Path, about: str = "") -> None:
@@ -35,12 +35,12 @@ class FileLock:
         self.describe(about)
 
     def describe(self, about: str) -> None:
-        """Say who holds it."""
+        """Write the description of the holder."""
         os.ftruncate(self._descriptor, 0)
         os.pwrite(self._descriptor, about.encode(), 0)
 
     def release(self) -> None:
-        """Let go."""
+        """Release the lock."""
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
@@ -53,9 +53,9 @@ class FileLock:
 
 
 def is_locked(path: Path) -> bool:
-    """Return whether somebody holds the lock; nobody does if the file cannot be opened.
+    """Return whether a process holds the lock; False if the file cannot be opened.
 
-    It is taken and let go for an instant, so not to be asked of a lock that others may be about to take.
+    Takes a shared lock for an instant, so do not use it on a lock that another process may be about to take.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)

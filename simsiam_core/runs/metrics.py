@@ -1,7 +1,7 @@
-"""`metrics.jsonl`: append-only, one object a line; a truncated last line is ignored.
+"""Reading and writing `metrics.jsonl`: append-only, one object per line; a truncated last line is ignored.
 
-Whoever reads gets whole steps and finite numbers alone. What is neither is left out, counted and told: the file
-outlives power cuts, disks and editors. null stands for a measurement that gave no number.
+Readers return only integer steps and finite numbers. Everything else is dropped, counted and reported, since
+the file may be damaged by power cuts, disks or editors. null stands for a measurement without a finite value.
 """
 
 from __future__ import annotations
@@ -21,27 +21,27 @@ from pydantic_core import from_json
 from simsiam_core.runs.files import replacing
 from simsiam_core.runs.json_files import dumps
 
-TAIL_BYTES = 256  # of the last line and its time: no two runs of the same steps agree in it
-SEARCHED_BYTES = 4 * 2**20  # about 25,000 lines, in which a metric that is measured every few epochs is found
-PACED_BYTES = 128 * 2**10  # about 800 lines, which tell the pace of late
+TAIL_BYTES = 256  # includes the last line's time, which differs between any two runs
+SEARCHED_BYTES = 4 * 2**20  # about 25,000 lines, enough to find a metric measured every few epochs
+PACED_BYTES = 128 * 2**10  # about 800 lines, for the recent pace
 MOST_STEPS = 2**53
-LATEST_TIME = 1e11  # seconds of the epoch; later ones have no date
-MOST = 1e300  # of a metric; larger ones overflow as soon as they are drawn
-COORDINATES = ("step", "epoch", "time")  # of a line; everything else is a metric
+LATEST_TIME = 1e11  # seconds since the epoch; later ones cannot be converted to a date
+MOST = 1e300  # of a metric; larger values overflow in plots
+COORDINATES = ("step", "epoch", "time")  # keys of a line; all others are metrics
 MetricLine = dict[str, Any]  # {"step": int, "epoch": int, "time": float, "<metric>": number, …}
 
 
 class MetricsWriter:
-    """Appends metric lines; used by the training process alone."""
+    """A writer that appends metric lines; used only by the training process."""
 
     def __init__(self, path: Path) -> None:
         drop_truncated_line(path)
         self._file = path.open("ab", buffering=0)
 
     def write(self, lines: Iterable[Mapping[str, Any]]) -> None:
-        """Append lines with a single system call, so that a reader sees whole lines.
+        """Append lines with a single system call, so that readers see whole lines.
 
-        All or nothing: on a full disk what fitted is taken back, and OSError is raised.
+        On a full disk a partial write is undone and OSError raised.
         """
         data = "".join(dumps(line, separators=(",", ":")) + "\n" for line in lines).encode()
         if not data:
@@ -60,17 +60,17 @@ class MetricsWriter:
 
 
 class MetricsReader:
-    """Reads a growing `metrics.jsonl` piece by piece: each poll costs what was added, not the whole file.
+    """An incremental reader of a growing `metrics.jsonl`: each poll reads only what was added.
 
-    `rewinds` counts how often the file turned out to be another one than was read so far: a resumed run
-    goes back to its checkpoint. The next poll then starts from the first line. `problem` says in a sentence
-    what could not be read so far; it is empty as long as all could.
+    `rewinds` counts how often the part already read was found changed, as when a resumed run rewinds to its
+    checkpoint; the file is then read again from its first line. `problem` describes what could not be read so
+    far, or is empty.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._offset = 0
-        self._tail = b""  # the last bytes read: a file that shrank and grew again shows other ones there
+        self._tail = b""  # the last bytes read: they differ if the file was truncated and grew again
         self._version: tuple[int, ...] = ()
         self.rewinds = 0
         self._lines = self._damaged = 0
@@ -78,14 +78,14 @@ class MetricsReader:
 
     @property
     def problem(self) -> str:
-        """What is wrong with the file, in a sentence."""
+        """What is wrong with the file, as a sentence; empty if nothing."""
         if self._unreadable or not self._damaged:
             return self._unreadable
         count = f"{self._damaged:,} damaged line{'s' if self._damaged > 1 else ''}"
         return f"{self._path.name} has {count}, of which only what is sound is shown: {self._first_damage}."
 
     def poll(self) -> list[MetricLine]:
-        """Return the complete lines added since the last poll; of damaged ones what is sound, or nothing."""
+        """Return the complete lines added since the last poll, without invalid parts of damaged ones."""
         try:
             found = self._path.stat()
             version = (found.st_ino, found.st_size, found.st_mtime_ns)
@@ -129,9 +129,9 @@ def read_metrics(path: Path) -> list[MetricLine]:
 
 @dataclass(frozen=True)
 class Recent:
-    """The end of a record: the newest value of each metric that was asked for, and what tells the pace.
+    """The end of a metrics file: the newest value of each requested metric, and two lines that give the pace.
 
-    `first` and `last` are the step and the time of two lines; None where there is no line.
+    `first` and `last` are the (step, time) of these lines; None where there is no line.
     """
 
     values: Mapping[str, float] = field(default_factory=dict)
@@ -140,9 +140,9 @@ class Recent:
 
 
 def recent(path: Path, names: Iterable[str], since: float = 0.0) -> Recent:
-    """Near the end of a file of any length, without reading all of it; `first` is not before the time `since`.
+    """Read the end of a file of any length without reading all of it; `first` is not earlier than `since`.
 
-    Nor is it before the last time at which the record's clock was set back: that was another process.
+    Nor is it before the last backward jump of the time, where another process began.
     """
     try:
         if not stat.S_ISREG(path.stat().st_mode):
@@ -152,7 +152,7 @@ def recent(path: Path, names: Iterable[str], since: float = 0.0) -> Recent:
             begin = max(0, len(data) - PACED_BYTES)
             whole = data.find(b"\n", begin) + 1 if begin else 0
             lines = data[whole : data.rfind(b"\n") + 1].split(b"\n")[:-1]
-    except (OSError, ValueError):  # not there, not to be read, or empty
+    except (OSError, ValueError):  # missing, unreadable or empty
         return Recent()
     first, last = None, None
     for moment in (found for line in reversed(lines) if (found := _moment(line))):
@@ -164,9 +164,9 @@ def recent(path: Path, names: Iterable[str], since: float = 0.0) -> Recent:
 
 
 def rewind(path: Path, step: int) -> int:
-    """Take out what was measured after `step`, which a resumed run measures again, and lines that cannot be read.
+    """Remove unreadable lines and those after `step`, which a resumed run measures again; returns the count.
 
-    They are kept in a file beside the record, named `cut`; returns how many they were.
+    They are kept in the file `cut_path` beside the metrics file.
     """
     if not path.exists():
         return 0
@@ -178,14 +178,14 @@ def rewind(path: Path, step: int) -> int:
         with cut_path(path).open("ab") as file:
             file.write(_joined(cut))
             file.flush()
-            os.fsync(file.fileno())  # first there, then gone from here
+            os.fsync(file.fileno())  # on disk before they are removed from the metrics file
         with replacing(path, durable=True) as temporary:
             temporary.write_bytes(_joined(kept))
     return len(cut)
 
 
 def cut_path(path: Path) -> Path:
-    """Return where lines go that are taken out of a record: `metrics.cut.jsonl` beside `metrics.jsonl`."""
+    """Return the file for removed lines: `metrics.cut.jsonl` beside `metrics.jsonl`."""
     return path.with_suffix(f".cut{path.suffix}")
 
 
@@ -194,7 +194,7 @@ def _joined(lines: list[bytes]) -> bytes:
 
 
 def drop_truncated_line(path: Path) -> None:
-    """Cut a last line without its newline, left by a killed process, so that the next one starts clean."""
+    """Remove a last line without newline, left by a killed process, so that appending starts a new line."""
     if not path.exists():
         return
     data = path.read_bytes()
@@ -207,9 +207,9 @@ def _parsed(line: bytes) -> MetricLine | None:
 
 
 def _checked(line: bytes) -> tuple[MetricLine | None, str]:
-    """Return what is sound in a line, or None where its step or time is not; and what is damaged, in words."""
+    """Return the valid values of a line, or None if its step or time is invalid; and what is damaged."""
     try:
-        value = from_json(line)  # five times as fast as json, and a page may wait for 200,000 lines
+        value = from_json(line)  # five times as fast as json, and a page may load 200,000 lines
     except ValueError:
         return None, "it is not JSON"
     if not isinstance(value, dict):
@@ -229,7 +229,7 @@ def _checked(line: bytes) -> tuple[MetricLine | None, str]:
 
 
 def _newest(data: mmap, name: str) -> float | None:
-    """Return the last number of that name in a whole line; only lines that hold the name are parsed."""
+    """Return the last value of that metric in a complete line; only lines containing the name are parsed."""
     end, key = data.rfind(b"\n"), json.dumps(name).encode()
     least = max(0, end - SEARCHED_BYTES)
     while (at := data.rfind(key, least, max(end, 0))) >= 0:
@@ -242,6 +242,6 @@ def _newest(data: mmap, name: str) -> float | None:
 
 
 def _moment(line: bytes) -> tuple[int, float] | None:
-    """Return the step and the time of a line; None of a damaged one, or one without a time."""
+    """Return the step and time of a line; None for a damaged line or one without a time."""
     metric = _parsed(line) or {}
     return (metric["step"], float(metric["time"])) if "time" in metric else None

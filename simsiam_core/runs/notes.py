@@ -1,4 +1,4 @@
-"""What belongs to a run and decides nothing about it: `notes.json`."""
+"""Metadata of a run without effect on training: `notes.json`."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ class Notes(BaseModel):
     name: str = ""
     tags: tuple[str, ...] = ()
     text: str = ""
-    group: str = ""  # runs made together: a sweep, an ablation
+    group: str = ""  # runs created together, such as a sweep or an ablation
     forked_from: str = ""  # "<run id> epoch=0010"
 
 
 def read_notes(path: Path) -> Notes:
-    """Return the notes, or empty ones where there are none. Raises DamagedFileError."""
+    """Return the notes, or empty ones if there is no file. Raises DamagedFileError."""
     if not os.path.lexists(path):
         return Notes()
     try:

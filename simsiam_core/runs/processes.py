@@ -1,7 +1,7 @@
-"""Which process works on a run: named so that no stepped clock, reused pid or copied folder misleads.
+"""Process identity that is robust to clock changes, reused pids and copied folders.
 
-A process is named by its pid and by when it started, counted from the boot of the machine. psutil tells when in
-seconds of the epoch, which move with the wall clock; its own steady count is private to one `psutil.Process`.
+A process is identified by its pid and its start time since boot. psutil gives the start in seconds since the
+epoch, which shift with the wall clock; its own monotonic value is private to one `psutil.Process`.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ from pathlib import Path
 import psutil
 
 ON_LINUX = sys.platform == "linux"
-# Seconds since boot are fewer, in seconds of the epoch there were more by 2001: how runs of earlier versions are told.
+# Start times from here on are seconds since the epoch (2001 or later), as in earlier versions.
 EPOCH_FROM = 1e9
-# How far the clock may have been set since such a process noted its start.
+# Clock changes tolerated since such a start time was recorded.
 EPOCH_TOLERANCE = 3600.0
 
 
 @dataclass(frozen=True)
 class _Seen:
-    """A process as it is found: seconds from boot to its start (of the epoch where there is no such count)."""
+    """The state of a process: its start in seconds since boot (since the epoch except on Linux)."""
 
     started: float
-    ended: bool  # a zombie, whose parent has not asked yet
+    ended: bool  # a zombie, not yet reaped by its parent
 
 
 @lru_cache(maxsize=1)
 def machine_id() -> str:
-    """Return the machine since its last boot, and the container in it: where a pid means one process. Empty if unknown.
+    """Return an id of this boot and pid namespace, within which a pid is one process. Empty if unknown.
 
-    A host name would not do: laptops change theirs, and containers and cloned machines share one.
+    A host name is not enough: laptops change theirs, and containers and cloned machines share one.
     """
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
@@ -43,9 +43,7 @@ def machine_id() -> str:
 
 
 def process_identity(pid: int) -> tuple[int, float]:
-    """Return a pid with its start time: names one process for as long as the machine is up. Raises
-    psutil.NoSuchProcess.
-    """
+    """Return a pid with its start time, unique until the machine reboots. Raises psutil.NoSuchProcess."""
     seen = _look(pid)
     if seen is None:
         raise psutil.NoSuchProcess(pid)
@@ -53,7 +51,7 @@ def process_identity(pid: int) -> tuple[int, float]:
 
 
 def process_alive(pid: int | None, started: float | None) -> bool:
-    """Return whether that very process lives: not another one under a reused pid, not a zombie."""
+    """Return whether exactly this process is alive: not another one with a reused pid, not a zombie."""
     if pid is None or started is None:
         return False
     seen = _look(pid)
@@ -68,8 +66,8 @@ def process_alive(pid: int | None, started: float | None) -> bool:
 
 
 def uses_wall_clock(started: float | None) -> bool:
-    """Return whether a start time was noted by the wall clock, as earlier versions did: not enough to know a
-    process by.
+    """Return whether a start time is by wall clock, as in earlier versions: too unreliable to identify a
+    process.
     """
     return ON_LINUX and started is not None and started >= EPOCH_FROM
 
@@ -81,9 +79,8 @@ def _look(pid: int) -> _Seen | None:
         text = Path(f"/proc/{pid}/stat").read_bytes()
     except OSError:  # gone
         return None
-    fields = text[
-        text.rindex(b")") + 2 :
-    ].split()  # from field 3, the state; field 22 is the start in clock ticks
+    # The fields from the third, the state; field 22 is the start in clock ticks.
+    fields = text[text.rindex(b")") + 2 :].split()
     return _Seen(int(fields[19]) / os.sysconf("SC_CLK_TCK"), fields[0] in (b"Z", b"X"))
 
 

@@ -1,4 +1,4 @@
-"""What a run is doing: the content of `status.json`."""
+"""The status of a run: the content of `status.json`."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class Status(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
 
     state: State = "queued"
-    activity: str = ""  # what it is doing right now, in words: "Decoding images, 40 %"
+    activity: str = ""  # current activity, such as "Decoding images, 40 %"
     pid: Annotated[int, Field(ge=1, lt=2**31)] | None = None
-    pid_started: Seconds | None = None  # from the boot; pids are reused, a pid and its start time are not
-    boot: str = ""  # the machine since its last boot, and the container, in which `pid` means that process
-    folder: str = ""  # what the process knows the run's folder by: a copy of it is another one
+    pid_started: Seconds | None = None  # since boot; pids are reused, (pid, start time) is not
+    boot: str = ""  # id of the boot and container in which `pid` is valid
+    folder: str = ""  # identity of the run's folder, which differs in a copy
     host: str = ""
     device: str = ""
     step: Count = 0
@@ -35,31 +35,31 @@ class Status(BaseModel):
     epoch: Count = 0
     heartbeat: Moment = 0.0
     created: Moment = 0.0
-    started: Moment | None = None  # of the process that works on it, or did last
+    started: Moment | None = None  # of the current or last process
     ended: Moment | None = None
-    elapsed: Seconds = 0.0  # from `started` to the last write of that process, by a clock that nobody sets
-    spent: Seconds = 0.0  # that earlier processes worked on it, before each pause, stop or crash
+    elapsed: Seconds = 0.0  # from `started` to its last write, by a monotonic clock
+    spent: Seconds = 0.0  # by earlier processes, before each pause, stop or crash
     exit_code: int | None = None
     error: str | None = None
-    collapse: Collapse | None = None  # None where nothing was judged yet, and in runs of earlier versions
+    collapse: Collapse | None = None  # None before the first measurement, and in earlier versions
 
     @property
     def active(self) -> bool:
-        """Whether a process works on it or will."""
+        """Whether it is running or queued."""
         return self.state in ACTIVE
 
     @property
     def working_seconds(self) -> float:
-        """Seconds of work up to now or its end, the times between its processes left out."""
+        """Seconds of work up to now or its end, without the time between its processes."""
         by_wall_clock = max(0.0, (self.ended or self.heartbeat) - (self.started or self.heartbeat))
         return self.spent + (self.elapsed or by_wall_clock)
 
     @property
     def last_seen(self) -> float:
-        """When the process wrote last, on the clock of its metrics."""
+        """The time of the process's last write, by the clock of its metrics."""
         return self.started + self.elapsed if self.started and self.elapsed else self.heartbeat
 
     @property
     def progress(self) -> float:
-        """Share of the steps done, 0 to 1."""
+        """Fraction of the steps done, 0 to 1."""
         return min(1.0, self.step / self.total_steps) if self.total_steps else 0.0

@@ -1,4 +1,4 @@
-"""Reading and writing `status.json`, and how `crashed` is concluded from a dead process."""
+"""Reading and writing `status.json`; infers `crashed` from a dead process."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from simsiam_core.runs.status import DISK_FULL, Status
 
 
 def write_status(path: Path, status: Status) -> None:
-    """Replace `status.json` in one step; on a full disk, write over it in place: the final state must get out."""
+    """Replace `status.json` atomically, or in place on a full disk, so that the final state is recorded."""
     text = status.model_dump_json(indent=1)
     try:
         write_text(path, text)
@@ -28,11 +28,11 @@ def write_status(path: Path, status: Status) -> None:
 
 
 def read_status(path: Path) -> Status:
-    """Return the recorded status, with `crashed` concluded. An unreadable file is a crashed run, never an error."""
+    """Return the recorded status, or `crashed` for a dead process or an unreadable file. Never raises."""
     status = _recorded(path)
     if status.state != "running" or has_live_process(status, path):
         return status
-    status = _recorded(path)  # it may have written its final state and ended between the two looks
+    status = _recorded(path)  # it may have written its final state and ended between the two checks
     if status.state != "running":
         return status
     last = time.strftime("%d %B %H:%M:%S", time.localtime(status.heartbeat))

@@ -1,4 +1,4 @@
-"""The statuses of many runs, read over and over: what is unchanged costs a look at a file's time."""
+"""Cached statuses of many runs for polling: an unchanged status costs one stat call."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from simsiam_core.runs.status import Status
 
 
 class Statuses:
-    """As `run.status()` for each, read again when it was written or its process has died without writing."""
+    """A cache of `run.status()`, refreshed when the file was written or the process has died."""
 
     def __init__(self) -> None:
         self._known: dict[str, tuple[tuple[int, int], Status]] = {}
 
     def read(self, runs: Iterable[RunDirectory]) -> dict[str, Status]:
-        """By id, of these runs; others are forgotten."""
+        """Return the statuses of these runs by id, and drop all others from the cache."""
         self._known = {run.id: self._one(run) for run in runs}
         return {run_id: status for run_id, (_, status) in self._known.items()}
 

@@ -1,4 +1,4 @@
-"""The folder of runs: make one, list them, find one."""
+"""The folder of runs: creating, listing, finding and trashing runs."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from simsiam_core.runs.status import Status
 
 TRASH = ".trash"
 RUN_ID = re.compile(r"^\d{8}-\d{6}-[a-z0-9-]+-[0-9a-f]{4}$", re.ASCII)
-SET_BACK_SECONDS = 24 * 3600.0  # clocks are set back by less, unless they were wrong altogether
-_created = 0.0  # when this process made its last run
+SET_BACK_SECONDS = 24 * 3600.0  # clocks are set back by less, unless they were entirely wrong
+_created = 0.0  # creation time of the last run of this process
 
 
 class RunStore:
@@ -27,9 +27,9 @@ class RunStore:
     def __init__(self, runs_dir: Path) -> None:
         try:
             self.path = runs_dir.expanduser().resolve()
-        except FileNotFoundError:  # a relative path, from a folder that was deleted meanwhile
+        except FileNotFoundError:  # a relative path, and the current folder was deleted
             raise RunError("The current folder is no longer there; change to another one.") from None
-        except (OSError, RuntimeError) as error:  # a link to itself; the home of a user that does not exist
+        except (OSError, RuntimeError) as error:  # a symlink loop; the home of an unknown user
             raise RunError(f"There can be no runs folder at {runs_dir}: {error}.") from None
 
     def create(
@@ -37,7 +37,7 @@ class RunStore:
     ) -> RunDirectory:
         """Create a run directory, in state `queued` unless another status is given.
 
-        Whoever works a queue over this folder starts a queued run. Raises RunError if it cannot be written.
+        The scheduler of this folder starts a queued run. Raises RunError if it cannot be written.
         """
         slug = re.sub(r"[^a-z0-9]+", "-", (config.name or config.data.source).lower()).strip("-") or "run"
         run_id = f"{self._stamp()}-{slug}-{secrets.token_hex(2)}"
@@ -54,7 +54,7 @@ class RunStore:
         return run
 
     def runs(self) -> list[RunDirectory]:
-        """Return every run, the newest first."""
+        """Return every run, newest first."""
         try:
             with os.scandir(self.path) as entries:
                 names = [e.name for e in entries if RUN_ID.match(e.name) and _is_folder(e)]
@@ -65,8 +65,9 @@ class RunStore:
         return [RunDirectory(self.path / name) for name in sorted(names, reverse=True)]
 
     def _stamp(self) -> str:
-        """Return the time that a new run's id begins with: the clock's, or that of the newest run if the clock was set
-        back by less than a day since (as summer time is every year), so that it sorts among the newest.
+        """Return the timestamp of a new run's id: the current time, or the newest run's if the clock was
+        since set back by less than a day (as at the end of summer time), so that the new run sorts among the
+        newest.
         """
         now = time.time()
         stamp, latest = _stamped(now), _stamped(now + SET_BACK_SECONDS)
@@ -74,13 +75,13 @@ class RunStore:
         return newest if stamp < newest <= latest else stamp
 
     def trashed(self) -> list[RunDirectory]:
-        """Return what was deleted and can be brought back, the newest first."""
+        """Return the runs in the trash, newest first."""
         return RunStore(self._trash).runs() if self._trash.is_dir() else []
 
     def trash(self, run: RunDirectory) -> None:
         """Move a run into the trash folder. Raises RunError while a process works on it or evaluates it.
 
-        The status is believed when it says so, the lock even where the status says otherwise.
+        A running status is enough to refuse; the lock also catches a process that the status does not show.
         """
         if reason := busy(run):
             raise RunError(reason)
@@ -88,7 +89,7 @@ class RunStore:
             self._move(run, self._trash)
 
     def restore(self, run_id: str) -> RunDirectory:
-        """Bring a run back from the trash. Raises RunError."""
+        """Restore a run from the trash. Raises RunError."""
         for run in self.trashed():
             if run.id == run_id:
                 self._move(run, self.path)
@@ -96,7 +97,7 @@ class RunStore:
         raise RunError(f"There is no run {run_id!r} in the trash.")
 
     def empty_trash(self) -> int:
-        """Delete for good what is in the trash; returns how many runs that were. Raises RunError."""
+        """Delete the runs in the trash permanently; returns their number. Raises RunError."""
         gone = self.trashed()
         for run in gone:
             with run.lock():
@@ -119,14 +120,16 @@ class RunStore:
             raise RunError(f"Run {run.id} cannot be moved: {error.strerror}.") from None
 
     def get(self, run_id: str) -> RunDirectory:
-        """Return the run of exactly that id, compared with what exists and never joined into a path."""
+        """Return the run with exactly that id, never joined into a path. Raises RunError."""
         for run in self.runs():
             if run.id == run_id:
                 return run
         raise RunError(f"There is no run {run_id!r} in {self.path}.")
 
     def find(self, reference: str) -> RunDirectory:
-        """Return a run by id, unique prefix or path: for the terminal, whose user may read any file anyway."""
+        """Return a run by id, unique prefix or path: for the terminal, whose user may read any file. Raises
+        RunError.
+        """
         as_path = Path(reference).expanduser()
         if (as_path / "config.yaml").is_file():
             return RunDirectory(as_path.resolve())
@@ -142,7 +145,7 @@ class RunStore:
 
 
 def busy(run: RunDirectory) -> str:
-    """Return why nothing of a run may be moved or deleted now, as a sentence; empty if nothing stands in the way."""
+    """Return why a run cannot be moved or deleted now, as a sentence; empty if it can."""
     if run.status().state == "running":
         return f"Run {run.id} is running; stop it first."
     if any(job.status().state == "running" for job in evaluations(run)):
@@ -155,8 +158,8 @@ def _stamped(moment: float) -> str:
 
 
 def _later() -> float:
-    """Return the time, but after every run that this process has made: a sweep keeps its order whatever the
-    clock does.
+    """Return the current time, or slightly more than that of this process's last run: a sweep keeps its order
+    even if the clock is set back.
     """
     global _created
     now = time.time()
@@ -167,5 +170,5 @@ def _later() -> float:
 def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
-    except OSError:  # a link to where this user may not look
+    except OSError:  # a link to a folder without read permission
         return False

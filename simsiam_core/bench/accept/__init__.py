@@ -1,8 +1,8 @@
-"""The acceptance test: proves on this machine what can only be proved where a GPU is.
+"""The acceptance test: checks on this machine what can only be checked with a GPU.
 
-Each part is a module with one function, `check(place)`, which yields a `Row` for each thing it has looked at. Where
-a part means something on a CPU too, it does so there, at a small size: that is how the script itself is tested.
-Nothing but the core is needed: no page, no UMAP, no network.
+Each part is a module with one function, `check(place)`, which yields a `Row` per check. Parts that make sense
+on a CPU also run there, at a small size, which is how the script itself is tested. Only the core is needed:
+no page, no UMAP, no network access.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Part:
-    """A part of the acceptance test: what it shows, and its share of the time."""
+    """A part of the acceptance test: what it shows, and its weight in the time budget."""
 
     shows: str
     weight: float
 
 
-PARTS = {  # by the name of the module; in the order in which they run
+PARTS = {  # by module name, in the order in which they run
     "environment": Part("slots are devices; a compiler and Python's headers are there", 0.5),
     "sync": Part("a whole training step waits for the GPU nowhere", 1),
     "equality": Part("views, 12 losses and kNN predictions are those of the CPU", 2),

@@ -1,4 +1,4 @@
-"""A part in a process of its own: what it does to a GPU, or a GPU to it, is no matter to the parts after it."""
+"""Process of a single part, so that GPU faults and state do not affect later parts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from simsiam_core.bench.accept.rows import Place, Row
 
 
 def main() -> None:
-    """With the words: part, seconds, its folder, the file for its rows, and the folder of images or nothing."""
+    """Run a part; arguments: part, seconds, its folder, the file for its rows, the folder of images or ''."""
     part, seconds, folder, rows, data = sys.argv[1:]
     garbage_collection.reduce_gc_overhead()
     place = Place(torch.cuda.is_available(), Path(folder), float(seconds), Path(data) if data else None)

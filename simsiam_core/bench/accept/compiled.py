@@ -1,4 +1,4 @@
-"""Compiled training is eager training: equal losses, one graph for each way into the network, compiled once."""
+"""Checks that compiled training equals eager training: equal losses, each graph compiled once."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from simsiam_core.bench.accept.training import fit, furthest, methods, small
 from simsiam_core.training.compilation import BACKEND_VARIABLE
 
 STEPS = 5  # into the second epoch, past the kNN check at the end of the first
-LIMIT = 1e-4  # of a loss
+LIMIT = 1e-4  # difference of a loss
 
 
 def check(place: Place) -> Iterator[Row]:
-    """Yield every method by torch.compile's own backend; on a CPU by its tracing alone, each graph once."""
+    """Check every method with torch.compile's default backend; on a CPU only tracing, each graph once."""
     longest = 0.0
     for name, method in methods(by_graph=not place.gpu).items():
         if longest > place.left:
@@ -32,7 +32,7 @@ def check(place: Place) -> Iterator[Row]:
 
 
 def compared(place: Place, name: str, method: dict[str, Any], backend: str) -> Row:
-    """Train one method both ways."""
+    """Train one method compiled and eager, and compare the losses."""
     settings = {"precision": "32-true", "epochs": 2}
     expected = fit(
         small(place, {"training": {**settings, "compile": "never"}}, method=method), STEPS, knn=True
@@ -54,7 +54,7 @@ def compared(place: Place, name: str, method: dict[str, Any], backend: str) -> R
 
 @contextlib.contextmanager
 def _backend(name: str) -> Iterator[None]:
-    """Compile by that backend, from nothing."""
+    """Compile with that backend, without cached graphs, within the block."""
     from torch._dynamo.utils import counters
 
     torch.compiler.reset()
@@ -65,7 +65,7 @@ def _backend(name: str) -> Iterator[None]:
 
 
 def _counted() -> tuple[int, int]:
-    """Graphs that were compiled, and places where one was broken off, since `_backend` began."""
+    """Return the numbers of compiled graphs and of graph breaks since `_backend` was entered."""
     from torch._dynamo.utils import counters
 
     return int(counters["stats"]["unique_graphs"]), sum(counters["graph_break"].values())

@@ -1,4 +1,4 @@
-"""What this machine is, and whether everything is there that a GPU job takes."""
+"""Checks the machine's environment: versions, devices, and the compiler that GPU jobs need."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from simsiam_core.training.device import resolve_device
 
 
 def check(place: Place) -> Iterator[Row]:
-    """Versions, devices, the compiler; without a GPU only what there is."""
+    """Check versions, devices and the compiler; without a GPU only report what is there."""
     lightning = version("pytorch-lightning")
     versions = f"Python {platform.python_version()}, torch {torch.__version__}, Lightning {lightning}"
     yield Row("versions", True, versions)
     slots = [slot for slot in find_slots() if slot.gpu is not None]
-    # CUDA shows a process one MIG instance at most, while each is a slot.
+    # CUDA shows a process at most one MIG instance, while each instance is a slot.
     parts = [slot for slot in slots if (slot.gpu or "").startswith("MIG")]
     note = f"{len(parts)} MIG instances" if parts else ""
     yield equal("GPU slots are the GPUs of torch", len(slots), len(parts) or torch.cuda.device_count(), note)

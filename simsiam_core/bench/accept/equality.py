@@ -1,4 +1,4 @@
-"""The GPU computes what the CPU computes."""
+"""Checks that GPU and CPU compute the same results."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from simsiam_core.features.neighbours import search, vote
 from simsiam_core.training.objective import Objective
 
 VIEWS, LOSSES, BF16 = 1e-3, 1e-4, 0.02
-PREDICTIONS = 1  # of 500 that rounding may change
+PREDICTIONS = 1  # out of 500 that rounding may change
 METHODS: dict[str, dict[str, Any]] = {
     "SimSiam": {},
     "FastSiam": {"objective": {"views": 4}},
@@ -28,7 +28,7 @@ METHODS: dict[str, dict[str, Any]] = {
 
 
 def check(place: Place) -> Iterator[Row]:
-    """Against the CPU; without a GPU against another way of the CPU where there is one, else against itself."""
+    """Compare with the CPU; without a GPU, with another CPU implementation if there is one, or itself."""
     note = "" if place.gpu else "the kernel of the CPU against the views that a GPU makes"
     yield within("views", _views_apart(place), VIEWS, note)
     note = "" if place.gpu else "the CPU against itself"
@@ -49,7 +49,7 @@ def _losses(place: Place, method: dict[str, Any], **training: Any) -> list[float
 
 
 def _views_apart(place: Place) -> float:
-    """Return the largest difference of a pixel, on the scale 0..1, for equal parameters."""
+    """Return the largest pixel difference, on the scale 0..1, for equal augmentation parameters."""
     size, count = 32, 512
     augment = Augmentation(AugmentationConfig(blur_probability=0.5), size, (0.5,) * 3, (0.25,) * 3)
     generator = torch.Generator().manual_seed(0)
@@ -66,7 +66,7 @@ def _views_apart(place: Place) -> float:
 
 
 def _predictions(place: Place, note: str) -> Row:
-    """Return what the kNN of an untrained network votes, asked on both devices in fp32."""
+    """Compare kNN predictions of an untrained network on both devices, in fp32."""
     config = small(place, {"data": {"train_limit": 2000, "test_limit": 500}} if place.gpu else {})
     dataset = load(config.data)
     train, test = dataset.train, dataset.split("test")

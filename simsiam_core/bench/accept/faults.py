@@ -1,4 +1,4 @@
-"""What goes wrong on a GPU, made to go wrong: each time the run ends in a sentence, and can go on."""
+"""Fault injection on a GPU: each time the run must end with a clear error and be resumable."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from simsiam_core.runs import RunDirectory
 from simsiam_core.training.worker import train
 
 MEMORY_SHARE = 0.05
-LARGE_BATCH = 4_000  # of textures all there are; some 25 GB of a full ResNet-18
-FREE_BYTES = 1 << 30  # left by the program that occupies the GPU
+LARGE_BATCH = 4_000  # all texture images; about 25 GB with a full ResNet-18
+FREE_BYTES = 1 << 30  # left free by the program that occupies the GPU
 START_SECONDS, END_SECONDS = 120.0, 60.0
 OCCUPY = """
 import sys, torch
@@ -49,7 +49,7 @@ torch.save(encode(encoder, load(encoder.config.data).train.limit(50)), sys.argv[
 
 
 def check(place: Place) -> Iterator[Row]:
-    """Jobs as the queue starts them; what takes a GPU is left out without one."""
+    """Check jobs started as by the scheduler; checks that need a GPU are skipped without one."""
     run = None
     try:
         run = place.store.create(_long(place))
@@ -105,7 +105,7 @@ def _pause_kill_and_stop(place: Place, run: RunDirectory) -> Iterator[Row]:
 
 
 def _read_without_gpu(place: Place, run: RunDirectory) -> Row:
-    """Return features of the last checkpoint where no GPU is to be seen, against those of this device."""
+    """Compare features of the last checkpoint encoded without a visible GPU with those of this device."""
     name, path = "checkpoint read without a GPU, features apart", run.checkpoint().path
     encoder = load_encoder(path, place.device)
     images = load(encoder.config.data).train.limit(50)
@@ -142,7 +142,7 @@ def _stop_while_compiling(place: Place) -> Iterator[Row]:
 
 
 def _occupied(place: Place) -> Iterator[Row]:
-    """Another program has the GPU: a run that does not fit says so, and names a batch size or the program."""
+    """Check that a run that does not fit on an occupied GPU names a batch size or the other program."""
     command = [sys.executable, "-c", OCCUPY, str(FREE_BYTES)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout is not None and other.stdin is not None
@@ -158,7 +158,7 @@ def _occupied(place: Place) -> Iterator[Row]:
 
 
 def _memory_share(place: Place) -> Iterator[Row]:
-    """With little memory a large batch fails with advice, and the advised batch trains."""
+    """Check that with little memory a large batch fails with advice, and the advised batch trains."""
     torch.cuda.empty_cache()
     torch.cuda.set_per_process_memory_fraction(MEMORY_SHARE)
     try:
@@ -175,7 +175,7 @@ def _memory_share(place: Place) -> Iterator[Row]:
 
 
 def _tried(place: Place, batch_size: int) -> RunDirectory:
-    """Run a full ResNet-18 in this process, for one epoch, whatever comes of it."""
+    """Train a full ResNet-18 in this process for one epoch, which may fail; returns the run."""
     changes = {
         "data": {"train_limit": 4000, "test_limit": 100},
         "model": {"backbone": "resnet18", "stem": "cifar", "width": 64, "projector_dim": 2048},
@@ -189,7 +189,7 @@ def _tried(place: Place, batch_size: int) -> RunDirectory:
 
 
 def _start(place: Place, run: RunDirectory, beyond: int) -> bool:
-    """Start its process; whether it has trained past that step."""
+    """Start the run's process; return whether it trains past that step."""
     place.launch(run, {})
     until(lambda: run.status().step > beyond + 2 or not run.status().active, START_SECONDS)
     return run.status().state == "running" and run.status().step > beyond

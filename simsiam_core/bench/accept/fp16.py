@@ -1,4 +1,4 @@
-"""Half precision with loss scaling, for GPUs without bf16: it trains, and its scale survives a pause."""
+"""Checks half precision with loss scaling, for GPUs without bf16: trains, and keeps the scale over a pause."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from simsiam_core.runs import RunDirectory
 from simsiam_core.training.worker import train
 
 PAUSED_AT = 6
-LIMIT = 1e-3  # a GPU does not add up in the same order twice
+LIMIT = 1e-3  # GPU reductions are not deterministic
 
 
 def check(place: Place) -> Iterator[Row]:
-    """Yield a run that is paused and goes on, against one that is not; a CPU has bf16 instead, and no scale."""
+    """Compare a paused and resumed run with an uninterrupted one; a CPU uses bf16, without a scale."""
     settings = {"training": {"precision": "16-mixed", "compile": "never"}}
     config = small(place, settings)
     whole, halves = place.store.create(config), place.store.create(config)
@@ -60,7 +60,7 @@ def _losses(run: RunDirectory) -> list[float]:
 
 
 def _scale(run: RunDirectory) -> float | None:
-    """Return the loss scale that the last checkpoint carries."""
+    """Return the loss scale stored in the last checkpoint."""
     return read_checkpoint(run.checkpoint().path).get("MixedPrecision", {}).get("scale")
 
 

@@ -1,4 +1,4 @@
-"""A job sees its own GPU and no other, and what the dashboard tries out leaves the GPU to the jobs."""
+"""Checks that a job sees only its own GPU, and that the dashboard's estimates leave the GPU to the jobs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from simsiam_core.features.worker import InspectionWorker
 from simsiam_core.jobs.slots import find_slots, variables
 from simsiam_core.training.estimate import predict
 
-MEMORY_GB = 1.0  # after three estimates: no more than a context with its libraries
+MEMORY_GB = 1.0  # after three estimates: only a CUDA context with its libraries
 SEEN = """
 import torch
 count = torch.cuda.device_count()
@@ -24,7 +24,7 @@ print(count, torch.cuda.get_device_properties(0).uuid if count else "none")
 
 
 def check(place: Place) -> Iterator[Row]:
-    """For each GPU slot, what a process started in it sees; then estimates in the worker, as the page asks."""
+    """Check the GPUs visible to a process in each slot, then the page's estimates in the worker."""
     names = ("a job sees its GPU alone", "memory of the worker after three estimates, GB")
     if not place.gpu:
         yield from skipped(names, NO_GPU)
@@ -50,7 +50,7 @@ def _seen(environment: dict[str, str]) -> str:
 
 
 def _memory_of_estimates(place: Place, name: str) -> Row:
-    """Return what of the GPU is taken once the worker has answered, beyond what was taken before."""
+    """Check the GPU memory still used by the worker after its response."""
     torch.cuda.empty_cache()
     before = torch.cuda.mem_get_info()[0]
     told = []

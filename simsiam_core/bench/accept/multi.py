@@ -1,4 +1,4 @@
-"""Several devices train what one trains, and none of them outlives the others."""
+"""Checks that several devices train the same as one, and that their processes end together."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LIMIT, END_SECONDS, START_SECONDS = 1e-4, 30.0, 180.0
 
 
 def check(place: Place) -> Iterator[Row]:
-    """Yield two GPUs where there are two; on a CPU two processes. More GPUs are used where they divide the batch."""
+    """Compare several GPUs, as many as divide the batch, with one; on a CPU two processes."""
     count = _devices(place)
     names = [f"{STEPS} losses", "the others end with one that is lost, s", "they all end with the first, s"]
     if count < 2:
@@ -48,7 +48,7 @@ def check(place: Place) -> Iterator[Row]:
 
 
 def _devices(place: Place) -> int:
-    """Return the most GPUs that divide the batch, or two processes."""
+    """Return the largest number of GPUs that divides the batch size; 2 processes on a CPU."""
     there, batch = torch.cuda.device_count(), small(place).training.batch_size
     return max(n for n in range(1, there + 1) if batch % n == 0) if place.gpu else 2
 
@@ -63,7 +63,7 @@ def _losses(run: RunDirectory) -> list[float]:
 
 
 def _ends(run: RunDirectory, name: str, victim: int) -> Row:
-    """Kill one of the processes of a run: how long until none is left?"""
+    """Kill one of the processes of a run and measure the seconds until none is left."""
     status = run.status()
     if status.state != "running" or status.pid is None:
         return Row(name, False, status.state, note=status.error or "")

@@ -1,4 +1,4 @@
-"""Images that do not fit on the GPU are fetched batch by batch: the very same batches, also under load."""
+"""Checks that prefetched batches of images that do not fit on the GPU are correct, also under load."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ EPOCHS = 3
 
 
 def check(place: Place) -> Iterator[Row]:
-    """Batches that are fetched while the device is busy, against those of resident images."""
+    """Compare batches prefetched while the device is busy with those of resident images."""
     for side in SIDES:
         count, batch = (2048 if place.gpu else 96), (128 if place.gpu else 16)
         generator = torch.Generator().manual_seed(side)
@@ -33,7 +33,7 @@ def _differing(place: Place, images: ImageSet, batch: int) -> int:
     differing = torch.zeros((), dtype=torch.int64, device=device)
     for epoch in range(EPOCHS):
         for index in range(len(resident)):
-            load = torch.nn.functional.normalize(load @ load)  # keeps the GPU behind, as a step does
+            load = torch.nn.functional.normalize(load @ load)  # keeps the GPU busy, as a training step does
             pair = resident.batch(epoch, index), fetched.batch(epoch, index)
-            differing += (pair[0] != pair[1]).any()  # no waiting: memory that is reused too early would show
+            differing += (pair[0] != pair[1]).any()  # no synchronisation, to detect memory reused too early
     return int(differing)

@@ -1,4 +1,4 @@
-"""What a part is given, and what it says."""
+"""Inputs and outputs of the parts: `Place` and `Row`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Launch = Callable[[RunDirectory, Mapping[str, str]], None]
 
 @dataclass(frozen=True)
 class Row:
-    """One thing that was looked at: whether it is as it should be (None: not looked at, and why in `figure`)."""
+    """The result of one check: whether it passed (None: skipped, with the reason in `figure`)."""
 
     name: str
     passed: bool | None
@@ -29,28 +29,28 @@ class Row:
 
 @dataclass
 class Place:
-    """Where a part runs, and what it may use."""
+    """The environment of a part: its device, folder and time budget."""
 
     gpu: bool
-    folder: Path  # for its files; deleted afterwards
-    seconds: float = 600.0  # that it may take
-    data: Path | None = None  # images to learn from, where a person has given some
+    folder: Path  # for its files; deleted at the end
+    seconds: float = 600.0  # time budget
+    data: Path | None = None  # training images, if given by the user
     launch: Launch = launch  # starts the process of a queued run
     _began: float = field(default_factory=time.monotonic)
 
     @property
     def device(self) -> str:
-        """As torch calls it."""
+        """The device name for torch."""
         return "cuda" if self.gpu else "cpu"
 
     @property
     def left(self) -> float:
-        """Seconds of its time that are left."""
+        """The seconds left in the time budget."""
         return self.seconds - (time.monotonic() - self._began)
 
     @property
     def store(self) -> RunStore:
-        """A folder of runs of its own."""
+        """The part's own folder of runs."""
         return RunStore(self.folder / "runs")
 
     def training(self, **more: Any) -> dict[str, Any]:
@@ -59,28 +59,28 @@ class Place:
 
 
 def skipped(names: list[str] | tuple[str, ...], why: str) -> Iterator[Row]:
-    """Yield rows for what is not looked at."""
+    """Yield rows for skipped checks."""
     for name in names:
         yield Row(name, None, why)
 
 
 def within(name: str, figure: float, limit: float, note: str = "") -> Row:
-    """Check a figure that must not exceed a limit; one that is no number does."""
+    """Check that a figure does not exceed a limit; NaN fails."""
     return Row(name, bool(figure <= limit), round(figure, 8), f"≤ {limit:g}", note)
 
 
 def at_least(name: str, figure: float, limit: float, note: str = "") -> Row:
-    """Check a figure that must reach a limit."""
+    """Check that a figure reaches a limit."""
     return Row(name, bool(figure >= limit), round(figure, 4), f"≥ {limit:g}", note)
 
 
 def equal(name: str, figure: object, expected: object, note: str = "") -> Row:
-    """Check two things that must be the same."""
+    """Check that two values are equal."""
     return Row(name, figure == expected, str(figure), f"= {expected}", note)
 
 
 def until(condition: Callable[[], object], seconds: float) -> float | None:
-    """Return seconds until the condition held; None if it did not in that time."""
+    """Return the seconds until the condition holds; None on a timeout."""
     began = time.monotonic()
     while not condition():
         if time.monotonic() - began > seconds:

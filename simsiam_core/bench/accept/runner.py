@@ -1,4 +1,4 @@
-"""Runs parts one after the other, each within its share of the time. Imports no torch: that is for the parts."""
+"""Runner of the parts, in sequence and each within its time budget. Imports no torch; only the parts do."""
 
 from __future__ import annotations
 
@@ -17,18 +17,16 @@ import psutil
 
 from simsiam_core.bench.accept import PARTS
 
-GRACE_SECONDS = 30.0  # beyond its share, for what a part has begun
+GRACE_SECONDS = 30.0  # beyond its time budget, for a part to finish what it has started
 LOG_LINES = 20
 CHILD = "from simsiam_core.bench.accept.child import main; main()"
-Told = dict[str, Any]  # a row as JSON, with its part
+Told = dict[str, Any]  # a row as JSON, with the name of its part
 
 
 def accept(
     names: Sequence[str], minutes: float, data: Path | None, report: Callable[[str], object]
 ) -> list[Told]:
-    """Run the parts named, in the order of `PARTS`. `report` is told what happens meanwhile, line
-    by line.
-    """
+    """Run the named parts in the order of `PARTS`; `report` is called with progress lines."""
     chosen = [name for name in PARTS if name in names]
     ends, rows = time.monotonic() + 60 * minutes, list[Told]()
     with tempfile.TemporaryDirectory(prefix="simsiam-accept-") as scratch:
@@ -46,7 +44,7 @@ def accept(
 def _run(
     name: str, seconds: float, data: Path | None, scratch: Path, report: Callable[[str], object]
 ) -> list[Told]:
-    """Run one part in a process of its own, which is ended with all that it has started when its time is over."""
+    """Run one part in its own process, killed with its descendants when its time is up."""
     folder, said, log = scratch / name, scratch / f"{name}.jsonl", scratch / f"{name}.log"
     folder.mkdir()
     said.touch()
@@ -55,7 +53,7 @@ def _run(
         **os.environ,
         "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
         "PYTHONUNBUFFERED": "1",
-        "SIMSIAM_CACHE": str(scratch / "cache"),  # nothing is left behind in the user's
+        "SIMSIAM_CACHE": str(scratch / "cache"),  # not the user's cache
     }
     with log.open("wb") as file:
         child = subprocess.Popen(
@@ -83,18 +81,18 @@ def _run(
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
-    """Kill a process and its descendants, where it still runs."""
+    """Kill a process and its descendants if it still runs."""
     if child.poll() is not None:
         return
     part = psutil.Process(child.pid)
     for process in (*part.children(recursive=True), part):
-        with contextlib.suppress(psutil.Error):  # it has ended meanwhile
+        with contextlib.suppress(psutil.Error):  # it has ended
             process.kill()
     child.wait()
 
 
 def _rows(path: Path) -> Iterator[Told]:
-    """Yield the rows that a part has written; a last line that was cut off is passed over."""
+    """Yield the rows written by a part; a truncated last line is ignored."""
     for line in path.read_text(encoding="utf-8").splitlines():
         try:
             yield json.loads(line)

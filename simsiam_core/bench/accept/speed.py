@@ -1,4 +1,4 @@
-"""How fast training is: against a bare loop and published ways, compiled and not, and how busy the GPU is."""
+"""Checks training speed, eager and compiled, against a bare loop and published code, and GPU utilisation."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from simsiam_core.bench.accept.training import fit, quiet, small
 from simsiam_core.config import Config, merge, parse, preset
 
 BARE, PUBLISHED, BUSY, EPOCH_SECONDS = 0.85, 1.0, 0.85, 1.5
-NEEDED_SECONDS = {"never": 45.0, "always": 120.0}  # the compiler takes a minute for each of two networks
-FIRST, PROFILED = 6, 20  # steps before those that are profiled, and these
-GOAL_FOR = ("H100", "H200", "B200")  # the cards that the seconds of an epoch are meant for
+NEEDED_SECONDS = {"never": 45.0, "always": 120.0}  # compilation takes a minute for each of two networks
+FIRST, PROFILED = 6, 20  # steps before profiling, and profiled steps
+GOAL_FOR = ("H100", "H200", "B200")  # the cards to which the goal for seconds per epoch applies
 
 
 def check(place: Place) -> Iterator[Row]:
-    """With `paper-cifar10` on random images; on a CPU with a tiny network, where only the script is tested."""
+    """Measure `paper-cifar10` on random images; on a CPU a tiny network, only to test the script."""
     for choice in ("never", "always") if place.gpu else ("never",):
         name = "compiled" if choice == "always" else "eager"
         if place.gpu and place.left < NEEDED_SECONDS[choice]:
@@ -65,7 +65,7 @@ def _rows(place: Place, name: str, figures: dict[str, Any]) -> Iterator[Row]:
 
 
 def _busy(place: Place) -> Iterator[Row]:
-    """Yield the share of the time in which a kernel runs, and how many kernels a step starts."""
+    """Measure the fraction of time in which a kernel runs, and the kernels launched per step."""
     profiled = _Profiled(place.gpu)
     config = _full(place) if place.gpu else small(place, {"training": {"epochs": 8}})
     fit(config, FIRST + PROFILED + 2, callbacks=[profiled])
@@ -79,13 +79,13 @@ def _busy(place: Place) -> Iterator[Row]:
 
 
 def _full(place: Place) -> Config:
-    """Return the network of `paper-cifar10` at its batch size, on textures."""
+    """Return the config of `paper-cifar10` at its batch size, on textures."""
     changes = {"data": {"source": "textures"}, "training": place.training(compile="never")}
     return parse(merge(preset("paper-cifar10").values, changes, {"training": {"epochs": 10}}))
 
 
 class _Profiled(pl.Callback):
-    """Profiles some steps in mid-training."""
+    """A callback that profiles some steps in mid-training."""
 
     def __init__(self, gpu: bool) -> None:
         self._gpu = gpu
@@ -119,13 +119,13 @@ class _Profiled(pl.Callback):
 
 
 def _annotation(event: Any) -> bool:
-    """Return whether it is a mark over other events, as an optimiser sets, and no work itself."""
+    """Return whether an event is only an annotation around others, such as an optimiser's."""
     named = event.name.startswith(("ProfilerStep", "Optimizer."))
     return named or bool(getattr(event, "is_user_annotation", False))
 
 
 def covered(spans: Iterable[tuple[float, float]]) -> float:
-    """Length of the union of some spans `(begin, end)`."""
+    """Return the total length of the union of spans `(begin, end)`."""
     total, reached = 0.0, float("-inf")
     for begin, end in sorted(spans):
         total += max(0.0, end - max(begin, reached))

@@ -1,4 +1,4 @@
-"""One whole training step must wait for the GPU nowhere: else the GPU stands idle while Python catches up."""
+"""Checks that a training step never synchronises with the GPU, which would leave it idle."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from simsiam_core.training.batches import Batches
 from simsiam_core.training.callbacks import MetricsCallback
 from simsiam_core.training.status import StatusWriter
 
-GUARDED = 5  # the step that is watched: in mid-epoch, past what only the first ones do
+GUARDED = 5  # the guarded step: mid-epoch, after one-time work of the first steps
 METHODS: dict[str, dict[str, Any]] = {
     "SimSiam": {},
     "FastSiam": {"objective": {"views": 4}},
@@ -31,7 +31,7 @@ METHODS: dict[str, dict[str, Any]] = {
 
 
 def check(place: Place) -> Iterator[Row]:
-    """On a GPU by torch's own debug mode; on a CPU by refusing what would read a value back from a GPU."""
+    """Check with torch's sync debug mode; on a CPU by rejecting operations that would read GPU values."""
     for name, method in METHODS.items():
         for resident in (True, False):
             where = "resident images" if resident else "images fetched ahead"
@@ -41,14 +41,14 @@ def check(place: Place) -> Iterator[Row]:
 
 
 def _data(place: Place) -> dict[str, Any]:
-    """Eight steps an epoch."""
+    """Return data settings for eight steps per epoch."""
     return {"train_limit": 1024 if place.gpu else 160}
 
 
 def _waits(place: Place, config: Config, resident: bool) -> tuple[str, int]:
-    """Return where the guarded step waits, as text, empty if nowhere; and on a CPU how many operations it launches.
+    """Return where the guarded step synchronises, or ''; and on a CPU the number of its operations.
 
-    Each of them is a kernel or more on a GPU; those that only look at a tensor in another way do not count.
+    Each of them is at least one kernel on a GPU; operations that only create views of tensors do not count.
     """
     run = place.store.create(config)
     to = Batches.to
@@ -57,7 +57,7 @@ def _waits(place: Place, config: Config, resident: bool) -> tuple[str, int]:
         guard = _Guard(metrics, place.gpu)
         stack.callback(guard.lower)
         stack.enter_context(patch.object(Batches, "to", lambda self, device: to(self, device, resident)))
-        if not place.gpu:  # the views that a GPU makes
+        if not place.gpu:  # use the augmentation code of a GPU
             stack.enter_context(patch.object(augmentation, "cpu_kernel", lambda: None))
         try:
             fit(config, GUARDED + 2, callbacks=[guard, metrics])
@@ -71,7 +71,7 @@ def _waits(place: Place, config: Config, resident: bool) -> tuple[str, int]:
 
 
 class _Guard(pl.Callback):
-    """Raised from the start of one step to the start of the next, so that Lightning's own work is within."""
+    """A guard active between the starts of two steps, which includes Lightning's own work."""
 
     def __init__(self, metrics: MetricsCallback, gpu: bool) -> None:
         self._metrics, self._gpu = metrics, gpu
@@ -80,7 +80,7 @@ class _Guard(pl.Callback):
 
     def on_train_batch_start(self, trainer: pl.Trainer, pl_module: Any, batch: Any, batch_idx: int) -> None:
         if trainer.global_step == GUARDED:
-            self._metrics.flush(trainer, pl_module)  # that it waits twice a second is meant
+            self._metrics.flush(trainer, pl_module)  # its synchronisation twice a second is intended
             if self._gpu:
                 torch.cuda.synchronize()
                 torch.cuda.set_sync_debug_mode("error")
@@ -92,7 +92,7 @@ class _Guard(pl.Callback):
             self.watched = True
 
     def lower(self) -> None:
-        """Let waiting pass again."""
+        """Deactivate the guard."""
         if self._gpu:
             torch.cuda.set_sync_debug_mode("default")
         elif self._mode is not None:
@@ -102,7 +102,7 @@ class _Guard(pl.Callback):
 
 
 class _NothingRead(TorchDispatchMode):
-    """Refuses operations whose result or shape depends on values: on a GPU each of them waits for it."""
+    """A dispatch mode that rejects operations whose result or shape needs tensor values: a GPU sync each."""
 
     REFUSED = ("_local_scalar_dense", "nonzero", "masked_select", "equal", "unique_dim", "_unique2")
 
@@ -112,9 +112,8 @@ class _NothingRead(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name = func.__name__.split(".")[0]
-        on_host = name == "equal" and all(
-            a.dtype == torch.int64 for a in args
-        )  # of the order, kept in main memory
+        # The sample order is kept in main memory.
+        on_host = name == "equal" and all(a.dtype == torch.int64 for a in args)
         if name in self.REFUSED and not on_host:
             raise RuntimeError(f"A value is read back by {name}")
         self.operations += not getattr(func, "is_view", False)

@@ -1,4 +1,4 @@
-"""Short trainings for the parts: the real module and the real trainer, at a size that a part has time for."""
+"""Short training runs for the parts: the real module and trainer at a small size."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ _SIZES: dict[bool, dict[str, Any]] = {  # by whether there is a GPU; three epoch
         "knn": {"k": 20},
     },
 }
-# So slowly that rounding does not grow from step to step: what is compared is the arithmetic, not the path.
+# A learning rate so low that rounding errors do not grow: the arithmetic is compared, not the path.
 _SLOWLY = {"optimiser": {"base_lr": 0.02, "warmup_epochs": 0}}
 
 
 def small(place: Place, *changes: dict[str, Any], method: dict[str, Any] | None = None) -> Config:
-    """Return a small config for this device: `method` shrunk to its size, and `changes` over it."""
+    """Return a small config for this device: `method` reduced in size, with `changes` applied."""
     base = {"model": {"stem": "stride2"}}
     values = merge(base, method or {}, _SIZES[place.gpu], _SLOWLY, {"training": place.training()})
     if values.get("objective", {}).get("rotation_weight"):
@@ -52,9 +52,9 @@ def small(place: Place, *changes: dict[str, Any], method: dict[str, Any] | None 
 
 
 def methods(by_graph: bool = False) -> dict[str, dict[str, Any]]:
-    """Return every preset, and the ablations; presets that only differ in size or rate are named together.
+    """Return every preset and the ablations; presets that differ only in size or learning rate are merged.
 
-    With `by_graph` also those that differ in what is outside the network: its graph is the same.
+    With `by_graph` also those that differ only outside the network, since its graph is the same.
     """
     kept = ("augmentation", "model", "objective")
     sizes = {"width", "projector_dim", "predictor_hidden", "backbone"}
@@ -63,7 +63,7 @@ def methods(by_graph: bool = False) -> dict[str, dict[str, Any]]:
     for name, known in most_views_first if by_graph else presets().items():
         values = {section: dict(known.values.get(section, {})) for section in kept}
         values["model"] = {key: value for key, value in values["model"].items() if key not in sizes}
-        values["augmentation"].pop("crop_scale_min", None)  # where a view lies is nothing to the network
+        values["augmentation"].pop("crop_scale_min", None)  # crop positions do not affect the network
         same = {"objective": {"views": 2}} if by_graph else {}
         shape = parse(merge(values, same)).model_dump_json()
         found.setdefault(shape, ([], values))[0].append(name)
@@ -81,7 +81,7 @@ def _views(values: dict[str, Any]) -> int:
 
 @dataclass
 class Fitted:
-    """A module that was trained, and the loss of each step."""
+    """A trained module, and the loss of each step."""
 
     module: SimSiamModule
     losses: list[float]
@@ -96,9 +96,9 @@ def fit(
     views_of_the_cpu: bool = False,
     dataset: Dataset | None = None,
 ) -> Fitted:
-    """Train so many steps, with the kNN checks of a run if `knn`.
+    """Train `steps` steps, with the kNN checks of a run if `knn`.
 
-    With `views_of_the_cpu` the views are made there: a GPU's random numbers are others.
+    With `views_of_the_cpu` the views are made on the CPU, since a GPU's random numbers differ.
     """
     dataset = dataset or load(config.data)
     pl.seed_everything(config.training.seed, verbose=False)
@@ -113,13 +113,13 @@ def fit(
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Send what training prints to the log."""
+    """Redirect training output to standard error, which goes to the log."""
     with contextlib.redirect_stdout(sys.stderr):
         yield
 
 
 def furthest(ours: Sequence[float], theirs: Sequence[float]) -> float:
-    """Return the largest difference between two curves; infinite where they are not equally long."""
+    """Return the largest difference between two curves; infinite if empty or of different lengths."""
     if len(ours) != len(theirs) or not ours:
         return float("inf")
     return float((torch.tensor(ours).double() - torch.tensor(theirs).double()).abs().max())
@@ -131,9 +131,7 @@ class _Record(pl.Callback):
         self._steps = steps
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, outputs: Any, *_: Any) -> None:
-        self.losses.append(
-            outputs["metrics"][TRAIN_LOSS].detach().float()
-        )  # left on the device: reading waits
+        self.losses.append(outputs["metrics"][TRAIN_LOSS].detach().float())  # on the device, without a sync
         trainer.should_stop = trainer.should_stop or len(self.losses) >= self._steps
 
 
