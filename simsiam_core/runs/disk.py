@@ -14,10 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from simsiam_core.config.cache import cache_dir
+from simsiam_core.metrics.val_knn_accuracy import KNN_ACCURACY
 from simsiam_core.runs.directory import Checkpoint, RunDirectory, RunError
 from simsiam_core.runs.store import RunStore, busy
-
-BEST_BY = "val/knn_accuracy"
 
 
 @dataclass(frozen=True)
@@ -84,7 +83,7 @@ def dispensable(run: RunDirectory, keep_every: int | None = None) -> list[Checkp
 
 def _best(run: RunDirectory, checkpoints: list[Checkpoint]) -> Checkpoint | None:
     """Return the checkpoint with the highest kNN accuracy at its step; None if none was measured."""
-    measured = {line["step"]: line[BEST_BY] for line in run.metrics() if BEST_BY in line}
+    measured = {line["step"]: line[KNN_ACCURACY] for line in run.metrics() if KNN_ACCURACY in line}
     found = [
         (measured[header.step], c) for c in checkpoints if (header := c.header()) and header.step in measured
     ]

@@ -35,4 +35,4 @@ def test_too_few_images_are_a_sentence(run: RunDirectory) -> None:
 def test_a_cropped_copy_has_the_size_of_the_image() -> None:
     pixels = torch.randint(0, 256, (3, 32, 32), dtype=torch.uint8)
     for change in planted.CHANGES.values():
-        assert change(planted._image(pixels)).size == (32, 32)
+        assert change(planted._pil_image(pixels)).size == (32, 32)
