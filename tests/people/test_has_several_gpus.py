@@ -85,7 +85,7 @@ class Nvml(SimpleNamespace):
 
 
 @pytest.fixture
-def machine_id(monkeypatch: pytest.MonkeyPatch) -> Nvml:
+def machine(monkeypatch: pytest.MonkeyPatch) -> Nvml:
     """Three cards of one model, the last of them split in two."""
     nvml = Nvml((A, "H100", None), (B, "H100", None), (C, "H100", [PART, OTHER_PART]))
     monkeypatch.setitem(sys.modules, "pynvml", nvml)
