@@ -88,15 +88,17 @@ def test_after_a_long_task_a_spare_process_stands_by_and_takes_over(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("simsiam_core.features.worker.SPARE_AFTER_SECONDS", 0.0)
-    before = set(psutil.Process().children())
     with InspectionWorker(preload="") as worker:
         assert worker.submit(double, 6).result(30) == (12, worker.pid)
-        until(lambda: len(set(psutil.Process().children()) - before) == 2)
-        (spare,) = {child.pid for child in set(psutil.Process().children()) - before} - {worker.pid}
+        until(lambda: worker._spare is not None)
+        assert worker._spare is not None
+        spare = worker._spare[0].pid
         start_holding(worker, tmp_path).cancel()
         assert worker.submit(double, 7).result(30) == (14, spare)
-        until(lambda: len(set(psutil.Process().children()) - before) == 2)
-    assert set(psutil.Process().children()) == before  # both end with the worker
+        until(lambda: worker._spare is not None)
+        assert worker._spare is not None
+        processes = [psutil.Process(pid) for pid in (worker.pid, worker._spare[0].pid)]
+    assert not any(process.is_running() for process in processes), "both end with the worker"
 
 
 def test_cancelling_a_waiting_task_leaves_the_running_one_alone(

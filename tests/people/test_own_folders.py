@@ -21,7 +21,7 @@ from simsiam_core.data import formats, load
 from simsiam_core.data.folder import describe_folder, list_folder
 from simsiam_core.data.layout import Layout, understand
 from simsiam_core.data.scan import ScanTimeoutError
-from simsiam_core.features.folder_preview import IMAGES, look
+from simsiam_core.features.folder_preview import IMAGES
 from simsiam_core.ui.folder_view import as_html
 
 
@@ -267,14 +267,14 @@ def test_heic_is_decoded_where_the_package_is(tmp_path: Path) -> None:
 def test_the_page_shows_classes_counts_and_a_few_images(messy: Path) -> None:
     """Kind: the page said nothing of a folder until training began."""
     image(messy / "<b>x/0.png")
-    found = look(str(messy))
+    found = preview_folder(str(messy))
     assert {c.name: len(c.images) for c in found.classes} == {"<b>x": 1, "cat": IMAGES, "dog": 4}
     shown = as_html(found)
     assert "&lt;b&gt;x" in shown and "<b>x" not in shown
     assert shown.count("<img") == 9 and "cat/pipe.jpg" in shown
     shutil.rmtree(messy)
     with pytest.raises(ConfigError, match="There is no folder"):
-        look(str(messy))
+        preview_folder(str(messy))
 
 
 def test_a_whole_disk_is_not_looked_through_for_the_page(
@@ -284,7 +284,7 @@ def test_a_whole_disk_is_not_looked_through_for_the_page(
     with pytest.raises(ScanTimeoutError):
         list_folder(str(messy), seconds=-1)
     monkeypatch.setattr("simsiam_core.features.folder_preview.LISTING_SECONDS", -1)
-    assert "so many files" in look(str(messy)).summary
+    assert "so many files" in preview_folder(str(messy)).summary
 
 
 def test_the_log_of_a_run_says_what_was_understood(
