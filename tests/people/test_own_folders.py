@@ -21,7 +21,7 @@ from simsiam_core.data import formats, load
 from simsiam_core.data.folder import describe_folder, list_folder
 from simsiam_core.data.layout import Layout, understand
 from simsiam_core.data.scan import ScanTimeoutError
-from simsiam_core.features.folder_preview import IMAGES
+from simsiam_core.features.folder_preview import IMAGES, preview_folder
 from simsiam_core.ui.folder_view import as_html
 
 
