@@ -17,23 +17,23 @@ from simsiam_core.training.module import SimSiamModule
 
 from .conftest import Trainers
 
-LIMIT = 370_000_000  # beyond what an idle process has
+LIMIT = 520_000_000  # beyond what an idle process has
 
 
 def large(batch_size: int) -> Config:
     """Some 1.5 MB of activations for each image of a batch."""
     model = {"stem": "cifar", "width": 16}
     training = {"epochs": 1, "batch_size": batch_size}
-    data = {"image_size": 32, "train_limit": 200}
+    data = {"image_size": 32, "train_limit": 400}
     return tiny(model=model, training=training, data=data, knn={"knn_every": 1000})
 
 
 def test_a_process_without_memory_names_a_batch_size_that_fits(store: RunStore, trainers: Trainers) -> None:
-    run = store.create(large(200))
+    run = store.create(large(400))
     trainers.train(run, memory_limit=LIMIT)
     status = run.status()
     assert (status.state, status.exit_code) == ("failed", 1), status
-    said = re.search(r"ran out of memory at batch size 200; about (\d+) would fit", status.error or "")
+    said = re.search(r"ran out of memory at batch size 400; about (\d+) would fit", status.error or "")
     assert said, status.error
     assert "The last good checkpoint is epoch=0000 (step 0)" in (status.error or "")
     print(said[0])
