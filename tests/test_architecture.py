@@ -18,6 +18,7 @@ FLOORS = {
     "names": 0,
     "program": 0,
     "registry": 0,
+    "lazy": 0,
     "metrics": 1,
     "config": 1,
     "data": 2,

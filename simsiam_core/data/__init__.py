@@ -5,8 +5,9 @@ Names are imported lazily from their modules: most import torch, which listing t
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from simsiam_core.lazy import lazy_names
 
 if TYPE_CHECKING:
     from simsiam_core.config.cache import cache_dir as cache_dir
@@ -23,25 +24,21 @@ if TYPE_CHECKING:
     from simsiam_core.data.loading import load as load
     from simsiam_core.data.view_parameters import Parameters as Parameters
 
-_MODULES = {
-    "Augmentation": "data.augmentation",
-    "Dataset": "data.image_set",
-    "ImageSet": "data.image_set",
-    "Parameters": "data.view_parameters",
-    "ImageError": "data.image_file",
-    "Progress": "data.cache",
-    "Triple": "data.image_set",
-    "cache_dir": "config.cache",
-    "check_fit": "data.fit",
-    "count_train": "data.loading",
-    "load": "data.loading",
-    "normalise": "data.augmentation",
-    "read_image": "data.image_file",
-}
-
-
-def __getattr__(name: str) -> Any:
-    """Import a name of this package from its module on first access."""
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"simsiam_core.{_MODULES[name]}"), name)
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "Augmentation": "simsiam_core.data.augmentation",
+        "Dataset": "simsiam_core.data.image_set",
+        "ImageSet": "simsiam_core.data.image_set",
+        "Parameters": "simsiam_core.data.view_parameters",
+        "ImageError": "simsiam_core.data.image_file",
+        "Progress": "simsiam_core.data.cache",
+        "Triple": "simsiam_core.data.image_set",
+        "cache_dir": "simsiam_core.config.cache",
+        "check_fit": "simsiam_core.data.fit",
+        "count_train": "simsiam_core.data.loading",
+        "load": "simsiam_core.data.loading",
+        "normalise": "simsiam_core.data.augmentation",
+        "read_image": "simsiam_core.data.image_file",
+    },
+)

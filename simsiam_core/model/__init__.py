@@ -5,8 +5,9 @@ Names are imported lazily from their modules: most import torch, which querying 
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from simsiam_core.lazy import lazy_names
 
 if TYPE_CHECKING:
     from simsiam_core.model.backbone import ResNet as ResNet
@@ -22,24 +23,20 @@ if TYPE_CHECKING:
     from simsiam_core.model.simsiam import rotation_task as rotation_task
     from simsiam_core.model.simsiam import simsiam_loss as simsiam_loss
 
-_MODULES = {
-    "CheckpointError": "checkpoint",
-    "Encoder": "checkpoint",
-    "Output": "simsiam",
-    "ResNet": "backbone",
-    "SimSiam": "simsiam",
-    "build_backbone": "backbone",
-    "fingerprint": "checkpoint",
-    "load_encoder": "checkpoint",
-    "negative_cosine": "simsiam",
-    "recipe": "checkpoint",
-    "rotation_task": "simsiam",
-    "simsiam_loss": "simsiam",
-}
-
-
-def __getattr__(name: str) -> Any:
-    """Import a name of this package from its module on first access."""
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"simsiam_core.model.{_MODULES[name]}"), name)
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "CheckpointError": "simsiam_core.model.checkpoint",
+        "Encoder": "simsiam_core.model.checkpoint",
+        "Output": "simsiam_core.model.simsiam",
+        "ResNet": "simsiam_core.model.backbone",
+        "SimSiam": "simsiam_core.model.simsiam",
+        "build_backbone": "simsiam_core.model.backbone",
+        "fingerprint": "simsiam_core.model.checkpoint",
+        "load_encoder": "simsiam_core.model.checkpoint",
+        "negative_cosine": "simsiam_core.model.simsiam",
+        "recipe": "simsiam_core.model.checkpoint",
+        "rotation_task": "simsiam_core.model.simsiam",
+        "simsiam_loss": "simsiam_core.model.simsiam",
+    },
+)
