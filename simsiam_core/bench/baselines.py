@@ -61,7 +61,7 @@ def kornia(config: Config, device: torch.device, precision: Precision, images: T
         K.Normalize((0.5,) * 3, (0.25,) * 3),
     ).to(device)
     resident = images.to(device)
-    network = SimSiam(config.model).to(device).to(memory_format=torch.channels_last)
+    network = SimSiam(config.model, config.data.image_size).to(device).to(memory_format=torch.channels_last)
     optimiser = _sgd(network, fused=True)
 
     def step() -> None:
@@ -124,7 +124,7 @@ def _serve(connection: Connection, config: Config, device: torch.device, count: 
         persistent_workers=True,
         multiprocessing_context="fork" if "fork" in multiprocessing.get_all_start_methods() else None,
     )
-    network = SimSiam(config.model).to(device)
+    network = SimSiam(config.model, config.data.image_size).to(device)
     optimiser = _sgd(network, fused=False)
     batches = iter(loader)
 

@@ -15,7 +15,10 @@ def untrained(store: RunStore, config: Config) -> RunDirectory:
     """Return a run with only the checkpoint `epoch=0000`; weights are initialised from the config's seed."""
     torch.manual_seed(config.training.seed)
     dataset, run = load(config.data), store.create(config)
-    weights = {f"network.{name}": value for name, value in SimSiam(config.model).state_dict().items()}
+    weights = {
+        f"network.{name}": value
+        for name, value in SimSiam(config.model, config.data.image_size).state_dict().items()
+    }
     carried = recipe(config, dataset.mean, dataset.std, dataset.train.classes, epochs_done=0)
     content = {"state_dict": weights, "global_step": 0, RECIPE: carried}
     torch.save(content, run.checkpoints_dir / "epoch=0000.ckpt")

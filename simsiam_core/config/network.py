@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from simsiam_core.config.schema import Config
-from simsiam_core.config.sections.network import ModelConfig
+from simsiam_core.config.sections.network import RESNET_FAMILY, ModelConfig, backbone_family
 
 
 class NetworkSettings(NamedTuple):
@@ -13,12 +13,15 @@ class NetworkSettings(NamedTuple):
 
     model: ModelConfig
     rotation: bool  # whether there is a rotation prediction head
+    image_size: int | None  # None where the weights do not depend on it
 
 
 # The setting that determines each part, for messages.
-SETTING_OF = {"model": "model", "rotation": "objective.rotation_weight"}
+SETTING_OF = {"model": "model", "rotation": "objective.rotation_weight", "image_size": "data.image_size"}
 
 
 def network_settings(config: Config) -> NetworkSettings:
     """Return the settings that determine the network of a config."""
-    return NetworkSettings(config.model, config.objective.rotation_weight > 0)
+    sized = backbone_family(config.model.backbone) != RESNET_FAMILY  # position embeddings, for one
+    size = config.data.image_size if sized else None
+    return NetworkSettings(config.model, config.objective.rotation_weight > 0, size)

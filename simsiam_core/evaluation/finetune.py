@@ -92,7 +92,7 @@ def _network(subject: Subject, name: str, seed: int) -> Network:
     if name == "finetune":
         backbone = copy.deepcopy(subject.encoder.backbone).requires_grad_(True)
     else:
-        backbone = build_backbone(subject.run.config().model)
+        backbone = build_backbone(subject.encoder.config.model, subject.encoder.config.data.image_size)
     return Network(backbone.to(subject.device), head.to(subject.device))
 
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from simsiam_core.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from simsiam_core.model.backbone import ResNet as ResNet
+    from simsiam_core.model.backbone import Backbone as Backbone
     from simsiam_core.model.backbone import build_backbone as build_backbone
+    from simsiam_core.model.backbones.resnet import ResNet as ResNet
     from simsiam_core.model.checkpoint import CheckpointError as CheckpointError
     from simsiam_core.model.checkpoint import Encoder as Encoder
     from simsiam_core.model.checkpoint import fingerprint as fingerprint
@@ -26,10 +27,11 @@ if TYPE_CHECKING:
 __getattr__ = lazy_names(
     __name__,
     {
+        "Backbone": "simsiam_core.model.backbone",
         "CheckpointError": "simsiam_core.model.checkpoint",
         "Encoder": "simsiam_core.model.checkpoint",
         "Output": "simsiam_core.model.simsiam",
-        "ResNet": "simsiam_core.model.backbone",
+        "ResNet": "simsiam_core.model.backbones.resnet",
         "SimSiam": "simsiam_core.model.simsiam",
         "build_backbone": "simsiam_core.model.backbone",
         "fingerprint": "simsiam_core.model.checkpoint",

@@ -1,74 +1,79 @@
-"""ResNet backbones (He et al., 2015) with configurable stem and width."""
+"""Backbones: building the network that a config names, from the registry of families.
+
+A name without a colon is one of this program's ResNets; `timm:vit_small_patch16_224` or
+`torchvision:mobilenet_v3_small` is a network of another library, whose module in `model/backbones/` builds it.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
 from torch import Tensor, nn
-from torchvision.models.resnet import BasicBlock, Bottleneck
 
-from simsiam_core.config import ModelConfig
+from simsiam_core.config import ConfigError, ModelConfig
+from simsiam_core.config.sections.network import backbone_family
 from simsiam_core.model.onednn_workaround import replace_affected_convolutions
-
-BLOCKS: dict[str, tuple[type[BasicBlock] | type[Bottleneck], tuple[int, int, int, int]]] = {
-    "resnet10": (BasicBlock, (1, 1, 1, 1)),
-    "resnet18": (BasicBlock, (2, 2, 2, 2)),
-    "resnet34": (BasicBlock, (3, 4, 6, 3)),
-    "resnet50": (Bottleneck, (3, 4, 6, 3)),
-}
+from simsiam_core.registry import Registry
 
 
-class ResNet(nn.Module):
-    """A ResNet without classifier: images `[B, 3, S, S]` to globally average-pooled features `[B, dim]`.
+class Backbone(nn.Module):
+    """What every backbone offers: pooled features without a classifier. Its parameters have their library's names."""
 
-    Parameters have torchvision's names, so at width 64 the weights load into its ResNets. With the stem
-    "cifar" (3×3, stride 1, no max-pool) a 32-px image keeps its resolution through the first stage; the
-    ImageNet stem costs about ten points of accuracy at that size.
-    """
-
-    def __init__(self, name: str, stem: str, width: int) -> None:
-        super().__init__()
-        block, depths = BLOCKS[name]
-        self._channels = width
-        if stem == "imagenet":
-            self.conv1 = nn.Conv2d(3, width, 7, stride=2, padding=3, bias=False)
-            self.maxpool: nn.Module = nn.MaxPool2d(3, stride=2, padding=1)
-        else:
-            self.conv1 = nn.Conv2d(3, width, 3, stride=2 if stem == "stride2" else 1, padding=1, bias=False)
-            self.maxpool = nn.Identity()
-        self.bn1 = nn.BatchNorm2d(width)
-        self.relu = nn.ReLU(inplace=True)
-        self.layer1 = self._stage(block, width, depths[0], stride=1)
-        self.layer2 = self._stage(block, width * 2, depths[1], stride=2)
-        self.layer3 = self._stage(block, width * 4, depths[2], stride=2)
-        self.layer4 = self._stage(block, width * 8, depths[3], stride=2)
-        self.avgpool = nn.AdaptiveAvgPool2d(1)
-        self.dim: int = width * 8 * block.expansion
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-
-    def _stage(
-        self, block: type[BasicBlock] | type[Bottleneck], planes: int, depth: int, stride: int
-    ) -> nn.Sequential:
-        out = planes * block.expansion
-        shortcut = None
-        if stride != 1 or self._channels != out:
-            shortcut = nn.Sequential(
-                nn.Conv2d(self._channels, out, 1, stride, bias=False), nn.BatchNorm2d(out)
-            )
-        blocks = [block(self._channels, planes, stride, shortcut)]
-        blocks += [block(out, planes) for _ in range(1, depth)]
-        self._channels = out
-        return nn.Sequential(*blocks)
+    feature_dim: int  # D below
 
     def forward(self, images: Tensor) -> Tensor:
-        """Map normalised images `[B, 3, S, S]` to features `[B, dim]`."""
-        x = self.maxpool(self.relu(self.bn1(self.conv1(images))))
-        x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
-        return self.avgpool(x).flatten(1)
+        """Map normalised images `[B, 3, S, S]` to features `[B, D]`."""
+        raise NotImplementedError
 
 
-def build_backbone(config: ModelConfig) -> ResNet:
-    """Build the backbone of a config."""
-    backbone = ResNet(config.backbone, config.stem, config.width)
+@dataclass(frozen=True)
+class Family:
+    """A library of networks. Its functions import the library only when they are called."""
+
+    title: str
+    help: str
+    names: Callable[[], tuple[str, ...]]  # of all its networks, as written in `model.backbone`
+    # Builds a network with random weights for images of a size in px, drawn from torch's global generator.
+    # Raises ConfigError at model.backbone for an unknown name or a missing package, at data.image_size for a
+    # size that the network cannot take.
+    build: Callable[[ModelConfig, int], Backbone]
+
+
+FAMILIES: Registry[Family] = Registry("model.backbones", Family, "family of backbones")
+
+
+def build_backbone(model: ModelConfig, image_size: int = 32) -> Backbone:
+    """Build the backbone of a config with random weights. Raises ConfigError.
+
+    `image_size`, in px, determines the weights of networks with position embeddings; the ResNets take any.
+    """
+    backbone = FAMILIES.get(backbone_family(model.backbone)).build(model, image_size)
     replace_affected_convolutions(backbone)
     return backbone
+
+
+def finished_backbone(network: nn.Module, name: str, image_size: int) -> Backbone:
+    """Return a library's network without classifier as a backbone, after trying it on an image.
+
+    Raises ConfigError at `data.image_size` where it cannot take images of that size, and at `model.backbone`
+    where its output is not one vector per image.
+    """
+    training = network.training
+    device = next(network.parameters()).device
+    try:
+        with torch.no_grad():
+            out = network.eval()(torch.zeros(1, 3, image_size, image_size, device=device))
+    except Exception as error:  # each library raises its own types for a size that does not fit
+        reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+        raise ConfigError.at(
+            "data.image_size", f"{name} cannot take images of {image_size} px: {reason}."
+        ) from None
+    if not isinstance(out, Tensor) or out.ndim != 2:
+        raise ConfigError.at(
+            "model.backbone", f"{name} does not map an image to one vector; choose another network."
+        )
+    network.train(training)
+    network.feature_dim = out.shape[1]  # type: ignore[assignment]
+    return network  # type: ignore[return-value]

@@ -14,7 +14,7 @@ import torch
 
 from simsiam_core.config import Config, ConfigError, parse
 from simsiam_core.data.image_set import Triple
-from simsiam_core.model.backbone import ResNet, build_backbone
+from simsiam_core.model.backbone import Backbone, build_backbone
 from simsiam_core.runs.header import RECIPE as RECIPE
 
 BACKBONE_PREFIX = "network.backbone."
@@ -28,7 +28,7 @@ class CheckpointError(ValueError):
 class Encoder:
     """A trained backbone in evaluation mode, with everything needed to encode images."""
 
-    backbone: ResNet
+    backbone: Backbone
     config: Config
     mean: Triple
     std: Triple
@@ -39,7 +39,7 @@ class Encoder:
     @property
     def dim(self) -> int:
         """Width of the features."""
-        return self.backbone.dim
+        return self.backbone.feature_dim
 
 
 def recipe(
@@ -90,7 +90,8 @@ def load_encoder(path: Path, device: str = "cpu") -> Encoder:
     plain = content[RECIPE]
     try:
         config = parse(plain["config"], stored=True)
-        backbone = build_backbone(config.model).to(device).to(memory_format=torch.channels_last)
+        backbone = build_backbone(config.model, config.data.image_size)
+        backbone.to(device).to(memory_format=torch.channels_last)
         backbone.load_state_dict(weights)
         return Encoder(
             backbone=backbone.eval().requires_grad_(False),

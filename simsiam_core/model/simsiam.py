@@ -33,13 +33,13 @@ class Output(NamedTuple):
 class SimSiam(nn.Module):
     """The SimSiam network (section 3; batch norms as in section 4.4, appendix D for CIFAR)."""
 
-    def __init__(self, config: ModelConfig, *, rotation: bool = False) -> None:
+    def __init__(self, config: ModelConfig, image_size: int = 32, *, rotation: bool = False) -> None:
         super().__init__()
-        self.backbone = build_backbone(config)
-        self.projector = projector(self.backbone.dim, config)
+        self.backbone = build_backbone(config, image_size)
+        self.projector = projector(self.backbone.feature_dim, config)
         self.predictor = predictor(config) if config.predictor else nn.Identity()
         # Created last, so that the other weights are initialised as in a network without it.
-        self.rotation = rotation_head(self.backbone.dim, config.projector_dim) if rotation else None
+        self.rotation = rotation_head(self.backbone.feature_dim, config.projector_dim) if rotation else None
 
     def forward(self, view: Tensor) -> Output:
         """Encode, project and predict one normalised view `[B, 3, S, S]`.

@@ -17,7 +17,6 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from simsiam_core.config import Config, OptimiserConfig, parse
 from simsiam_core.data import Progress, count_train
-from simsiam_core.model.dimensions import feature_dim
 from simsiam_core.training.calibration import BusyError, calibrate
 from simsiam_core.training.device import HALF, Precision, resolve_device
 from simsiam_core.training.objective import Objective, Views
@@ -39,6 +38,7 @@ class Work:
     flop: float  # forward and backward
     activation_bytes: float  # saved by autograd for the backward pass, in fp32
     parameters: int
+    feature_dim: int  # of the backbone
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,12 @@ def _work(config: Config) -> Work:
             loss = objective.losses(network, views).total
         loss.backward()
     parameters = sum(p.numel() for p in network.parameters())
-    return Work(counter.get_total_flops() / images, sum(saved.values()) / images, parameters)
+    return Work(
+        counter.get_total_flops() / images,
+        sum(saved.values()) / images,
+        parameters,
+        network.backbone.feature_dim,
+    )
 
 
 def _shape(config: Config) -> Config:
@@ -153,7 +158,7 @@ def knn_seconds(config: Config, count: int, pace: Pace) -> float:
     passes = Objective(config, *GREY).passes
     encoding = (count + tests) * pace.seconds_per_image * FORWARD_SHARE / passes
     flop_per_second = work(config).flop / pace.seconds_per_image
-    return encoding + 2 * count * tests * feature_dim(config.model) / flop_per_second
+    return encoding + 2 * count * tests * work(config).feature_dim / flop_per_second
 
 
 def memory_bytes(

@@ -54,7 +54,7 @@ class Objective:
     def network(self) -> SimSiam:
         """Build a network with the heads that it needs, in channels_last, which speeds up convolutions."""
         settings = network_settings(self.config)
-        network = SimSiam(settings.model, rotation=settings.rotation)
+        network = SimSiam(settings.model, self.config.data.image_size, rotation=settings.rotation)
         return network.to(memory_format=torch.channels_last)
 
     def views(self, images: Tensor, generator: torch.Generator) -> Views:

@@ -22,13 +22,11 @@ def summary(config: Config, images: int | None) -> str:
         steps = images // batch
         rows.append(("Steps", f"{steps:,} an epoch, {steps * epochs:,} in all ({images:,} training images)"))
     model = config.model
-    rows.append(
-        (
-            "Representation",
-            f"{feature_dim(model):,} numbers an image, from {model.backbone} at width {model.width}",
+    if (numbers := feature_dim(model)) is not None:
+        rows.append(
+            ("Representation", f"{numbers:,} numbers an image, from {model.backbone} at width {model.width}")
         )
-    )
-    rows.append(("Stem", _STEMS[model.stem]))
+        rows.append(("Stem", _STEMS[model.stem]))
     for off, sentence in (
         (not model.stop_gradient, "Without stop-gradient the network is expected to collapse."),
         (not model.predictor, "Without a predictor the network is expected to collapse."),

@@ -33,11 +33,14 @@ ROTATION = {"rotation_weight": 0.4, "rotation_crop": 8}
 class OneConvolution(nn.Module):
     """Compiled in seconds, where a ResNet takes a minute."""
 
-    dim = 8
+    feature_dim = 8
 
     def __init__(self, *_: object) -> None:
         super().__init__()
-        self.convolution, self.norm = nn.Conv2d(3, self.dim, 3, bias=False), nn.BatchNorm2d(self.dim)
+        self.convolution, self.norm = (
+            nn.Conv2d(3, self.feature_dim, 3, bias=False),
+            nn.BatchNorm2d(self.feature_dim),
+        )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.norm(self.convolution(x)).relu().mean((2, 3))

@@ -2,14 +2,38 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
+from pydantic import field_validator
+
 from simsiam_core.config.section import Section, setting
+from simsiam_core.registry import names_in
+
+RESNETS = ("resnet10", "resnet18", "resnet34", "resnet50")  # this program's own
+RESNET_FAMILY = "resnet"
+
+
+def backbone_families() -> tuple[str, ...]:
+    """Return the libraries whose networks can be named, as in `timm:vit_small_patch16_224`.
+
+    They are the modules of `simsiam_core/model/backbones/`, which depends on the schema and is not imported
+    here.
+    """
+    return tuple(name for name in names_in("model.backbones") if name != RESNET_FAMILY)
+
+
+def backbone_family(backbone: str) -> str:
+    """Return the family of a backbone's name, a module of `simsiam_core/model/backbones/`."""
+    return backbone.partition(":")[0] if ":" in backbone else RESNET_FAMILY
 
 
 class ModelConfig(Section, title="Network"):
-    backbone: Literal["resnet10", "resnet18", "resnet34", "resnet50"] = setting(
-        "resnet18", "Backbone", "The network whose output is the representation."
+    backbone: str = setting(
+        "resnet18",
+        "Backbone",
+        "The network whose output is the representation: resnet10, resnet18, resnet34, resnet50, or a network of "
+        "another library, such as timm:vit_small_patch16_224.",
     )
     stem: Literal["cifar", "stride2", "imagenet"] = setting(
         "cifar",
@@ -39,6 +63,19 @@ class ModelConfig(Section, title="Network"):
     stop_gradient: bool = setting(
         True, "Stop-gradient", "Off is an ablation: the network collapses.", advanced=True
     )
+
+    @field_validator("backbone")
+    @classmethod
+    def _backbone_can_be_named(cls, name: str) -> str:
+        """Check the form of the name; its library is asked for it only when the network is built."""
+        family, colon, inside = name.partition(":")
+        if name in RESNETS or (colon and family in backbone_families() and re.fullmatch(r"[\w.\-]+", inside)):
+            return name
+        libraries = " or ".join(f"{family}:NAME" for family in backbone_families())
+        raise ValueError(
+            f"model.backbone: Backbone is {name!r}; choose one of {', '.join(RESNETS)}, or {libraries} for a network "
+            "of that library."
+        )
 
 
 class ObjectiveConfig(Section, title="Objective"):
