@@ -26,10 +26,12 @@ from torchvision import transforms
 
 from simsiam_core.config import AugmentationConfig, Config
 from simsiam_core.data import count_train
-from simsiam_core.model import SimSiam, simsiam_loss
+from simsiam_core.model import JointEmbedding
 from simsiam_core.training import compilation
 from simsiam_core.training.device import Precision, autocast
-from simsiam_core.training.pace import step_loop, synchronise
+from simsiam_core.training.objective import Objective
+from simsiam_core.training.pace import GREY, step_loop, synchronise
+from simsiam_core.training.step import Views
 
 Baseline = Callable[[int], float]  # steps to seconds
 
@@ -61,7 +63,8 @@ def kornia(config: Config, device: torch.device, precision: Precision, images: T
         K.Normalize((0.5,) * 3, (0.25,) * 3),
     ).to(device)
     resident = images.to(device)
-    network = SimSiam(config.model, config.data.image_size).to(device).to(memory_format=torch.channels_last)
+    objective = Objective(config, *GREY)
+    network = objective.network().to(device)
     optimiser = _sgd(network, fused=True)
 
     def step() -> None:
@@ -69,7 +72,7 @@ def kornia(config: Config, device: torch.device, precision: Precision, images: T
         batch = resident[rows].float() / 255
         views = [augment(batch).contiguous(memory_format=torch.channels_last) for _ in range(2)]
         with autocast(device.type, precision):
-            loss = simsiam_loss([network(view) for view in views])
+            loss = _loss(objective, network, views)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -83,7 +86,7 @@ def has_kornia() -> bool:
 
 
 class LoaderBaseline:
-    """The baseline of published SimSiam code: torchvision transforms per image in `workers` processes, fp32.
+    """The baseline of published code: torchvision transforms per image in `workers` processes, fp32.
 
     It runs in a separate process, so that settings of our training do not affect it. Its data loader workers
     are suspended during the turns of other baselines; otherwise they would fill their queue at the others'
@@ -124,7 +127,8 @@ def _serve(connection: Connection, config: Config, device: torch.device, count: 
         persistent_workers=True,
         multiprocessing_context="fork" if "fork" in multiprocessing.get_all_start_methods() else None,
     )
-    network = SimSiam(config.model, config.data.image_size).to(device)
+    objective = Objective(config, *GREY)
+    network = objective.method.network(config).to(device)  # in the memory format that published code leaves it
     optimiser = _sgd(network, fused=False)
     batches = iter(loader)
 
@@ -134,8 +138,7 @@ def _serve(connection: Connection, config: Config, device: torch.device, count: 
         if batch is None:
             batches = iter(loader)
             batch = next(batches)
-        first, second = (view.to(device, non_blocking=True) for view in batch)
-        loss = simsiam_loss([network(first), network(second)])
+        loss = _loss(objective, network, [view.to(device, non_blocking=True) for view in batch])
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -214,6 +217,13 @@ def _timed(step: Callable[[], None], device: torch.device) -> Baseline:
 
     run(2)
     return run
+
+
+def _loss(objective: Objective, network: JointEmbedding, views: list[Tensor]) -> Tensor:
+    """Return the loss of the config's method on two views; a corner of the first serves as crop to be turned."""
+    side = objective.config.objective.rotation_crop
+    crops = views[0][:, :, :side, :side] if objective.rotates else None
+    return objective.losses(network, Views(tuple(views), crops)).total
 
 
 def _sgd(network: nn.Module, fused: bool) -> torch.optim.SGD:

@@ -26,6 +26,7 @@ from simsiam_core.config import (
 )
 from simsiam_core.config.ablations import ABLATIONS, members
 from simsiam_core.config.paths import path_flag
+from simsiam_core.config.unused import refuse_unused
 from simsiam_core.jobs import InUseError, Notifier, enqueue
 from simsiam_core.jobs.stop_request import Interrupted, StopRequest
 from simsiam_core.metrics.val_knn_accuracy import KNN_ACCURACY
@@ -150,7 +151,9 @@ def _group(arguments: argparse.Namespace, flags: SchemaFlags) -> int:
 
 def _config(arguments: argparse.Namespace, flags: SchemaFlags) -> Config:
     """Return the config: flags override the file, which overrides preset and defaults. Raises ConfigError."""
-    return parse(_values(arguments, flags))
+    config = parse(_values(arguments, flags))
+    refuse_unused(config, flags.given(arguments))
+    return config
 
 
 def _values(arguments: argparse.Namespace, flags: SchemaFlags) -> dict[str, Any]:

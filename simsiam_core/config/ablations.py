@@ -9,6 +9,7 @@ from typing import Any
 from simsiam_core.config.files import merge
 from simsiam_core.config.problems import parse
 from simsiam_core.config.schema import Config
+from simsiam_core.config.unused import refuse_unused
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,8 @@ ABLATIONS = {
 
 def members(name: str, base: Mapping[str, Any]) -> list[Config]:
     """Build the configs of a group over a base config as nested values. Raises ConfigError."""
-    return [
-        parse(merge(base, changes, {"name": f"{name}-{member}"}))
-        for member, changes in ABLATIONS[name].members.items()
-    ]
+    configs = []
+    for member, changes in ABLATIONS[name].members.items():
+        configs.append(parse(merge(base, changes, {"name": f"{name}-{member}"})))
+        refuse_unused(configs[-1], changes)
+    return configs

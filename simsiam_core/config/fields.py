@@ -33,6 +33,7 @@ class FieldSpec:
     default: Any
     minimum: float | None
     maximum: float | None
+    methods: tuple[str, ...] = ()  # values of objective.method that use it; empty: all of them
 
     @property
     def name(self) -> str:
@@ -101,4 +102,5 @@ def field_spec(path: str, section: str, info: FieldInfo) -> FieldSpec:
         default=info.default,
         minimum=bounds.get("g"),
         maximum=bounds.get("l"),
+        methods=tuple(cast(list[str], extra.get("methods", []))),
     )

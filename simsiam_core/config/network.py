@@ -12,16 +12,16 @@ class NetworkSettings(NamedTuple):
     """Settings that a network is built from: a checkpoint fits every config for which they are equal."""
 
     model: ModelConfig
-    rotation: bool  # whether there is a rotation prediction head
+    method: str  # which determines the heads
     image_size: int | None  # None where the weights do not depend on it
 
 
 # The setting that determines each part, for messages.
-SETTING_OF = {"model": "model", "rotation": "objective.rotation_weight", "image_size": "data.image_size"}
+SETTING_OF = {"model": "model", "method": "objective.method", "image_size": "data.image_size"}
 
 
 def network_settings(config: Config) -> NetworkSettings:
     """Return the settings that determine the network of a config."""
     sized = backbone_family(config.model.backbone) != RESNET_FAMILY  # position embeddings, for one
     size = config.data.image_size if sized else None
-    return NetworkSettings(config.model, config.objective.rotation_weight > 0, size)
+    return NetworkSettings(config.model, config.objective.method, size)

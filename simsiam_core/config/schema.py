@@ -13,7 +13,7 @@ from pydantic import model_validator
 from simsiam_core.config.section import Section, setting
 from simsiam_core.config.sections.augmentation import AugmentationConfig
 from simsiam_core.config.sections.data import DataConfig
-from simsiam_core.config.sections.network import ModelConfig, ObjectiveConfig
+from simsiam_core.config.sections.network import ROTATING_METHOD, ModelConfig, ObjectiveConfig
 from simsiam_core.config.sections.training import CheckpointConfig, KnnConfig, OptimiserConfig, TrainingConfig
 
 
@@ -55,7 +55,7 @@ class Config(Section):
     @model_validator(mode="after")
     def _rotation_crop_fits(self) -> Config:
         crop, size = self.objective.rotation_crop, self.data.image_size
-        if self.objective.rotation_weight > 0 and not size / 2 <= crop <= size:
+        if self.objective.method == ROTATING_METHOD and not size / 2 <= crop <= size:
             raise ValueError(
                 f"objective.rotation_crop: Rotation crop is {crop} px; it must lie between half of Image size "
                 f"and Image size, {size / 2:g} and {size} px."

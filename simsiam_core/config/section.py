@@ -18,18 +18,25 @@ def setting(
     unit: str = "",
     advanced: bool = False,
     offered: Mapping[str, Any] | None = None,
+    methods: tuple[str, ...] = (),
     **bounds: Any,
 ) -> Any:
     """Define one setting.
 
     `unit` is shown after the title; `advanced` settings are collapsed or left out in forms. `offered` maps
-    the labels that a form offers to values, if labels and values differ.
+    the labels that a form offers to values, if labels and values differ. `methods` are the values of
+    `objective.method` under which the setting is used; empty: all of them.
     """
     return Field(
         default,
         title=title,
         description=description,
-        json_schema_extra={"unit": unit, "advanced": advanced, "offered": dict(offered or {})},
+        json_schema_extra={
+            "unit": unit,
+            "advanced": advanced,
+            "offered": dict(offered or {}),
+            "methods": list(methods),
+        },
         **bounds,
     )
 

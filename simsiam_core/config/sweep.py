@@ -14,6 +14,7 @@ from simsiam_core.config.files import merge
 from simsiam_core.config.problems import ConfigError, parse
 from simsiam_core.config.scalars import scalar
 from simsiam_core.config.schema import Config
+from simsiam_core.config.unused import refuse_unused
 
 MAX_RUNS = 100
 RANGE = re.compile(r"^([^:]+):([^:]+):(\d+)(:log)?$")
@@ -91,4 +92,5 @@ def expand(values: Mapping[str, Any], sweeps: Sequence[Sweep]) -> list[Config]:
         names = [f"{s.spec.name} {v}" for s, v in zip(sweeps, combination, strict=True)]
         label = re.sub(r"[^\w\- .]", "", " ".join([str(values.get("name") or ""), *names])).strip()[-40:]
         configs.append(parse(merge({"name": label.strip()}, values, {"name": label.strip()}, changes)))
+        refuse_unused(configs[-1], changes)
     return configs

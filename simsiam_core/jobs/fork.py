@@ -9,6 +9,7 @@ from typing import Any
 
 from simsiam_core.config import Config, ConfigError, merge, parse
 from simsiam_core.config.network import SETTING_OF, network_settings
+from simsiam_core.config.unused import refuse_unused
 from simsiam_core.jobs.control import check_trainable, steps_per_epoch
 from simsiam_core.runs import FIRST_STEP, Checkpoint, Notes, Origin, RunDirectory, RunError, RunStore, Status
 from simsiam_core.runs.files import write_text
@@ -43,6 +44,7 @@ def fork(
     config, found, status = run.config(), run.checkpoint(checkpoint), run.status()
     new = parse(merge(config.model_dump(), changes))
     _check_fit(config, new, new_images)
+    refuse_unused(new, changes)
     header = found.header()
     if header is None:
         raise RunError(f"Checkpoint {found.name} of run {run.id} cannot be read; choose another one.")

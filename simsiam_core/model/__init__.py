@@ -1,4 +1,4 @@
-"""The network: backbones, SimSiam heads and loss, and checkpoint loading.
+"""The network: backbones, the heads of training methods, SimSiam's loss, and checkpoint loading.
 
 Names are imported lazily from their modules: most import torch, which querying dimensions does not need.
 """
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from simsiam_core.model.checkpoint import fingerprint as fingerprint
     from simsiam_core.model.checkpoint import load_encoder as load_encoder
     from simsiam_core.model.checkpoint import recipe as recipe
-    from simsiam_core.model.simsiam import Output as Output
+    from simsiam_core.model.joint_embedding import JointEmbedding as JointEmbedding
+    from simsiam_core.model.joint_embedding import Output as Output
+    from simsiam_core.model.joint_embedding import TargetEmbedding as TargetEmbedding
     from simsiam_core.model.simsiam import SimSiam as SimSiam
     from simsiam_core.model.simsiam import negative_cosine as negative_cosine
     from simsiam_core.model.simsiam import rotation_task as rotation_task
@@ -30,9 +32,11 @@ __getattr__ = lazy_names(
         "Backbone": "simsiam_core.model.backbone",
         "CheckpointError": "simsiam_core.model.checkpoint",
         "Encoder": "simsiam_core.model.checkpoint",
-        "Output": "simsiam_core.model.simsiam",
+        "JointEmbedding": "simsiam_core.model.joint_embedding",
+        "Output": "simsiam_core.model.joint_embedding",
         "ResNet": "simsiam_core.model.backbones.resnet",
         "SimSiam": "simsiam_core.model.simsiam",
+        "TargetEmbedding": "simsiam_core.model.joint_embedding",
         "build_backbone": "simsiam_core.model.backbone",
         "fingerprint": "simsiam_core.model.checkpoint",
         "load_encoder": "simsiam_core.model.checkpoint",

@@ -7,65 +7,27 @@ Two published extensions are options of the same network: more than two views (F
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from simsiam_core.config import ModelConfig
 from simsiam_core.model.backbone import build_backbone
-from simsiam_core.model.precision import true_fp32
+from simsiam_core.model.joint_embedding import JointEmbedding, Output
 
 
-class Output(NamedTuple):
-    """The network's output for one view: projection z and prediction p, both `[B, projector_dim]`.
-
-    `features`, `[B, dim]`, is the backbone output from which they were computed.
-    """
-
-    z: Tensor
-    p: Tensor
-    features: Tensor | None = None
-
-
-class SimSiam(nn.Module):
+class SimSiam(JointEmbedding):
     """The SimSiam network (section 3; batch norms as in section 4.4, appendix D for CIFAR)."""
 
+    entry_points = ("tell_rotation",)
+
     def __init__(self, config: ModelConfig, image_size: int = 32, *, rotation: bool = False) -> None:
-        super().__init__()
-        self.backbone = build_backbone(config, image_size)
-        self.projector = projector(self.backbone.feature_dim, config)
-        self.predictor = predictor(config) if config.predictor else nn.Identity()
+        backbone = build_backbone(config, image_size)
+        heads = projector(backbone.feature_dim, config), predictor(config) if config.predictor else None
+        super().__init__(backbone, *heads)
         # Created last, so that the other weights are initialised as in a network without it.
         self.rotation = rotation_head(self.backbone.feature_dim, config.projector_dim) if rotation else None
-
-    def forward(self, view: Tensor) -> Output:
-        """Encode, project and predict one normalised view `[B, 3, S, S]`.
-
-        Pass one view at a time: batch-norm statistics over two concatenated views would differ from the
-        published method.
-        """
-        features = self.backbone(view)
-        z = self.projector(features)
-        return Output(z=z, p=self.predictor(z), features=features)
-
-    @torch.no_grad()
-    def fp32_projections(self, features: Tensor) -> Tensor:
-        """Project features `[B, dim]` as in training, but in fp32: for metrics that half precision distorts.
-
-        Batch norms use the statistics of these features only; running statistics are not updated, and
-        statistics are not synchronised between processes.
-        """
-        x = features.float()
-        with true_fp32(x.device.type):
-            for layer in self.projector:
-                if isinstance(layer, _BatchNorm):
-                    x = F.batch_norm(x, None, None, layer.weight, layer.bias, training=True, eps=layer.eps)
-                else:
-                    x = layer(x)
-        return x
 
     def tell_rotation(self, turned: Tensor) -> Tensor:
         """Predict rotation logits `[N, 4]`, one per quarter turn, of normalised crops `[N, 3, C, C]`."""

@@ -15,6 +15,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from simsiam_core.metrics.representation_std import COLLAPSED_STD, REPRESENTATION_STD
 
 PATIENCE_STEPS = 20  # consecutive steps before it is reported; a single unusual batch is no collapse
+# The end of the sentence for SimSiam, the only method of versions that recorded none.
+ADVICE = (
+    "loss near −1 is not success. Check that stop-gradient and predictor are on, and try a lower learning rate."
+)
 Step = Annotated[int, Field(ge=0, le=2**53)]
 
 
@@ -28,6 +32,7 @@ class Collapse(BaseModel):
     )
     step: Step = 0  # last step observed
     std: Annotated[float, Field(allow_inf_nan=False)] = 1.0  # at that step
+    advice: str = ADVICE  # of the training method: how the sentence ends
 
     @property
     def collapsed(self) -> bool:
@@ -41,8 +46,7 @@ class Collapse(BaseModel):
             return None
         return (
             f"Collapse: per-dimension std is {self.std:.0%} of a healthy value since step {self.since}; "
-            "loss near −1 is not success. Check that stop-gradient and predictor are on, "
-            "and try a lower learning rate."
+            f"{self.advice}"
         )
 
     @property
@@ -52,9 +56,10 @@ class Collapse(BaseModel):
 
 
 class CollapseJudge:
-    """A collapse detector fed with `representation/std` step by step."""
+    """A collapse detector fed with `representation/std` step by step; `advice` goes into its judgements."""
 
-    def __init__(self) -> None:
+    def __init__(self, advice: str = ADVICE) -> None:
+        self._advice = advice
         self._since: int | None = None
         self._step: int | None = None
         self._std = 1.0
@@ -76,4 +81,4 @@ class CollapseJudge:
         """The state at the last step observed; None before the first."""
         if self._step is None:
             return None
-        return Collapse(since=self._since, step=self._step, std=float(self._std))
+        return Collapse(since=self._since, step=self._step, std=float(self._std), advice=self._advice)

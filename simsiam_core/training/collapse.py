@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from simsiam_core.runs.collapse import PATIENCE_STEPS, Collapse, CollapseJudge
+from simsiam_core.runs.collapse import ADVICE, PATIENCE_STEPS, Collapse, CollapseJudge
 
 __all__ = ["PATIENCE_STEPS", "CollapseWatch"]
 
 
 class CollapseWatch:
-    """Collapse detector that reads every measured step, starting from the record before a resume."""
+    """Collapse detector that reads every measured step, starting from the record before a resume.
 
-    def __init__(self, record: Iterable[Mapping[str, Any]] = ()) -> None:
-        self._judge = CollapseJudge()
+    `advice` is what the training method recommends: the end of the sentence.
+    """
+
+    def __init__(self, record: Iterable[Mapping[str, Any]] = (), advice: str = ADVICE) -> None:
+        self._judge = CollapseJudge(advice)
         self._judge.observe(record)
         self._judgement = self._judge.judgement
         self._resumed_after = self._judgement.step if self._judgement else 0

@@ -21,7 +21,6 @@ import torch
 from torch import Tensor, nn
 
 from simsiam_core.config import TrainingConfig
-from simsiam_core.model import SimSiam
 
 WORTH_STEPS = 5_000  # shorter runs end before the minute is recovered
 BACKEND_VARIABLE = "SIMSIAM_COMPILE_BACKEND"  # for tests: overrides the backend of torch.compile
@@ -84,15 +83,16 @@ def compile_network(network: nn.Module) -> None:
     """
     how: dict[str, Any] = {"backend": os.environ.get(BACKEND_VARIABLE, "inductor"), "dynamic": False}
     network.compile(**how)
-    if isinstance(network, SimSiam) and network.rotation is not None:
+    for name in getattr(network, "entry_points", ()):
         # Set on the instance, to shadow the method of the class.
-        object.__setattr__(network, "tell_rotation", torch.compile(network.tell_rotation, **how))
+        object.__setattr__(network, name, torch.compile(getattr(network, name), **how))
 
 
 def uncompile(network: nn.Module) -> None:
     """Make a network eager again."""
     network._compiled_call_impl = None  # torch has no public API for this
-    network.__dict__.pop("tell_rotation", None)
+    for name in getattr(network, "entry_points", ()):
+        network.__dict__.pop(name, None)
 
 
 def _try(network: nn.Module, trial: Callable[[], object]) -> str:

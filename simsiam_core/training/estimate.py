@@ -19,15 +19,15 @@ from simsiam_core.config import Config, OptimiserConfig, parse
 from simsiam_core.data import Progress, count_train
 from simsiam_core.training.calibration import BusyError, calibrate
 from simsiam_core.training.device import HALF, Precision, resolve_device
-from simsiam_core.training.objective import Objective, Views
+from simsiam_core.training.objective import FORWARD_SHARE, Objective
 from simsiam_core.training.pace import CONTEXT_BYTES, GREY, DoesNotFitError, Pace
+from simsiam_core.training.step import Views
 
 # Of a calibration step: a second on two cores, with enough images for the pace of a full batch.
 CPU_STEP_FLOP = 1e11
 # The interpreter with torch and Lightning, and memory kept by the allocator.
 PROCESS_BYTES = {"cpu": 1.1e9, "gpu": CONTEXT_BYTES}
 BACKWARD_SHARE = 0.3  # of the activations: additional memory of the backward pass, measured
-FORWARD_SHARE = 1 / 3  # of a step: the backward pass costs twice the forward pass
 STARTING_SECONDS = 8.0  # imports, and reading images that are already decoded
 
 
@@ -38,6 +38,7 @@ class Work:
     flop: float  # forward and backward
     activation_bytes: float  # saved by autograd for the backward pass, in fp32
     parameters: int
+    trained_parameters: int  # those with a gradient, which a target network has none of
     feature_dim: int  # of the backbone
 
 
@@ -84,11 +85,11 @@ def _work(config: Config) -> Work:
         with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
             loss = objective.losses(network, views).total
         loss.backward()
-    parameters = sum(p.numel() for p in network.parameters())
     return Work(
         counter.get_total_flops() / images,
         sum(saved.values()) / images,
-        parameters,
+        sum(p.numel() for p in network.parameters()),
+        sum(p.numel() for p in network.parameters() if p.requires_grad),
         network.backbone.feature_dim,
     )
 
@@ -171,11 +172,12 @@ def memory_bytes(
     side, devices = config.data.image_size, config.training.devices
     images = 1.2 * (count or 0) * 3 * side**2  # train and test, uint8
     cost = work(config)
-    exchanged = 4 * cost.parameters * (devices > 1)  # copies of the gradients, exchanged between processes
+    exchanged = 4 * cost.trained_parameters * (devices > 1)  # copies of the gradients, exchanged between processes
     if pace is not None and pace.peak_bytes is not None:
         return PROCESS_BYTES["gpu"] + images + pace.peak_bytes + exchanged
-    copies = 3 + _second_moment(config.optimiser)  # weights, gradients, momentum
-    process = PROCESS_BYTES[accelerator] + images + 4 * copies * cost.parameters + exchanged
+    copies = 2 + _second_moment(config.optimiser)  # gradients and momentum, beside the weights
+    weights = 4 * (cost.parameters + copies * cost.trained_parameters)
+    process = PROCESS_BYTES[accelerator] + images + weights + exchanged
     batch = config.training.batch_size * cost.activation_bytes * (1 + BACKWARD_SHARE)
     if accelerator == "gpu":
         return process + batch / devices * (0.5 if precision in HALF else 1.0)

@@ -54,7 +54,7 @@ def batch_that_fits_beside_others(module: SimSiamModule, taken: int) -> int | No
     if limit != resource.RLIM_INFINITY:
         free = min(free, processes * (limit - taken))
     cost = work(module.config)
-    fixed = processes * (CPU_BYTES + 2 * 4 * cost.parameters)
+    fixed = processes * (CPU_BYTES + 2 * 4 * cost.trained_parameters)
     return rounded_batch((SAFETY * free - fixed) / (CPU_SHARE * cost.activation_bytes))
 
 

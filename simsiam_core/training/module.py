@@ -119,7 +119,16 @@ class SimSiamModule(pl.LightningModule):
         ):
             group.update(settings, lr=self.config.lr * factor(self.global_step))
         schedule._last_lr = [group["lr"] for group in optimiser.param_groups]
+        if self.global_step == 0:
+            self.objective.start(self.network)
         self._compile()
+
+    def optimizer_step(self, *arguments: Any, **named: Any) -> None:
+        """Let the method act after the step, before anything can save its weights."""
+        step = self.global_step
+        super().optimizer_step(*arguments, **named)
+        steps = self.config.training.epochs * len(self.batches)
+        self.objective.after_step(self.network, self._scheduled(step), steps)
 
     def on_fit_start(self) -> None:
         """Move the images to the device, which is known only at this point."""

@@ -6,24 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from simsiam_core.config import Config
-from simsiam_core.config.network import network_settings
 from simsiam_core.data import Augmentation
 from simsiam_core.data.image_set import Triple
-from simsiam_core.metrics.train_rotation_accuracy import ROTATION_ACCURACY
-from simsiam_core.model import SimSiam, rotation_task, simsiam_loss
+from simsiam_core.model import JointEmbedding, TargetEmbedding
+from simsiam_core.training.methods import METHODS
 from simsiam_core.training.ranks import Ranks
+from simsiam_core.training.schedule import target_momentum
+from simsiam_core.training.step import Step, Views
 
-
-@dataclass(frozen=True)
-class Views:
-    """Views `[B, 3, S, S]` of every image and, for the rotation task, small crops `[B, 3, C, C]`."""
-
-    views: tuple[Tensor, ...]
-    crops: Tensor | None
+FORWARD_SHARE = 1 / 3  # of a pass through the network and back: the way back costs twice the way there
 
 
 @dataclass(frozen=True)
@@ -41,6 +35,8 @@ class Objective:
 
     def __init__(self, config: Config, mean: Triple, std: Triple, ranks: Ranks | None = None) -> None:
         self.config = config
+        self.method = METHODS.get(config.objective.method)
+        self._ranks = ranks or Ranks()
         self._share = (ranks.index, ranks.count) if ranks else (0, 1)
         size, augmentation = config.data.image_size, config.augmentation
         self._augmentation = Augmentation(augmentation, size, mean, std)
@@ -49,13 +45,11 @@ class Objective:
     @property
     def rotates(self) -> bool:
         """Whether rotation prediction is part of the objective."""
-        return network_settings(self.config).rotation
+        return self.method.rotates
 
-    def network(self) -> SimSiam:
+    def network(self) -> JointEmbedding:
         """Build a network with the heads that it needs, in channels_last, which speeds up convolutions."""
-        settings = network_settings(self.config)
-        network = SimSiam(settings.model, self.config.data.image_size, rotation=settings.rotation)
-        return network.to(memory_format=torch.channels_last)
+        return self.method.network(self.config).to(memory_format=torch.channels_last)
 
     def views(self, images: Tensor, generator: torch.Generator) -> Views:
         """Make views of uint8 images `[B, 3, S, S]`; the same generator state gives the same views."""
@@ -66,28 +60,30 @@ class Objective:
             crops.contiguous(memory_format=torch.channels_last) if crops is not None else None,
         )
 
-    def losses(self, network: SimSiam, views: Views) -> Losses:
-        """Compute SimSiam's loss, plus that of predicting the rotation of the crops (E-SimSiam).
-
-        Views go through the network one at a time, after the rotated crops, so that the running statistics of
-        the batch norms, which are used at inference, end on full-size views.
-        """
-        rotation, metrics = None, dict[str, Tensor]()
-        if views.crops is not None:
-            turned, turns = rotation_task(views.crops)
-            logits = network.tell_rotation(turned).float()
-            rotation = F.cross_entropy(logits, turns)
-            metrics[ROTATION_ACCURACY] = (logits.detach().argmax(1) == turns).float().mean()
-        outputs = [network(view) for view in views.views]
-        loss = simsiam_loss(outputs, stop_gradient=self.config.model.stop_gradient)
-        if rotation is not None:
-            loss = loss + self.config.objective.rotation_weight * rotation
-        z, features = outputs[0].z.detach(), outputs[0].features
+    def losses(self, network: JointEmbedding, views: Views) -> Losses:
+        """Compute the loss of the config's method. Views go through the network one at a time."""
+        step = Step(network, views, self.config, self._ranks)
+        loss = self.method.loss(step)
+        z, features = step.outputs[0].z.detach(), step.outputs[0].features
         half = features.detach() if features is not None and features.dtype != torch.float32 else None
-        return Losses(loss, z.float(), half, metrics)
+        return Losses(loss, z.float(), half, step.metrics)
+
+    def start(self, network: JointEmbedding) -> None:
+        """Prepare a network that has its first weights, random or from elsewhere, for the first step."""
+        if isinstance(network, TargetEmbedding):
+            network.start_target()
+
+    def after_step(self, network: JointEmbedding, step: int, total_steps: int) -> None:
+        """Do what follows an optimiser step, the `step`-th from 0: a target network takes its share of it."""
+        if isinstance(network, TargetEmbedding):
+            o = self.config.objective
+            network.update_target(
+                target_momentum(step, total_steps, o.target_momentum, o.target_momentum_end)
+            )
 
     @property
     def passes(self) -> float:
-        """Number of full-size images that go through the network for each image of a batch."""
+        """Number of full-size images that go through the network and back for each image of a batch."""
         o, size = self.config.objective, self.config.data.image_size
-        return o.views + (4 * (o.rotation_crop / size) ** 2 if self.rotates else 0.0)
+        target = FORWARD_SHARE * o.views if self.method.target_passes else 0.0
+        return o.views + target + (4 * (o.rotation_crop / size) ** 2 if self.rotates else 0.0)

@@ -53,6 +53,7 @@ def step_loop(
             loss = objective.losses(network, views).total
         loss.backward()
         optimiser.step()
+        objective.after_step(network, 0, 1)
 
     return step, network
 

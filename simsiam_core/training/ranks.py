@@ -93,6 +93,14 @@ class Ranks:
         dist.all_gather(parts, rows.contiguous())
         return torch.cat(parts)
 
+    def all_gather_with_gradient(self, rows: Tensor) -> Tensor:
+        """Return the rows `[b, …]` of all processes, in process order, through which gradients flow back.
+
+        For a loss of the whole batch that every process computes from the same rows: its gradient then needs no
+        exchange, and the mean of the processes' gradients is that of one process with the whole batch.
+        """
+        return rows if self.count == 1 else _Gather.apply(rows, self)
+
     def all_reduce(self, rows: Tensor) -> None:
         """Complete a tensor in which each process has written its `shard`, and zeros elsewhere."""
         if self.count > 1:
@@ -110,6 +118,20 @@ class Ranks:
         asked = torch.tensor(_ENDS.index(end))
         dist.broadcast(asked, 0, group=self._hosts)
         return _ENDS[int(asked)]
+
+
+class _Gather(torch.autograd.Function):
+    """The rows of all processes; each receives the gradients of its own rows, from all the equal losses."""
+
+    @staticmethod
+    def forward(context: Any, rows: Tensor, ranks: Ranks) -> Tensor:
+        context.ranks = ranks
+        return ranks.all_gather(rows)
+
+    @staticmethod
+    def backward(context: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        ranks: Ranks = context.ranks
+        return gradients[0][ranks.shard(len(gradients[0]))] * ranks.count, None
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Learning-rate schedule as a pure function of the step."""
+"""Schedules as pure functions of the step: the learning rate, and the momentum of a target network."""
 
 from __future__ import annotations
 
@@ -25,3 +25,13 @@ def lr_factor(
     )
     progress = (step - start) / max(1, end - start)
     return 0.5 * (1.0 + math.cos(math.pi * min(1.0, progress)))
+
+
+def target_momentum(step: int, total_steps: int, start: float, end: float) -> float:
+    """Return the momentum τ of a target network after optimiser step `step`, counted from 0.
+
+    Half a cosine from `start` to `end`: τ = 1 − (1 − τ₀) (cos(π k / K) + 1) / 2 for end 1 (Grill et al., 2020,
+    section 3.3).
+    """
+    progress = min(1.0, step / max(1, total_steps))
+    return end - (end - start) * 0.5 * (1.0 + math.cos(math.pi * progress))

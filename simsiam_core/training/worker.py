@@ -13,6 +13,7 @@ import pytorch_lightning as pl
 import torch
 
 from simsiam_core.config import Config, ConfigError
+from simsiam_core.config.unused import ignored_sentence
 from simsiam_core.data import Dataset, check_fit, load
 from simsiam_core.data.augmentation import cpu_kernel
 from simsiam_core.data.left_out import left_out_lines
@@ -35,6 +36,7 @@ from simsiam_core.training.estimate import work
 from simsiam_core.training.evaluation import Evaluation
 from simsiam_core.training.failure import TrainingFailure
 from simsiam_core.training.memory import address_space, memory_sentence
+from simsiam_core.training.methods import METHODS
 from simsiam_core.training.module import SimSiamModule
 from simsiam_core.training.ranks import process_group
 from simsiam_core.training.resume import FoundCheckpoint, newest
@@ -95,7 +97,7 @@ def _disk_full(run: RunDirectory) -> str:
     sizes = [c.path.stat().st_size for c in run.checkpoints()]
     config = run.config()
     # Weights and momentum in fp32, if no checkpoint was written yet.
-    needed = max(sizes) if sizes else 8 * work(config).parameters
+    needed = max(sizes) if sizes else 4 * (work(config).parameters + work(config).trained_parameters)
     free = shutil.disk_usage(run.path).free
     found = newest(run)
     step = f" from step {found.step}" if found else ""
@@ -118,7 +120,7 @@ def _fit(
     dataset = _load_images(config, status)
     start = starting_point(run, config, dataset)
     record = run.metrics()
-    collapse = CollapseWatch(record)
+    collapse = CollapseWatch(record, METHODS.get(config.objective.method).advice)
 
     def on_failure(error: str) -> None:
         error = f"{error} {_recovery_hint(run)}"
@@ -208,7 +210,9 @@ def _announce(
         device = f"CPU, {threads} thread{'s' if threads > 1 else ''}{processes}"
     status.beat(force=True, total_steps=total, device=device)
     images = len(module.dataset.train)
-    print(f"{images} images, {total} steps on {device}, precision {precision}")
+    print(f"{module.objective.method.title}: {images} images, {total} steps on {device}, precision {precision}")
+    if ignored := ignored_sentence(module.config):
+        print(ignored)
     if found:
         print(f"Going on from {found.name}, step {found.step} of {total}", flush=True)
         status.beat(force=True, step=found.step, epoch=found.epoch)

@@ -14,16 +14,17 @@ from torch import Tensor
 
 from simsiam_core.bench.accept.rows import Place
 from simsiam_core.config import Config, merge, parse, presets
+from simsiam_core.config.sections.network import ROTATING_METHOD
 from simsiam_core.data import Dataset, load
 from simsiam_core.metrics.train_loss import TRAIN_LOSS
 from simsiam_core.training.callbacks import KnnCallback
 from simsiam_core.training.evaluation import Evaluation
 from simsiam_core.training.module import SimSiamModule
-from simsiam_core.training.objective import Views
+from simsiam_core.training.step import Views
 from simsiam_core.training.trainer import build_trainer
 
 STEPS = 12
-ROTATING = {"objective": {"rotation_weight": 0.4, "rotation_crop": 16}}
+ROTATING = {"objective": {"method": "e_simsiam", "rotation_weight": 0.4, "rotation_crop": 16}}
 _SIZES: dict[bool, dict[str, Any]] = {  # by whether there is a GPU; three epochs of four steps
     False: {
         "data": {"source": "textures", "image_size": 16, "train_limit": 80, "test_limit": 20},
@@ -46,7 +47,7 @@ def small(place: Place, *changes: dict[str, Any], method: dict[str, Any] | None 
     """Return a small config for this device: `method` reduced in size, with `changes` applied."""
     base = {"model": {"stem": "stride2"}}
     values = merge(base, method or {}, _SIZES[place.gpu], _SLOWLY, {"training": place.training()})
-    if values.get("objective", {}).get("rotation_weight"):
+    if values.get("objective", {}).get("method") == ROTATING_METHOD:
         values = merge(values, {"objective": {"rotation_crop": values["data"]["image_size"] // 2}})
     return parse(merge(values, *changes))
 

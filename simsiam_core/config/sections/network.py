@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
-from typing import Literal
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import field_validator
+from pydantic import field_validator, model_validator
 
 from simsiam_core.config.section import Section, setting
 from simsiam_core.registry import names_in
 
 RESNETS = ("resnet10", "resnet18", "resnet34", "resnet50")  # this program's own
 RESNET_FAMILY = "resnet"
+DEFAULT_METHOD, ROTATING_METHOD = "simsiam", "e_simsiam"
+SIMSIAM = (DEFAULT_METHOD, ROTATING_METHOD)
+PREDICTING = (*SIMSIAM, "byol")
 
 
 def backbone_families() -> tuple[str, ...]:
@@ -26,6 +30,23 @@ def backbone_families() -> tuple[str, ...]:
 def backbone_family(backbone: str) -> str:
     """Return the family of a backbone's name, a module of `simsiam_core/model/backbones/`."""
     return backbone.partition(":")[0] if ":" in backbone else RESNET_FAMILY
+
+
+def method_names() -> tuple[str, ...]:
+    """Return the names of all training methods, the default first.
+
+    They are the modules of `simsiam_core/training/methods/`, which depends on the schema and is not imported
+    here.
+    """
+    return tuple(
+        sorted(names_in("training.methods"), key=lambda name: (name not in SIMSIAM, name != DEFAULT_METHOD, name))
+    )
+
+
+if TYPE_CHECKING:
+    MethodName = str
+else:
+    MethodName = Literal[method_names()]
 
 
 class ModelConfig(Section, title="Network"):
@@ -45,23 +66,48 @@ class ModelConfig(Section, title="Network"):
         64, "Width", "Channels of the first stage; 64 is the standard network.", ge=8, le=256
     )
     projector_layers: int = setting(
-        2, "Projector layers", "Linear layers of the projector; the CIFAR recipe has 2.", ge=1, le=4
+        2,
+        "Projector layers",
+        "Linear layers of the projector; the CIFAR recipe has 2.",
+        methods=SIMSIAM,
+        ge=1,
+        le=4,
     )
     projector_dim: int = setting(
-        2048, "Projector dimension", "Width of every projector layer and of z.", ge=8, le=8192
+        2048,
+        "Projector dimension",
+        "Width of every projector layer, and of z where Projection dimension does not give it.",
+        ge=8,
+        le=8192,
+    )
+    projection_dim: int = setting(
+        256,
+        "Projection dimension",
+        "Width of z, to which the last layer of the projector reduces (BYOL: 256, SimCLR: 128).",
+        methods=("byol", "simclr"),
+        ge=4,
+        le=8192,
     )
     projector_affine: bool = setting(
         True,
         "Learnt scale at the projector's end",
         "Whether the last batch norm of the projector has a weight and a bias.",
         advanced=True,
+        methods=SIMSIAM,
     )
-    predictor: bool = setting(True, "Predictor", "Off is an ablation: the network collapses.", advanced=True)
+    predictor: bool = setting(
+        True, "Predictor", "Off is an ablation: the network collapses.", advanced=True, methods=PREDICTING
+    )
     predictor_hidden: int = setting(
-        512, "Predictor hidden dimension", "Bottleneck of the predictor.", ge=4, le=8192
+        512,
+        "Predictor hidden dimension",
+        "Width of the predictor's hidden layer: a bottleneck in SimSiam, 4096 in BYOL.",
+        methods=PREDICTING,
+        ge=4,
+        le=8192,
     )
     stop_gradient: bool = setting(
-        True, "Stop-gradient", "Off is an ablation: the network collapses.", advanced=True
+        True, "Stop-gradient", "Off is an ablation: the network collapses.", advanced=True, methods=SIMSIAM
     )
 
     @field_validator("backbone")
@@ -79,22 +125,122 @@ class ModelConfig(Section, title="Network"):
 
 
 class ObjectiveConfig(Section, title="Objective"):
+    method: MethodName = setting(
+        DEFAULT_METHOD,
+        "Method",
+        "How views are compared. SimSiam is the default; settings that only other methods use are ignored.",
+    )
     views: int = setting(
         2,
         "Views",
-        "Random views of each image. 2 is SimSiam; with more, each view predicts the mean of the others "
-        "(FastSiam has 4). Time grows with it.",
+        "Random views of each image. With more than 2, each view of SimSiam predicts the mean of the others "
+        "(FastSiam has 4), and the other methods compare every pair. Time grows with it.",
         ge=2,
         le=8,
     )
     rotation_weight: float = setting(
-        0.0,
+        0.4,
         "Rotation weight",
-        "Weight of a second task, by how many quarter turns a small crop was turned (E-SimSiam: 0.4); 0: none.",
+        "Weight of E-SimSiam's second task: by how many quarter turns a small crop was turned.",
         ge=0,
         le=10,
         advanced=True,
+        methods=(ROTATING_METHOD,),
     )
     rotation_crop: int = setting(
-        16, "Rotation crop", "Side of the crop that is turned.", unit="px", ge=8, le=256, advanced=True
+        16,
+        "Rotation crop",
+        "Side of the crop that is turned.",
+        unit="px",
+        ge=8,
+        le=256,
+        advanced=True,
+        methods=(ROTATING_METHOD,),
     )
+    target_momentum: float = setting(
+        0.996,
+        "Target momentum",
+        "Of BYOL's target network, the moving average of the trained one, at the first step.",
+        ge=0,
+        le=1,
+        advanced=True,
+        methods=("byol",),
+    )
+    target_momentum_end: float = setting(
+        1.0,
+        "Target momentum at the end",
+        "Reached along half a cosine. Equal to Target momentum: constant.",
+        ge=0,
+        le=1,
+        advanced=True,
+        methods=("byol",),
+    )
+    redundancy_weight: float = setting(
+        0.005,
+        "Redundancy weight",
+        "λ of Barlow Twins: the weight of correlations between different dimensions.",
+        ge=0,
+        le=10,
+        advanced=True,
+        methods=("barlow_twins",),
+    )
+    invariance_weight: float = setting(
+        25.0,
+        "Invariance weight",
+        "λ of VICReg: the weight of the distance between two views of an image.",
+        ge=0,
+        le=1000,
+        advanced=True,
+        methods=("vicreg",),
+    )
+    variance_weight: float = setting(
+        25.0,
+        "Variance weight",
+        "μ of VICReg: the weight of dimensions whose standard deviation is below 1.",
+        ge=0,
+        le=1000,
+        advanced=True,
+        methods=("vicreg",),
+    )
+    covariance_weight: float = setting(
+        1.0,
+        "Covariance weight",
+        "ν of VICReg: the weight of covariances between different dimensions.",
+        ge=0,
+        le=1000,
+        advanced=True,
+        methods=("vicreg",),
+    )
+    contrast_temperature: float = setting(
+        0.5,
+        "Contrast temperature",
+        "τ of SimCLR: similarities are divided by it.",
+        gt=0,
+        le=10,
+        advanced=True,
+        methods=("simclr",),
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _method_of_earlier_versions(cls, values: Any) -> Any:
+        return with_method(values) if isinstance(values, Mapping) else values
+
+    @model_validator(mode="after")
+    def _rotations_count(self) -> ObjectiveConfig:
+        if self.method == ROTATING_METHOD and not self.rotation_weight:
+            raise ValueError(
+                f"objective.rotation_weight: Rotation weight is 0; {ROTATING_METHOD} needs one above 0, such as 0.4. "
+                f"Without rotations the method is {DEFAULT_METHOD}."
+            )
+        return self
+
+
+def with_method(objective: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of the section with a method where they name none but weigh rotations.
+
+    Earlier versions had no setting for the method: a rotation weight above 0 made it E-SimSiam.
+    """
+    weight = objective.get("rotation_weight")
+    rotates = isinstance(weight, int | float) and not isinstance(weight, bool) and weight > 0
+    return {**({"method": ROTATING_METHOD} if rotates and "method" not in objective else {}), **objective}

@@ -1,0 +1,40 @@
+"""SimSiam (Chen & He, 2020); with more than two views FastSiam (Pototzky et al., 2022)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from simsiam_core.runs.collapse import ADVICE
+from simsiam_core.training.method import Method
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from simsiam_core.config import Config
+    from simsiam_core.model import JointEmbedding
+    from simsiam_core.training.step import Step
+
+LOSS_NOTE = "−1 alone is no success"
+
+
+def _network(config: Config) -> JointEmbedding:
+    from simsiam_core.model import SimSiam
+
+    return SimSiam(config.model, config.data.image_size)
+
+
+def loss(step: Step) -> Tensor:
+    """Return the loss of predicting each view's projection from the others (equation 4)."""
+    from simsiam_core.model import simsiam_loss
+
+    return simsiam_loss(step.outputs, stop_gradient=step.config.model.stop_gradient)
+
+
+ENTRY = Method(
+    title="SimSiam",
+    help="Each view predicts the projection of the other, whose gradient is stopped (Chen & He, 2020).",
+    network=_network,
+    loss=loss,
+    loss_note=LOSS_NOTE,
+    advice=ADVICE,
+)
