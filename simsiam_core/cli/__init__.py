@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from simsiam_core.cli import (
     accept,
+    backbones,
     bench,
     data,
     diagnose,
@@ -50,6 +51,7 @@ def build_parser() -> argparse.ArgumentParser:
         results,
         export,
         users,
+        backbones,
         bench,
         accept,
     ):

@@ -26,6 +26,7 @@ from simsiam_core.config import (
 )
 from simsiam_core.config.ablations import ABLATIONS, members
 from simsiam_core.config.paths import path_flag
+from simsiam_core.config.sections.network import RESNETS
 from simsiam_core.config.unused import refuse_unused
 from simsiam_core.jobs import InUseError, Notifier, enqueue
 from simsiam_core.jobs.stop_request import Interrupted, StopRequest
@@ -94,7 +95,7 @@ def _train(arguments: argparse.Namespace, flags: SchemaFlags) -> int:
             "tensorboard", "--tensorboard needs the package tensorboard: pip install tensorboard."
         )
     config = _config(arguments, flags)
-    check_data(config)
+    check_before(config)
     request.listen()  # before the run exists, so that Ctrl-C cannot leave it running
     # Never in state queued, so that no scheduler starts it too.
     run = RunStore(arguments.save_dir).create(config, running_status())
@@ -137,7 +138,7 @@ def _group(arguments: argparse.Namespace, flags: SchemaFlags) -> int:
         sweeps = read_sweeps(arguments.sweep)
         group, configs = "; ".join(str(sweep) for sweep in sweeps), expand(values, sweeps)
     for config in configs:
-        check_data(config)
+        check_before(config)
     store = RunStore(arguments.save_dir)
     runs = enqueue(store, configs, group)
     if not arguments.json:
@@ -190,11 +191,15 @@ def running_status() -> Status:
     )
 
 
-def check_data(config: Config) -> None:
-    """Check the data before the run directory is created, so that a bad config leaves nothing behind."""
+def check_before(config: Config) -> None:
+    """Check data and network before the run directory is created, so that a bad config leaves nothing behind."""
     from simsiam_core.data import check_fit
 
     check_fit(config)
+    if config.model.backbone not in RESNETS:  # those take images of any size
+        from simsiam_core.model.cost import check_network
+
+        check_network(config)
 
 
 def _work(

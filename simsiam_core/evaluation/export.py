@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from simsiam_core.config import ConfigError
+from simsiam_core.config.sections.network import RESNETS
 from simsiam_core.evaluation.exporter import (
     BackboneExporter,
     Exporter,
@@ -100,9 +101,10 @@ def export_features(run: RunDirectory, checkpoint: Checkpoint, split: str, forma
 def description(encoder: Encoder, format: str) -> dict[str, Any]:
     """Describe the exported backbone, as in the JSON file written with the weights."""
     model = encoder.config.model
+    shape = {"stem": model.stem, "width": model.width} if model.backbone in RESNETS else {}
     return {
         "format": format,
-        "architecture": {"backbone": model.backbone, "stem": model.stem, "width": model.width},
+        "architecture": {"backbone": model.backbone, **shape},
         "feature_dim": encoder.dim,
         "epochs_trained": encoder.epoch,
         "preprocessing": {

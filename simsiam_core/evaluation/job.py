@@ -16,6 +16,7 @@ from simsiam_core.evaluation.splits import labelled
 from simsiam_core.features.bank import FeatureBank, load_bank
 from simsiam_core.features.encode import best_device
 from simsiam_core.model import Encoder, fingerprint, load_encoder
+from simsiam_core.model.dimensions import network_name
 from simsiam_core.runs import Checkpoint, MetricsWriter, RunDirectory
 from simsiam_core.runs.clock import SteadyClock
 from simsiam_core.runs.evaluations import EvaluationDirectory
@@ -88,11 +89,10 @@ class Subject:
         found = run.checkpoint(checkpoint)
         encoder = load_encoder(found.path)
         if encoder.config.model != run.config().model:
-            theirs, ours = encoder.config.model, run.config().model
+            theirs, ours = network_name(encoder.config.model), network_name(run.config().model)
             raise ConfigError.at(
                 "checkpoint",
-                f"Checkpoint {found.name} holds another network ({theirs.backbone}, {theirs.stem}, width "
-                f"{theirs.width}) than its run's config ({ours.backbone}, {ours.stem}, width {ours.width}).",
+                f"Checkpoint {found.name} holds another network ({theirs}) than its run's config ({ours}).",
             )
         dataset = load(run.config().data, report.progress)
         train, test, classes = labelled(dataset)

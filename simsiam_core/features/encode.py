@@ -13,12 +13,13 @@ from simsiam_core.data import ImageSet, Progress, normalise
 from simsiam_core.data.memory import free_bytes, is_out_of_memory
 from simsiam_core.data.placement import Placed
 from simsiam_core.model import Encoder
+from simsiam_core.model.cost import cost
 from simsiam_core.model.precision import true_fp32
 
 CPU_PIXELS = 2**18  # per batch: 256 images of 32 px; larger batches are no faster on a CPU
 GPU_BYTES = 4e9  # maximum GPU memory for a batch
 GPU_SHARE = 0.25  # maximum share of the free GPU memory for a batch
-STEM_STRIDE = {"cifar": 1, "stride2": 2}  # 4 otherwise
+COPIES = 8  # of the network's largest tensor that a GPU holds for each image of a batch
 BATCHES_A_COPY = 8  # batches copied from the GPU together, so that it does not wait for each copy
 
 
@@ -69,9 +70,8 @@ def encode(
 def _batch_size(encoder: Encoder, side: int, place: torch.device) -> int:
     if place.type == "cpu":
         return max(1, CPU_PIXELS // side**2)
-    # Per image: a few copies of the largest activations, those of the first stage, and of the image itself.
-    stage = encoder.dim / 8 * (side / STEM_STRIDE.get(encoder.config.model.stem, 4)) ** 2
-    return max(1, int(min(GPU_BYTES, GPU_SHARE * free_bytes(place)) / (32 * stage + 48 * side**2)))
+    image_bytes = COPIES * cost(encoder.config.model, side).largest_bytes + 48 * side**2
+    return max(1, int(min(GPU_BYTES, GPU_SHARE * free_bytes(place)) / image_bytes))
 
 
 def _encoded(

@@ -15,6 +15,7 @@ import torch
 from simsiam_core.config import Config, ConfigError, parse
 from simsiam_core.data.image_set import Triple
 from simsiam_core.model.backbone import Backbone, build_backbone
+from simsiam_core.model.memory_format import channels_last
 from simsiam_core.runs.header import RECIPE as RECIPE
 
 BACKBONE_PREFIX = "network.backbone."
@@ -90,8 +91,7 @@ def load_encoder(path: Path, device: str = "cpu") -> Encoder:
     plain = content[RECIPE]
     try:
         config = parse(plain["config"], stored=True)
-        backbone = build_backbone(config.model, config.data.image_size)
-        backbone.to(device).to(memory_format=torch.channels_last)
+        backbone = channels_last(build_backbone(config.model, config.data.image_size).to(device))
         backbone.load_state_dict(weights)
         return Encoder(
             backbone=backbone.eval().requires_grad_(False),

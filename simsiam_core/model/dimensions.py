@@ -1,4 +1,4 @@
-"""Feature dimensions of a config, without building the network or importing torch."""
+"""Feature dimensions and the name of a config's network, without building it or importing torch."""
 
 from __future__ import annotations
 
@@ -16,3 +16,10 @@ def feature_dim(model: ModelConfig) -> int | None:
         return None
     expansion = BOTTLENECK_EXPANSION if model.backbone in BOTTLENECKS else 1
     return model.width * STAGES_WIDEN * expansion
+
+
+def network_name(model: ModelConfig) -> str:
+    """Return the network's name, with the stem and width of a ResNet; those of other libraries have none."""
+    if model.backbone not in RESNETS:
+        return model.backbone
+    return f"{model.backbone}, {model.stem}, width {model.width}"

@@ -9,6 +9,8 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from simsiam_core.config import ConfigError
+
 
 class CpuSyncBatchNorm(_BatchNorm):
     """A CPU version of PyTorch's SyncBatchNorm, which supports only GPUs; weights have the same names.
@@ -19,7 +21,7 @@ class CpuSyncBatchNorm(_BatchNorm):
     def forward(self, input: Tensor) -> Tensor:
         """Normalise `input` [B, C, …], one process's share, by mean and variance of the whole batch."""
         if not (self.training and dist.is_available() and dist.is_initialized()):
-            return super().forward(input)
+            return self.activate(super().forward(input))
         x, dims = input.float(), [0, *range(2, input.ndim)]
         shape = [1, -1, *[1] * (input.ndim - 2)]
         mean = _mean_over_processes(x.mean(dims))
@@ -29,7 +31,11 @@ class CpuSyncBatchNorm(_BatchNorm):
         normed = centred * (variance + self.eps).rsqrt().view(shape)
         if self.affine:
             normed = normed * self.weight.view(shape) + self.bias.view(shape)
-        return normed.to(input.dtype)
+        return self.activate(normed.to(input.dtype))
+
+    def activate(self, normed: Tensor) -> Tensor:
+        """Return what follows the normalisation inside this layer: nothing."""
+        return normed
 
     def _check_input_dim(self, input: Tensor) -> None:
         """Accept any number of dimensions."""
@@ -44,6 +50,17 @@ class CpuSyncBatchNorm(_BatchNorm):
         self.num_batches_tracked += 1
         self.running_mean.lerp_(mean, self.momentum)
         self.running_var.lerp_(variance * (count / (count - 1)), self.momentum)
+
+
+class CpuSyncBatchNormAct(CpuSyncBatchNorm):
+    """The same for timm's BatchNormAct2d, a batch norm that holds the dropout and the activation after it."""
+
+    drop: nn.Module
+    act: nn.Module
+
+    def activate(self, normed: Tensor) -> Tensor:
+        """Apply dropout and activation."""
+        return self.act(self.drop(normed))
 
 
 class _Mean(torch.autograd.Function):
@@ -67,15 +84,38 @@ def _mean_over_processes(local: Tensor) -> Tensor:
 
 
 def synchronise_batch_norms(network: nn.Module, *, cuda: bool) -> None:
-    """Replace every batch norm inside `network` with a synchronised one, keeping the weights."""
-    kind = nn.SyncBatchNorm if cuda else CpuSyncBatchNorm
+    """Replace every batch norm inside `network` with a synchronised one, keeping the weights.
+
+    Raises ConfigError at `training.sync_batch_norm` for a kind of batch norm that cannot be replaced.
+    """
     for name, child in network.named_children():
         if isinstance(child, _BatchNorm):
-            assert child.momentum is not None
-            whole = kind(
-                child.num_features, child.eps, child.momentum, child.affine, child.track_running_stats
-            )
-            whole.load_state_dict(child.state_dict())
-            setattr(network, name, whole)
+            setattr(network, name, _synchronised(child, cuda))
         else:
             synchronise_batch_norms(child, cuda=cuda)
+
+
+def _synchronised(norm: _BatchNorm, cuda: bool) -> nn.Module:
+    activates = _activates(norm)
+    if type(norm).forward is not _BatchNorm.forward and not activates:
+        raise ConfigError.at(
+            "training.sync_batch_norm",
+            f"This network has batch norms of its own, {type(norm).__name__}, which cannot be computed over all "
+            "devices; switch Batch norm over all devices off, or choose one device.",
+        )
+    if cuda and activates:
+        from timm.layers import convert_sync_batchnorm
+
+        return convert_sync_batchnorm(norm)
+    assert norm.momentum is not None
+    kind = nn.SyncBatchNorm if cuda else CpuSyncBatchNormAct if activates else CpuSyncBatchNorm
+    whole = kind(norm.num_features, norm.eps, norm.momentum, norm.affine, norm.track_running_stats)
+    if activates:
+        whole.drop, whole.act = norm.drop, norm.act
+    whole.load_state_dict(norm.state_dict())
+    return whole
+
+
+def _activates(norm: nn.Module) -> bool:
+    """Return whether a batch norm is timm's BatchNormAct2d, asked without importing timm."""
+    return any(kind.__name__ == "BatchNormAct2d" for kind in type(norm).__mro__)

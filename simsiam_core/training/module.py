@@ -20,6 +20,7 @@ from simsiam_core.metrics.train_lr import LEARNING_RATE
 from simsiam_core.metrics.train_lr_predictor import PREDICTOR_LEARNING_RATE
 from simsiam_core.model import Encoder, recipe
 from simsiam_core.model.checkpoint import RECIPE
+from simsiam_core.model.parameter_groups import undecayed_parameters
 from simsiam_core.model.sync_batch_norm import synchronise_batch_norms
 from simsiam_core.runs import FIRST_STEP, Origin
 from simsiam_core.training import compilation
@@ -36,6 +37,14 @@ Parameters = list[nn.Parameter]
 def measured_at_every_step() -> list[tuple[str, Measure]]:
     """Return the registry's metrics that are measured at every step, by name."""
     return [(m.name, m.measure) for m in in_order() if m.measure is not None and m.every_steps == 1]
+
+
+def seed_global_generators(seed: int, step: int, rank: int, device: torch.device) -> None:
+    """Seed the generators that dropout and stochastic depth draw from, as a function of seed, step and process."""
+    number = counter_seed(seed, 2, step, rank)
+    torch.default_generator.manual_seed(number)
+    if device.type == "cuda":
+        torch.cuda.manual_seed(number)
 
 
 class SimSiamModule(pl.LightningModule):
@@ -176,6 +185,7 @@ class SimSiamModule(pl.LightningModule):
         # By the step, not by `batch_idx`, which is no reliable position in a resumed run.
         images = self.batches.batch(*divmod(self._scheduled(self.global_step), len(self.batches)))
         self.generator.manual_seed(counter_seed(self.config.training.seed, 1, self.global_step))
+        seed_global_generators(self.config.training.seed, self.global_step, self.ranks.index, self.device)
         losses = self.objective.losses(self.network, self.objective.views(images, self.generator))
         outputs = StepOutputs(
             loss=self.ranks.mean(losses.total.detach()),
@@ -219,17 +229,26 @@ class SimSiamModule(pl.LightningModule):
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def _parameter_groups(self) -> list[dict[str, Any]]:
-        """Split parameters by learning rate (encoder, predictor) and weight decay (norms and biases, others)."""
+        """Split parameters by learning rate (encoder, predictor) and weight decay.
+
+        Weight decay has a setting for vectors, that is norms and biases, and none acts on tokens, position
+        embeddings and what else the backbone names.
+        """
         decay = self.config.optimiser.weight_decay
         plain = decay if self.config.optimiser.decay_norm_and_bias else 0.0
         named = [(name, p) for name, p in self.network.named_parameters() if p.requires_grad]
+        spared = {f"backbone.{name}" for name in undecayed_parameters(self.network.backbone)}
         groups = []
         for prefix, of_predictor in (("encoder", False), ("predictor", True)):
-            mine = [p for name, p in named if name.startswith("predictor.") is of_predictor]
-            matrices: Parameters = [p for p in mine if p.ndim > 1]
-            vectors: Parameters = [p for p in mine if p.ndim <= 1]
+            mine = [pair for pair in named if pair[0].startswith("predictor.") is of_predictor]
+            embeddings: Parameters = [p for name, p in mine if name in spared]
+            matrices: Parameters = [p for name, p in mine if name not in spared and p.ndim > 1]
+            vectors: Parameters = [p for name, p in mine if name not in spared and p.ndim <= 1]
             groups.append({"name": prefix, "params": matrices, "weight_decay": decay})
             groups.append({"name": f"{prefix}, norms and biases", "params": vectors, "weight_decay": plain})
+            groups.append(
+                {"name": f"{prefix}, tokens and positions", "params": embeddings, "weight_decay": 0.0}
+            )
         return [group for group in groups if group["params"]]
 
     def learning_rates(self) -> dict[str, float]:

@@ -9,9 +9,12 @@ import torch
 from torch import Tensor
 
 from simsiam_core.config import Config
+from simsiam_core.config.sections.network import RESNETS
 from simsiam_core.data import Augmentation
 from simsiam_core.data.image_set import Triple
 from simsiam_core.model import JointEmbedding, TargetEmbedding
+from simsiam_core.model.cost import check_network
+from simsiam_core.model.memory_format import channels_last
 from simsiam_core.training.methods import METHODS
 from simsiam_core.training.ranks import Ranks
 from simsiam_core.training.schedule import target_momentum
@@ -48,8 +51,13 @@ class Objective:
         return self.method.rotates
 
     def network(self) -> JointEmbedding:
-        """Build a network with the heads that it needs, in channels_last, which speeds up convolutions."""
-        return self.method.network(self.config).to(memory_format=torch.channels_last)
+        """Build a network with the heads that it needs, in channels_last, which speeds up convolutions.
+
+        Raises ConfigError for a backbone that cannot be built or cannot take the images.
+        """
+        if self.rotates and self.config.model.backbone not in RESNETS:
+            check_network(self.config)  # whether it takes the crops as well
+        return channels_last(self.method.network(self.config))
 
     def views(self, images: Tensor, generator: torch.Generator) -> Views:
         """Make views of uint8 images `[B, 3, S, S]`; the same generator state gives the same views."""

@@ -14,6 +14,7 @@ from simsiam_core.config import ConfigError, DataConfig
 from simsiam_core.features.worker import InspectionWorker, Task
 from simsiam_core.jobs import Notifier, Scheduler
 from simsiam_core.runs import RunDirectory, RunError, RunStore
+from simsiam_core.ui.backbones import NetworkAnswers
 from simsiam_core.ui.counts import ImageCounts
 from simsiam_core.ui.glance import Glances
 from simsiam_core.ui.series import CurveCache
@@ -51,11 +52,13 @@ class Context:
     seen_data: set[DataConfig] = field(default_factory=set)  # images that somebody asked to see
     bank_root: Path | None = None  # below it lie folders that may be searched as one's own images
     glances: Glances = field(init=False)
+    networks: NetworkAnswers = field(init=False)
     _more: dict[str, InspectionWorker] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
         self.glances = Glances(self.store)
+        self.networks = NetworkAnswers(self.worker)
 
     @property
     def builder(self) -> InspectionWorker:

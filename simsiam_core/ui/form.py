@@ -10,10 +10,11 @@ import gradio as gr
 
 from simsiam_core.config import Config, ConfigError, FieldSpec, allowed, fields, merge, parse
 from simsiam_core.config.paths import absolute_path
+from simsiam_core.config.sections.network import NAMED, RESNETS
 from simsiam_core.data.sources import SOURCES
 
 Problems = dict[str, str]  # field path -> one sentence; "" for the config as a whole
-PATH = "data.path"
+PATH, BACKBONE = "data.path", "model.backbone"
 NOISE_ABOVE = 1000  # a greater upper bound is met by accident alone: said when it is broken, not in the help
 
 
@@ -47,7 +48,8 @@ class Form:
     def _place(self, specs: list[FieldSpec]) -> None:
         with gr.Row(elem_classes="form-grid"):
             for spec in specs:
-                self.controls[spec.path] = _control(spec, _at(self._first, spec))
+                visible = SHOWN_WHERE[spec.path](self._first) if spec.path in SHOWN_WHERE else True
+                self.controls[spec.path] = _control(spec, _at(self._first, spec), visible)
 
     @property
     def inputs(self) -> list[gr.components.Component]:
@@ -92,7 +94,7 @@ class Form:
         updates: list[Any] = []
         for spec in self.specs:
             problem = problems.get(spec.path)
-            changed = problem != shown.get(spec.path) or spec.path == PATH
+            changed = problem != shown.get(spec.path) or spec.path in SHOWN_WHERE
             updates.append(gr.update(**self._look(spec, problem, values)) if changed else gr.skip())
         return updates
 
@@ -110,16 +112,31 @@ class Form:
         look: dict[str, Any] = {"elem_classes": _classes(problem), "info": _info(spec, problem)}
         if spec.path == PATH:
             look["info"] = problem or _whole_path(_at(values, spec)) or look["info"]
-            look["visible"] = _needs_path(values["data"]["source"])
+        if spec.path in SHOWN_WHERE:  # or where its value is refused all the same
+            look["visible"] = bool(problem) or SHOWN_WHERE[spec.path](values)
         return look
 
 
-def _needs_path(source: Any) -> bool:
-    """Return whether images of that source lie at a path; the field for it is hidden otherwise."""
+def _needs_path(values: Mapping[str, Any]) -> bool:
+    """Return whether images of the chosen source lie at a path."""
+    source = values["data"]["source"]
     return source in SOURCES.names and SOURCES.get(source).needs_path
 
 
-def _control(spec: FieldSpec, value: Any) -> gr.components.Component:
+def _is_resnet(values: Mapping[str, Any]) -> bool:
+    """Return whether the chosen network is one of ours; others have a stem and widths of their own."""
+    return ":" not in str(values["model"]["backbone"])
+
+
+# Fields that some choices of others leave without effect, and where they have one; they are hidden elsewhere.
+SHOWN_WHERE: dict[str, Callable[[Mapping[str, Any]], bool]] = {
+    PATH: _needs_path,
+    "model.stem": _is_resnet,
+    "model.width": _is_resnet,
+}
+
+
+def _control(spec: FieldSpec, value: Any, visible: bool) -> gr.components.Component:
     title = f"{spec.title} ({spec.unit})" if spec.unit else spec.title
     common: dict[str, Any] = {
         "label": title,
@@ -127,9 +144,11 @@ def _control(spec: FieldSpec, value: Any) -> gr.components.Component:
         "value": _shown(value),
         "elem_id": "field-" + spec.path.replace(".", "-").replace("_", "-"),
         "elem_classes": ["field"],
-        "visible": spec.path != PATH,
+        "visible": visible,
         "min_width": 200,
     }
+    if spec.path == BACKBONE:  # the names of all libraries are added when it is opened
+        return gr.Dropdown(choices=[*RESNETS, *NAMED], filterable=True, allow_custom_value=True, **common)
     if spec.kind == "choice":
         return gr.Dropdown(choices=list(spec.choices), filterable=False, **common)
     if spec.kind == "bool":

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from simsiam_core.config import fields
+from simsiam_core.config.sections.network import RESNETS
 from simsiam_core.metrics import in_order
 from simsiam_core.runs import RunDirectory, Status
 from simsiam_core.ui import compare
@@ -69,7 +70,7 @@ def _line(run: RunDirectory, status: Status, found: dict[str, float], place: int
         "epochs": str(values.get("training.epochs", "")),
         "batch": str(values.get("training.batch_size", "")),
         "lr": f"{learning_rate:.3g}" if learning_rate else "",
-        "backbone": f"{values.get('model.backbone', '')}, {values.get('model.width', '')}",
+        "backbone": _network(str(values.get("model.backbone", "")), values.get("model.width", "")),
         "data": str(values.get("data.source", "")),
         "seed": str(values.get("training.seed", "")),
         "tags": ", ".join(run.notes().tags),
@@ -79,6 +80,11 @@ def _line(run: RunDirectory, status: Status, found: dict[str, float], place: int
     sort |= {"lr": learning_rate, "when": status.created, "seed": values.get("training.seed")}
     shown = {"shown": place is not None, "colour": series_colour(place) if place is not None else None}
     return {"id": run.id, "title": run.id, "cells": cells, "sort": sort, **shown}
+
+
+def _network(backbone: str, width: Any) -> str:
+    """The backbone, with the width where it has one of its own choice."""
+    return f"{backbone}, {width}" if backbone in RESNETS else backbone
 
 
 def differences(runs: list[RunDirectory]) -> dict[str, Any]:

@@ -27,6 +27,8 @@ def summary(config: Config, images: int | None) -> str:
             ("Representation", f"{numbers:,} numbers an image, from {model.backbone} at width {model.width}")
         )
         rows.append(("Stem", _STEMS[model.stem]))
+    else:
+        rows.append(("Stem, width", f"not used: {model.backbone} has its own"))
     for off, sentence in (
         (not model.stop_gradient, "Without stop-gradient the network is expected to collapse."),
         (not model.predictor, "Without a predictor the network is expected to collapse."),

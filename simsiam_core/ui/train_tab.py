@@ -10,7 +10,7 @@ from typing import Any
 
 import gradio as gr
 
-from simsiam_core.config import ConfigError, Preset, expand, parse, preset, presets, read_sweeps
+from simsiam_core.config import Config, ConfigError, Preset, expand, parse, preset, presets, read_sweeps
 from simsiam_core.data.sources import SOURCES
 from simsiam_core.features.worker import WorkError
 from simsiam_core.jobs import enqueue
@@ -18,7 +18,7 @@ from simsiam_core.runs import RunError
 from simsiam_core.ui.context import QUIET, Context, Page
 from simsiam_core.ui.estimate import expectation
 from simsiam_core.ui.folder_view import folder_view
-from simsiam_core.ui.form import Form, Problems
+from simsiam_core.ui.form import BACKBONE, Form, Problems
 from simsiam_core.ui.preview import NOT_HERE, previews
 from simsiam_core.ui.summary import summary
 from simsiam_core.ui.widgets import told, widget
@@ -76,6 +76,7 @@ def build(context: Context, page: Page) -> Fill:
     shown = gr.State({})  # the problems that stand beside the fields of this page
     draw = gr.State(0)  # which random views are shown
     filled = gr.State(0.0)  # when the form was last filled in otherwise than by hand
+    refused = gr.State({})  # what the worker found wrong with the network that was last asked about
     marks = [*form.inputs, shown, message, meaning]
 
     def meant(values: Mapping[str, Any]) -> str:
@@ -88,7 +89,7 @@ def build(context: Context, page: Page) -> Fill:
 
     def follow(shown_now: Problems, *given: Any) -> list[Any]:
         values = form.values(given)
-        problems = form.problems(values, counts.of)
+        problems = form.problems(values, counts.of) or context.networks.problems(parse(values))
         text = NOT_AS_IT_IS if problems else meant(values)
         return [*form.marks(values, problems, shown_now), problems, _attention(form, problems), text]
 
@@ -106,10 +107,18 @@ def build(context: Context, page: Page) -> Fill:
     def expect(*given: Any) -> Iterator[Any]:
         values = form.values(given)
         if form.problems(values, counts.of):
-            yield ""
-        else:
-            taken = context.scheduler.taken_gpus() if context.scheduler else ()
-            yield from expectation(context.worker, parse(values), taken)
+            yield "", {}
+            return
+        config, network = parse(values), ""
+        for network in context.networks.row(config):
+            yield network, gr.skip()
+        if problems := context.networks.problems(config):
+            yield "", problems
+            return
+        yield gr.skip(), {}
+        taken = context.scheduler.taken_gpus() if context.scheduler else ()
+        for text in expectation(context.worker, config, taken):
+            yield network + text, gr.skip()
 
     def look_into_folder(source: Any, path: Any) -> Iterator[Any]:
         if source not in SOURCES.names or SOURCES.get(source).path != "folder" or not path:
@@ -149,7 +158,7 @@ def build(context: Context, page: Page) -> Fill:
 
     def begin(shown_now: Problems, sweeps: str | None, *given: Any) -> list[Any]:
         values = form.values(given)
-        problems = form.problems(values, counts.anew)
+        problems = form.problems(values, counts.anew) or checked(parse(values))
         marked = [*form.marks(values, problems, shown_now), problems]
         stay = [gr.skip()] * 5
         if problems:
@@ -158,11 +167,23 @@ def build(context: Context, page: Page) -> Fill:
             wanted = read_sweeps((sweeps or "").splitlines())
             configs = expand(values, wanted) if wanted else [parse(values)]
             group = "; ".join(str(one) for one in wanted)
+            for config in configs:
+                context.networks.check(config)
             run, *_ = context.change(lambda: enqueue(context.store, configs, group))
         except (RunError, ConfigError) as error:
             return [*marked, problem(str(error)), gr.skip(), *stay]
         go = [gr.skip(), gr.skip(), gr.Tabs(selected="monitor"), [run.id], {"tab": "monitor", "run": run.id}]
         return [*marked, "", gr.skip(), *go]
+
+    def checked(config: Config) -> Problems:
+        try:
+            context.networks.check(config)
+        except ConfigError as error:
+            return {problem.path: problem.message for problem in error.problems}
+        return {}
+
+    def all_names() -> Any:
+        return gr.update(choices=list(context.networks.names()))
 
     typed = [control.input for control in form.inputs]  # input, not change: filling in a preset is no typing
     gr.on(typed, follow, [shown, *form.inputs], marks, trigger_mode="always_last", **QUIET)
@@ -176,9 +197,14 @@ def build(context: Context, page: Page) -> Fill:
         trigger_mode="always_last",
         **QUIET,
     )
-    gr.on(typed, expect, form.inputs, expected, trigger_mode="always_last", **QUIET)
+    gr.on(typed, expect, form.inputs, [expected, refused], trigger_mode="always_last", **QUIET)
+    refused.change(follow, [shown, *form.inputs], marks, **QUIET)
+    backbone = form.controls[BACKBONE]
+    backbone.focus(all_names, None, backbone, **QUIET)
     chosen.select(use_preset, None, [*marks, chosen, filled], **QUIET)
-    filled.change(preview, [draw, *form.inputs], views, **QUIET).then(expect, form.inputs, expected, **QUIET)
+    filled.change(preview, [draw, *form.inputs], views, **QUIET).then(
+        expect, form.inputs, [expected, refused], **QUIET
+    )
     again.click(draw_other, [draw, *form.inputs], [draw, views], **QUIET)
     gr.on(
         [sweep.change, *typed], count, [sweep, *form.inputs], sweep_note, trigger_mode="always_last", **QUIET
@@ -194,7 +220,7 @@ def build(context: Context, page: Page) -> Fill:
 
     page.blocks.load(lambda: meant(first), None, meaning, **QUIET)
     page.blocks.load(preview, [draw, *form.inputs], views, **QUIET).then(
-        expect, form.inputs, expected, **QUIET
+        expect, form.inputs, [expected, refused], **QUIET
     )
     return Fill([*marks, chosen, filled], fill, form.inputs, form.values)
 

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import pytest
+import torch
+import torch.nn.functional as F
 from fitting import trained
 from tiny import tiny
 
 from simsiam_core.data import load
-from simsiam_core.training.module import SimSiamModule
+from simsiam_core.training.module import SimSiamModule, seed_global_generators
 from simsiam_core.training.schedule import lr_factor
 
 
@@ -60,3 +62,15 @@ def test_collapse_shows_without_stop_gradient() -> None:
     _, ablated = trained(tiny(**changes, model={"stop_gradient": False}))
     assert sum(ablated.spreads[-20:]) < 0.5 * sum(healthy.spreads[-20:])
     assert sum(ablated.losses[-20:]) / 20 < -0.9
+
+
+def test_dropout_is_a_function_of_seed_step_and_process() -> None:
+    cpu = torch.device("cpu")
+
+    def drawn(seed: int, step: int, rank: int) -> list[float]:
+        torch.rand(7)  # whatever drew before
+        seed_global_generators(seed, step, rank, cpu)
+        return F.dropout(torch.ones(64)).tolist()
+
+    assert drawn(0, 5, 0) == drawn(0, 5, 0)
+    assert len({tuple(drawn(*of)) for of in [(0, 5, 0), (1, 5, 0), (0, 6, 0), (0, 5, 1)]}) == 4

@@ -7,9 +7,10 @@ import pytest
 from tiny import TINY, tiny
 
 from simsiam_core.config import Config, ConfigError, DataConfig, merge, parse, preset, presets
+from simsiam_core.config.sections.network import NAMED, RESNETS
 from simsiam_core.ui import counts as counts_module
 from simsiam_core.ui.counts import ImageCounts
-from simsiam_core.ui.form import Form
+from simsiam_core.ui.form import SHOWN_WHERE, Form
 
 
 @pytest.fixture
@@ -64,9 +65,9 @@ def test_only_what_changed_is_marked(form: Form) -> None:
         return {path for path, update in zip(paths, updates, strict=True) if len(update) > 1}
 
     first = form.marks(values, problems, {})
-    assert touched(first) == {"optimiser.momentum", "data.path"}
+    assert touched(first) == {"optimiser.momentum", *SHOWN_WHERE}
     assert first[paths.index("optimiser.momentum")]["info"] == problems["optimiser.momentum"]
-    assert touched(form.marks(values, problems, problems)) == {"data.path"}
+    assert touched(form.marks(values, problems, problems)) == {*SHOWN_WHERE}
     cleared = form.marks(form.defaults(), {}, problems)
     assert cleared[paths.index("optimiser.momentum")]["elem_classes"] == ["field"]
 
@@ -75,6 +76,28 @@ def test_the_folder_is_asked_for_where_it_matters(form: Form) -> None:
     place = [spec.path for spec in form.specs].index("data.path")
     assert form.fill({})[place]["visible"] is False
     assert form.fill({"data": {"source": "folder", "path": "images"}})[place]["visible"] is True
+
+
+def test_stem_and_width_are_asked_of_our_networks_alone(form: Form) -> None:
+    paths = [spec.path for spec in form.specs]
+
+    def visible(updates: list) -> list[bool]:
+        return [updates[paths.index(path)]["visible"] for path in ("model.stem", "model.width")]
+
+    other = merge(form.defaults(), {"model": {"backbone": NAMED[0]}})
+    assert visible(form.fill({})) == [True, True]
+    assert visible(form.fill(other)) == visible(form.marks(other, {}, {})) == [False, False]
+    refused = merge(other, {"model": {"width": 3}})
+    problems = form.problems(refused, thousand)
+    assert visible(form.marks(refused, problems, {})) == [False, True], "a value that is refused is in sight"
+
+
+def test_any_network_can_be_typed(form: Form) -> None:
+    backbone = form.controls["model.backbone"]
+    assert isinstance(backbone, gr.Dropdown) and backbone.filterable and backbone.allow_custom_value
+    assert [name for name, _ in backbone.choices] == [*RESNETS, *NAMED]
+    problems = form.problems(merge(form.defaults(), {"model": {"backbone": "vgg"}}), thousand)
+    assert "timm:NAME" in problems["model.backbone"]
 
 
 def test_help_names_bounds_that_help_and_no_others(form: Form) -> None:

@@ -13,6 +13,21 @@ from simsiam_core.registry import names_in
 
 RESNETS = ("resnet10", "resnet18", "resnet34", "resnet50")  # this program's own
 RESNET_FAMILY = "resnet"
+# A network of each of twelve families of timm, among its smallest: shown first, and tried in the tests.
+NAMED = (
+    "timm:convnext_atto",  # layer norm alone
+    "timm:efficientnet_b0",
+    "timm:mobilenetv3_small_100",
+    "timm:regnety_002",
+    "timm:vit_tiny_patch16_224",
+    "timm:deit_tiny_patch16_224",
+    "timm:maxvit_rmlp_pico_rw_256",  # dropout
+    "timm:fasternet_t1",  # stochastic depth
+    "timm:nf_regnet_b0",  # no normalisation
+    "timm:mobilevit_xxs",
+    "timm:xcit_nano_12_p16_224",
+    "timm:repvgg_a0",
+)
 DEFAULT_METHOD, ROTATING_METHOD = "simsiam", "e_simsiam"
 SIMSIAM = (DEFAULT_METHOD, ROTATING_METHOD)
 PREDICTING = (*SIMSIAM, "byol")
@@ -54,16 +69,16 @@ class ModelConfig(Section, title="Network"):
         "resnet18",
         "Backbone",
         "The network whose output is the representation: resnet10, resnet18, resnet34, resnet50, or a network of "
-        "another library, such as timm:vit_small_patch16_224.",
+        "another library, such as timm:vit_tiny_patch16_224.",
     )
     stem: Literal["cifar", "stride2", "imagenet"] = setting(
         "cifar",
         "Stem",
-        "cifar: 3×3, stride 1, no pooling, for 32 px. stride2: 3×3, stride 2, four times faster. "
+        "Of the ResNets. cifar: 3×3, stride 1, no pooling, for 32 px. stride2: 3×3, stride 2, four times faster. "
         "imagenet: 7×7, stride 2, max-pool, for 96 px and more.",
     )
     width: int = setting(
-        64, "Width", "Channels of the first stage; 64 is the standard network.", ge=8, le=256
+        64, "Width", "Channels of the ResNets' first stage; 64 is the standard network.", ge=8, le=256
     )
     projector_layers: int = setting(
         2,

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from simsiam_core.config import ConfigError, ModelConfig
-from simsiam_core.model.backbone import Family, finished_backbone
+from simsiam_core.model.backbone import Family, SizeError, finished_backbone, first_line, unknown_network
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from simsiam_core.model.backbone import Backbone
 
 PREFIX = "timm:"
@@ -25,20 +27,23 @@ def _build(model: ModelConfig, image_size: int) -> Backbone:
 
     name = model.backbone.removeprefix(PREFIX)
     if not timm.is_model(name):
-        raise ConfigError.at(
-            "model.backbone", f"timm has no network {name!r}; `simsiam backbones` lists them."
-        )
-    takes_size: dict[str, Any] = {"img_size": image_size}
+        raise ConfigError.at("model.backbone", unknown_network(model.backbone, _names()))
+    return finished_backbone(_created(name, image_size), model.backbone, image_size)
+
+
+def _created(name: str, image_size: int) -> nn.Module:
+    """Create a network by its name in timm. Raises SizeError."""
+    import timm
+
+    sized: dict[str, Any] = {"img_size": image_size}
     try:
-        network = timm.create_model(name, num_classes=0, **takes_size)
-    except TypeError:  # its weights do not depend on the size
-        network = timm.create_model(name, num_classes=0)
-    except (AssertionError, ValueError, RuntimeError) as error:
-        reason = (str(error).splitlines() or ["it does not fit"])[0].rstrip(".")
-        raise ConfigError.at(
-            "data.image_size", f"{model.backbone} cannot take images of {image_size} px: {reason}."
-        ) from None
-    return finished_backbone(network, model.backbone, image_size)
+        return timm.create_model(name, num_classes=0, **sized)
+    except TypeError as error:
+        if "img_size" not in str(error):
+            raise
+    except Exception as error:  # each network raises its own types for a size that does not fit
+        raise SizeError(first_line(error)) from None
+    return timm.create_model(name, num_classes=0)  # its weights do not depend on the size
 
 
 ENTRY = Family(
