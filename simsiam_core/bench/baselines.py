@@ -128,7 +128,9 @@ def _serve(connection: Connection, config: Config, device: torch.device, count: 
         multiprocessing_context="fork" if "fork" in multiprocessing.get_all_start_methods() else None,
     )
     objective = Objective(config, *GREY)
-    network = objective.method.network(config).to(device)  # in the memory format that published code leaves it
+    network = objective.method.network(config).to(
+        device
+    )  # in the memory format that published code leaves it
     optimiser = _sgd(network, fused=False)
     batches = iter(loader)
 

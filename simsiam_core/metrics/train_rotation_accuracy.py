@@ -7,7 +7,7 @@ ENTRY = Metric(
     name=ROTATION_ACCURACY,
     title="Rotation accuracy",
     help="Share of small crops whose quarter turn was told (E-SimSiam: Dangovski et al., 2022). Chance is 25 %. Absent "
-    "where the weight of the rotation task is 0.",
+    "with other methods.",
     order=70,
     scale="fraction",
     format=".1%",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import ClassVar, NamedTuple, cast
 
 import torch
@@ -36,7 +37,9 @@ class JointEmbedding(nn.Module):
     # Methods other than `forward` that training calls; compilation replaces them too.
     entry_points: ClassVar[tuple[str, ...]] = ()
 
-    def __init__(self, backbone: Backbone, projector: nn.Sequential, predictor: nn.Module | None = None) -> None:
+    def __init__(
+        self, backbone: Backbone, projector: nn.Sequential, predictor: nn.Module | None = None
+    ) -> None:
         super().__init__()
         self.backbone = backbone
         self.projector = projector
@@ -78,7 +81,9 @@ class TargetEmbedding(JointEmbedding):
 
     entry_points = ("target_projections",)
 
-    def __init__(self, backbone: Backbone, projector: nn.Sequential, predictor: nn.Module | None = None) -> None:
+    def __init__(
+        self, backbone: Backbone, projector: nn.Sequential, predictor: nn.Module | None = None
+    ) -> None:
         super().__init__(backbone, projector, predictor)
         self.target = nn.ModuleDict(
             {name: copy.deepcopy(part) for name, part in (("backbone", backbone), ("projector", projector))}
@@ -105,7 +110,7 @@ class TargetEmbedding(JointEmbedding):
 def mlp(widths: Sequence[int], *, final_bias: bool = True) -> nn.Sequential:
     """Build linear layers from `widths[0]` to `widths[-1]`, with batch norm and ReLU on all but the last."""
     layers: list[nn.Module] = []
-    for index, (before, after) in enumerate(zip(widths, widths[1:], strict=False), start=2):
+    for index, (before, after) in enumerate(pairwise(widths), start=2):
         if index == len(widths):
             layers.append(nn.Linear(before, after, bias=final_bias))
         else:

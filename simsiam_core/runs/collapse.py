@@ -16,9 +16,7 @@ from simsiam_core.metrics.representation_std import COLLAPSED_STD, REPRESENTATIO
 
 PATIENCE_STEPS = 20  # consecutive steps before it is reported; a single unusual batch is no collapse
 # The end of the sentence for SimSiam, the only method of versions that recorded none.
-ADVICE = (
-    "loss near −1 is not success. Check that stop-gradient and predictor are on, and try a lower learning rate."
-)
+ADVICE = "loss near −1 is not success. Check that stop-gradient and predictor are on, and try a lower learning rate."
 Step = Annotated[int, Field(ge=0, le=2**53)]
 
 

@@ -172,7 +172,9 @@ def memory_bytes(
     side, devices = config.data.image_size, config.training.devices
     images = 1.2 * (count or 0) * 3 * side**2  # train and test, uint8
     cost = work(config)
-    exchanged = 4 * cost.trained_parameters * (devices > 1)  # copies of the gradients, exchanged between processes
+    exchanged = (
+        4 * cost.trained_parameters * (devices > 1)
+    )  # copies of the gradients, exchanged between processes
     if pace is not None and pace.peak_bytes is not None:
         return PROCESS_BYTES["gpu"] + images + pace.peak_bytes + exchanged
     copies = 2 + _second_moment(config.optimiser)  # gradients and momentum, beside the weights

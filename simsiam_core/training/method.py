@@ -31,7 +31,6 @@ class Method:
     # Computes the loss `[]` of a step, with gradients. It is the mean over the images of this process, or a loss
     # of the whole batch, from `Step.gathered`, which is then the same in every process.
     loss: Callable[[Step], Tensor]
-    loss_note: str  # how to read the loss, in a few words
     advice: str = LOWER_THE_RATE  # the end of the sentence about a collapsed representation
     rotates: bool = False  # whether the loss needs small crops, which `Step.views` then has
     target_passes: bool = False  # whether every view also goes through a target network, without gradient

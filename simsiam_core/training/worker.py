@@ -210,7 +210,9 @@ def _announce(
         device = f"CPU, {threads} thread{'s' if threads > 1 else ''}{processes}"
     status.beat(force=True, total_steps=total, device=device)
     images = len(module.dataset.train)
-    print(f"{module.objective.method.title}: {images} images, {total} steps on {device}, precision {precision}")
+    print(
+        f"{module.objective.method.title}: {images} images, {total} steps on {device}, precision {precision}"
+    )
     if ignored := ignored_sentence(module.config):
         print(ignored)
     if found:

@@ -10,11 +10,13 @@ import gradio as gr
 
 from simsiam_core.config import Config, ConfigError, FieldSpec, allowed, fields, merge, parse
 from simsiam_core.config.paths import absolute_path
-from simsiam_core.config.sections.network import NAMED, RESNETS
+from simsiam_core.config.sections.network import NAMED, RESNETS, with_method
+from simsiam_core.config.unused import is_used
 from simsiam_core.data.sources import SOURCES
+from simsiam_core.training import methods
 
 Problems = dict[str, str]  # field path -> one sentence; "" for the config as a whole
-PATH, BACKBONE = "data.path", "model.backbone"
+PATH, BACKBONE, METHOD = "data.path", "model.backbone", "objective.method"
 NOISE_ABOVE = 1000  # a greater upper bound is met by accident alone: said when it is broken, not in the help
 
 
@@ -27,7 +29,7 @@ class Form:
 
     def __init__(self, first: Mapping[str, Any]) -> None:
         self.specs = tuple(fields())
-        self._first = merge(self.defaults(), first)
+        self._first = self._over_defaults(first)
         self.controls: dict[str, gr.components.Component] = {}
         self.folder = gr.HTML(elem_id="train-folder", padding=False, render=False)
 
@@ -82,7 +84,7 @@ class Form:
 
     def fill(self, values: Mapping[str, Any]) -> list[Any]:
         """Updates that put a partial config over the defaults into the controls, problems cleared."""
-        whole = merge(self.defaults(), values)
+        whole = self._over_defaults(values)
         updates = []
         for spec in self.specs:
             value = _shown(_at(whole, spec))
@@ -107,6 +109,11 @@ class Form:
         """Nested values of the schema's defaults."""
         return self.values([_shown(spec.default) for spec in self.specs])
 
+    def _over_defaults(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Put a partial config over the defaults, among which is a method: earlier versions named none."""
+        objective = values.get("objective", {})
+        return merge(self.defaults(), values, {"objective": with_method(objective)})
+
     @staticmethod
     def _look(spec: FieldSpec, problem: str | None, values: Mapping[str, Any]) -> dict[str, Any]:
         look: dict[str, Any] = {"elem_classes": _classes(problem), "info": _info(spec, problem)}
@@ -128,11 +135,17 @@ def _is_resnet(values: Mapping[str, Any]) -> bool:
     return ":" not in str(values["model"]["backbone"])
 
 
+def _by_method(spec: FieldSpec) -> Callable[[Mapping[str, Any]], bool]:
+    """Return whether the chosen method uses a setting, as a function of the values."""
+    return lambda values: is_used(spec, values["objective"]["method"])
+
+
 # Fields that some choices of others leave without effect, and where they have one; they are hidden elsewhere.
 SHOWN_WHERE: dict[str, Callable[[Mapping[str, Any]], bool]] = {
     PATH: _needs_path,
     "model.stem": _is_resnet,
     "model.width": _is_resnet,
+    **{spec.path: _by_method(spec) for spec in fields() if spec.methods},
 }
 
 
@@ -149,6 +162,9 @@ def _control(spec: FieldSpec, value: Any, visible: bool) -> gr.components.Compon
     }
     if spec.path == BACKBONE:  # the names of all libraries are added when it is opened
         return gr.Dropdown(choices=[*RESNETS, *NAMED], filterable=True, allow_custom_value=True, **common)
+    if spec.path == METHOD:
+        titles = [(method.title, name) for name, method in methods.listed().items()]
+        return gr.Dropdown(choices=titles, filterable=False, **common)
     if spec.kind == "choice":
         return gr.Dropdown(choices=list(spec.choices), filterable=False, **common)
     if spec.kind == "bool":

@@ -8,6 +8,7 @@ from simsiam_core.metrics import describe
 from simsiam_core.metrics.train_images_per_second import IMAGES_PER_SECOND
 from simsiam_core.metrics.val_knn_accuracy import KNN_ACCURACY
 from simsiam_core.runs import FIRST_STEP, Collapse, Origin, Recent, RunDirectory, RunError, Status
+from simsiam_core.training.methods import title_of
 from simsiam_core.ui.series import Curves
 from simsiam_core.ui.words import bar, duration, moment, problem, rate, run_name
 
@@ -20,6 +21,14 @@ def epochs(run: RunDirectory) -> int | None:
         return run.config().training.epochs
     except RunError:
         return None
+
+
+def method(run: RunDirectory) -> str:
+    """The title of its training method; empty if the config cannot be read."""
+    try:
+        return title_of(run.config().objective.method)
+    except RunError:
+        return ""
 
 
 def steps_per_epoch(run: RunDirectory, status: Status) -> float:
@@ -54,7 +63,7 @@ def heading(
     waits: str = "",
 ) -> str:
     """The current run in one glance: state, progress, pace, and what is wrong or why it waits; as HTML."""
-    facts = []
+    facts = [trained_by] if (trained_by := method(run)) else []
     if status.total_steps and (planned := epochs(run)):
         epoch = min(planned, origin(run).epochs_at(status.step, steps_per_epoch(run, status)))
         facts += [f"epoch {epoch:.1f} of {planned}", f"step {status.step:,} of {status.total_steps:,}"]

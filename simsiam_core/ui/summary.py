@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import html
 
-from simsiam_core.config import Config
+from simsiam_core.config import Config, find_field
+from simsiam_core.config.unused import ignored_sentence, is_used
 from simsiam_core.model.dimensions import feature_dim
+from simsiam_core.training.methods import METHODS
 
 _STEMS = {
     "cifar": "3×3, stride 1, no pooling: full resolution, right for 32 px",
@@ -21,7 +23,8 @@ def summary(config: Config, images: int | None) -> str:
     if images:
         steps = images // batch
         rows.append(("Steps", f"{steps:,} an epoch, {steps * epochs:,} in all ({images:,} training images)"))
-    model = config.model
+    model, method = config.model, METHODS.get(config.objective.method)
+    rows.append(("Method", f"{method.title}: {method.help}"))
     if (numbers := feature_dim(model)) is not None:
         rows.append(
             ("Representation", f"{numbers:,} numbers an image, from {model.backbone} at width {model.width}")
@@ -29,11 +32,11 @@ def summary(config: Config, images: int | None) -> str:
         rows.append(("Stem", _STEMS[model.stem]))
     else:
         rows.append(("Stem, width", f"not used: {model.backbone} has its own"))
-    for off, sentence in (
-        (not model.stop_gradient, "Without stop-gradient the network is expected to collapse."),
-        (not model.predictor, "Without a predictor the network is expected to collapse."),
-    ):
-        if off:
-            rows.append(("Ablation", sentence))
+    for on, part in (("model.stop_gradient", "stop-gradient"), ("model.predictor", "a predictor")):
+        spec = find_field(on)
+        if spec and is_used(spec, config.objective.method) and not getattr(model, spec.name):
+            rows.append(("Ablation", f"Without {part} the network is expected to collapse."))
+    if ignored := ignored_sentence(config):
+        rows.append(("Ignored", ignored))
     cells = "".join(f"<dt>{html.escape(term)}</dt><dd>{html.escape(text)}</dd>" for term, text in rows)
     return f'<dl class="summary">{cells}</dl>'

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
+import multiprocessing
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-import torch.multiprocessing as multiprocessing
 from fitting import trained
+from gradients import gradients
 from lightly.loss import BarlowTwinsLoss, NegativeCosineSimilarity, NTXentLoss, VICRegLoss
 from lightly.utils.scheduler import cosine_schedule
 from tiny import tiny
@@ -18,15 +19,12 @@ from torch import Tensor
 
 from simsiam_core.config.sections.network import method_names
 from simsiam_core.model import TargetEmbedding, negative_cosine
-from simsiam_core.model.sync_batch_norm import synchronise_batch_norms
-from simsiam_core.training.batches import counter_seed
 from simsiam_core.training.methods import listed
 from simsiam_core.training.methods.barlow_twins import barlow_twins_loss
 from simsiam_core.training.methods.byol import byol_loss
 from simsiam_core.training.methods.simclr import nt_xent_loss
 from simsiam_core.training.methods.vicreg import vicreg_loss
 from simsiam_core.training.objective import Objective
-from simsiam_core.training.ranks import Ranks
 from simsiam_core.training.schedule import target_momentum
 
 GREY = (0.5,) * 3, (0.25,) * 3
@@ -104,7 +102,9 @@ def test_three_views_compare_every_pair(method: str) -> None:
     a, b, _ = views.views
 
     def loss(*views: Tensor) -> float:
-        return objective.losses(network, type(objective.views(images, torch.Generator()))(views, None)).total.item()
+        return objective.losses(
+            network, type(objective.views(images, torch.Generator()))(views, None)
+        ).total.item()
 
     assert loss(a, b, b) == pytest.approx((2 * loss(a, b) + loss(b, b)) / 3, rel=1e-5)
 
@@ -140,41 +140,15 @@ def test_only_simsiam_and_byol_have_a_predictor() -> None:
     assert {method for method, has in kinds.items() if has} == {"simsiam", "e_simsiam", "byol"}
 
 
-def share(index: int, count: int, place: Path) -> None:
-    """Gradients of each method in one of `count` processes, averaged as DDP does; the first writes them."""
-    torch.set_num_threads(1)
-    ranks = Ranks(index, count)
-    if count > 1:
-        ranks.init_process_group(place, torch.device("cpu"))
-    images = torch.randint(0, 256, (20, 3, 16, 16), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
-    found = {}
-    for method in listed():
-        objective = Objective(tiny(objective={"method": method, "rotation_crop": 8}), *GREY, ranks)
-        torch.manual_seed(0)
-        network = objective.network().double()
-        if count > 1:
-            synchronise_batch_norms(network, cuda=False)
-        views = objective.views(images[ranks.shard(20)], torch.Generator().manual_seed(counter_seed(0)))
-        views = type(views)(
-            tuple(view.double() for view in views.views), None if views.crops is None else views.crops.double()
-        )
-        loss = objective.losses(network, views).total
-        loss.backward()
-        gradients = torch.cat([p.grad.flatten() for p in network.parameters() if p.grad is not None])
-        found[method] = (ranks.mean(loss.detach()), ranks.mean(gradients))
-    if ranks.first:
-        torch.save(found, place.with_suffix(f".{count}"))
-    ranks.destroy_process_group()
-
-
 def test_two_processes_have_the_loss_and_the_gradient_of_one(tmp_path: Path) -> None:
-    place = tmp_path / "meeting"
-    multiprocessing.spawn(share, (2, place), nprocs=2)
-    share(0, 1, place)
-    one, two = (torch.load(place.with_suffix(f".{count}")) for count in (1, 2))
+    other = multiprocessing.get_context("spawn").Process(target=gradients, args=(1, 2, tmp_path / "meeting"))
+    other.start()
+    two, one = gradients(0, 2, tmp_path / "meeting"), gradients()
+    other.join()
     for method in listed():
         for ours, theirs in zip(two[method], one[method], strict=True):
-            torch.testing.assert_close(ours.double(), theirs.double(), atol=1e-6, rtol=1e-5, msg=method)
+            scale = max(1.0, float(theirs.abs().max()))  # of Barlow Twins' gradient: 25
+            assert float((ours - theirs).abs().max()) < 2e-6 * scale, method
 
 
 def test_simclr_starts_near_the_entropy_of_its_choice() -> None:

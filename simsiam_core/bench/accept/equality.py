@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from simsiam_core.bench.accept.rows import Place, Row, within
-from simsiam_core.bench.accept.training import ROTATING, STEPS, fit, furthest, small
+from simsiam_core.bench.accept.training import OTHERS, ROTATING, STEPS, fit, furthest, small
 from simsiam_core.config import AugmentationConfig
 from simsiam_core.data import Augmentation, augmentation, load
 from simsiam_core.data.view_parameters import Parameters
@@ -24,6 +24,7 @@ METHODS: dict[str, dict[str, Any]] = {
     "SimSiam": {},
     "FastSiam": {"objective": {"views": 4}},
     "E-SimSiam": ROTATING,
+    **OTHERS,
 }
 
 

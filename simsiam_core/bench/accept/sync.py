@@ -13,7 +13,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from simsiam_core.bench.accept.rows import Place, Row
-from simsiam_core.bench.accept.training import ROTATING, fit, small
+from simsiam_core.bench.accept.training import OTHERS, ROTATING, fit, small
 from simsiam_core.config import Config
 from simsiam_core.data import augmentation
 from simsiam_core.runs import MetricsWriter
@@ -26,6 +26,7 @@ METHODS: dict[str, dict[str, Any]] = {
     "SimSiam": {},
     "FastSiam": {"objective": {"views": 4}},
     "E-SimSiam": ROTATING,
+    **OTHERS,
     "with blur": {"augmentation": {"blur_probability": 0.5}},
 }
 

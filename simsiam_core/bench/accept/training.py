@@ -14,17 +14,21 @@ from torch import Tensor
 
 from simsiam_core.bench.accept.rows import Place
 from simsiam_core.config import Config, merge, parse, presets
-from simsiam_core.config.sections.network import ROTATING_METHOD
+from simsiam_core.config.sections.network import ROTATING_METHOD, SIMSIAM
 from simsiam_core.data import Dataset, load
 from simsiam_core.metrics.train_loss import TRAIN_LOSS
 from simsiam_core.training.callbacks import KnnCallback
 from simsiam_core.training.evaluation import Evaluation
+from simsiam_core.training.methods import listed
 from simsiam_core.training.module import SimSiamModule
 from simsiam_core.training.step import Views
 from simsiam_core.training.trainer import build_trainer
 
 STEPS = 12
 ROTATING = {"objective": {"method": "e_simsiam", "rotation_weight": 0.4, "rotation_crop": 16}}
+OTHERS = {
+    method.title: {"objective": {"method": name}} for name, method in listed().items() if name not in SIMSIAM
+}
 _SIZES: dict[bool, dict[str, Any]] = {  # by whether there is a GPU; three epochs of four steps
     False: {
         "data": {"source": "textures", "image_size": 16, "train_limit": 80, "test_limit": 20},

@@ -54,7 +54,9 @@ def method_names() -> tuple[str, ...]:
     here.
     """
     return tuple(
-        sorted(names_in("training.methods"), key=lambda name: (name not in SIMSIAM, name != DEFAULT_METHOD, name))
+        sorted(
+            names_in("training.methods"), key=lambda name: (name not in SIMSIAM, name != DEFAULT_METHOD, name)
+        )
     )
 
 

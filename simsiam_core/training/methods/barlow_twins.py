@@ -46,5 +46,4 @@ ENTRY = Method(
     help="Each dimension agrees between two views, and different dimensions are uncorrelated (Zbontar et al., 2021).",
     network=network,
     loss=_loss,
-    loss_note="grows with the width of z; 0 is the least",
 )

@@ -53,7 +53,6 @@ ENTRY = Method(
     "(Grill et al., 2020).",
     network=_network,
     loss=_loss,
-    loss_note="0 alone is no success",
     advice="a low loss is not success. Check that the predictor is on and that Target momentum is near 1, and try a "
     "lower learning rate.",
     target_passes=True,

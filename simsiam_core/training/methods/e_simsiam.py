@@ -46,7 +46,6 @@ ENTRY = Method(
     help="SimSiam that also tells by how many quarter turns a small crop was turned (Dangovski et al., 2022).",
     network=_network,
     loss=_loss,
-    loss_note=simsiam.LOSS_NOTE,
     advice=ADVICE,
     rotates=True,
 )

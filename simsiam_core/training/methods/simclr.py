@@ -48,5 +48,4 @@ ENTRY = Method(
     help="The other view of an image is told from all other images of the batch (Chen et al., 2020).",
     network=_network,
     loss=_loss,
-    loss_note="starts near ln(2 × batch size)",
 )

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from simsiam_core.model import JointEmbedding
     from simsiam_core.training.step import Step
 
-LOSS_NOTE = "−1 alone is no success"
-
 
 def _network(config: Config) -> JointEmbedding:
     from simsiam_core.model import SimSiam
@@ -35,6 +33,5 @@ ENTRY = Method(
     help="Each view predicts the projection of the other, whose gradient is stopped (Chen & He, 2020).",
     network=_network,
     loss=loss,
-    loss_note=LOSS_NOTE,
     advice=ADVICE,
 )

@@ -28,7 +28,9 @@ def covariance_loss(z: Tensor) -> Tensor:
     return (covariance.square().sum() - covariance.diagonal().square().sum()) / z.shape[1]
 
 
-def vicreg_loss(first: Tensor, second: Tensor, invariance: float, variance: float, covariance: float) -> Tensor:
+def vicreg_loss(
+    first: Tensor, second: Tensor, invariance: float, variance: float, covariance: float
+) -> Tensor:
     """Return the loss of equation 6 on projections `[B, D]`, with its three weights λ, μ, ν.
 
     As in the authors' code, which the weights of the paper belong to, the distance is the mean over dimensions,
@@ -54,5 +56,4 @@ ENTRY = Method(
     "(Bardes et al., 2022).",
     network=barlow_twins.network,  # the expander of section 4.2 has the layers of Barlow Twins' projector
     loss=_loss,
-    loss_note="a sum of three terms; 0 is the least",
 )
