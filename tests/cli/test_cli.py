@@ -116,6 +116,8 @@ def test_neighbours_of_an_image_and_of_an_image_of_the_data(
         (["train", "--source", "imagenet"], "one of textures"),
         (["train", "--source", "folder", "--path", "/no/such/folder"], "/no/such/folder"),
         (["train", "--preset", "nope"], "starting-point"),
+        (["train", "--method", "moco"], "one of simsiam, e_simsiam, barlow_twins, byol, simclr, vicreg"),
+        (["train", "--method", "byol", "--variance-weight", "1"], "Variance weight has no effect on byol"),
         (["train", "--config", "/no/such.yaml"], "Cannot read"),
         (["runs", "show", "nope"], "no run 'nope'"),
         (["neighbours", "RUN", "--image", "/no/such.png"], "Cannot read /no/such.png"),

@@ -11,7 +11,8 @@ from pydantic import BaseModel, ValidationError
 from tiny import tiny
 
 from simsiam_core.cli.train import announce
-from simsiam_core.config import ConfigError, merge
+from simsiam_core.config import ConfigError, fields, merge
+from simsiam_core.config.unused import is_used
 from simsiam_core.jobs import fork
 from simsiam_core.runs import RunDirectory, RunError, RunStore
 from simsiam_core.training import worker
@@ -65,7 +66,9 @@ def changed(section: BaseModel) -> dict[str, Any]:
         if isinstance(before, bool):
             choices = [not before]
         elif isinstance(before, int | float):
-            choices = [before * 2, before + 1]
+            choices = [before * 2, before + 1, before / 2]
+        elif name == "backbone":
+            choices = ["resnet18"]
         values[name] = next(v for v in choices if v != before and allowed_value(section, name, v))
     return values
 
@@ -82,7 +85,10 @@ def allowed_value(section: BaseModel, name: str, value: Any) -> bool:
 def test_every_fork_has_a_network_that_its_checkpoint_fits_or_is_refused(
     trained: dict[bool, RunDirectory], rotates: bool
 ) -> None:
-    """A fork that switched rotation on had a head that its checkpoint knows nothing of."""
+    """A fork that switched rotation on had a head that its checkpoint knows nothing of.
+
+    Settings that the method of the run does not use are refused as well.
+    """
     run = trained[rotates]
     config, store = run.config(), RunStore(run.path.parent)
     changes = [{"objective": {"rotation_weight": 0.0}}, {"objective": {"rotation_weight": 0.7}}]
@@ -93,15 +99,20 @@ def test_every_fork_has_a_network_that_its_checkpoint_fits_or_is_refused(
         try:
             copy = fork(store, run, "last", merge({"training": {"epochs": 2}}, change))
         except ConfigError as error:
-            sentences.add(str(error).partition(": ")[2])
+            sentences.add(str(error).partition(": ")[2] or str(error).partition(";")[0])
             refused |= {f"{section}.{key}" for section, values in change.items() for key in values}
             continue
         network = Objective(copy.config(), (0.5,) * 3, (0.5,) * 3).network()
         weights = torch.load(copy.checkpoint("last").path, weights_only=True)["state_dict"]
         network.load_state_dict({key.removeprefix("network."): value for key, value in weights.items()})
-    assert sentences == {"the checkpoint would not fit; start a new run instead."}
+    method = config.objective.method
+    unused = {spec.path: spec.title for spec in fields() if not is_used(spec, method) and spec.section == "Objective"}
+    expected = {f"{title} has no effect on {method}" for title in unused.values()}
+    if rotates:
+        expected.add("Rotation weight is 0")
+    assert sentences == expected | {"the checkpoint would not fit; start a new run instead."}
     model = {f"model.{key}" for key in type(config.model).model_fields}
-    assert refused == model | {"objective.rotation_weight"}
+    assert refused == model | set(unused) | {"objective.method"} | ({"objective.rotation_weight"} if rotates else set())
     assert config.objective.rotation_weight == 0.4 * rotates
 
 

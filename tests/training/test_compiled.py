@@ -74,6 +74,30 @@ def test_rotations_train_as_well_when_compiled(monkeypatch: pytest.MonkeyPatch) 
     assert not counters["graph_break"]
 
 
+def test_a_target_network_is_compiled_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(compilation.BACKEND_VARIABLE, "aot_eager")
+    objective = Objective(tiny(objective={"method": "byol"}), *GREY)
+    eager = objective.network()
+    compiled = copy.deepcopy(eager)
+    torch.compiler.reset()
+    counters.clear()
+    compilation.compile_network(compiled)
+    images = torch.randint(0, 256, (20, 3, 16, 16), dtype=torch.uint8)
+    for step in range(2):
+        views = objective.views(images, torch.Generator().manual_seed(step))
+        losses = [objective.losses(network, views).total for network in (compiled, eager)]
+        assert losses[0].item() == pytest.approx(losses[1].item(), abs=1e-5)
+        for network in (compiled, eager):
+            with torch.no_grad():
+                network.projector[0].weight += 0.01
+            objective.after_step(network, step, 2)
+    assert torch.equal(compiled.target["projector"][0].weight, eager.target["projector"][0].weight)
+    assert counters["stats"]["unique_graphs"] == 2, "one for the network and one for its target"
+    assert not counters["graph_break"]
+    compilation.uncompile(compiled)
+    assert "target_projections" not in vars(compiled)
+
+
 def failing(graph: object, inputs: object) -> None:
     raise RuntimeError("Failed to find C compiler.\nmore")
 

@@ -21,9 +21,10 @@ from simsiam_core.training.worker import train
 TOLERANCE = 1e-5  # 12 steps apart by rounding alone: seen were 1.5e-7
 
 
-def trained(store: RunStore, **training: object) -> RunDirectory:
+def trained(store: RunStore, method: str, **training: object) -> RunDirectory:
     """Slowly, so that rounding does not grow from step to step."""
-    run = store.create(tiny(training=training, optimiser={"base_lr": 0.02}))
+    objective = {"method": method, "target_momentum": 0.5}
+    run = store.create(tiny(training=training, optimiser={"base_lr": 0.02}, objective=objective))
     announce(run)
     assert train(run) == 0, run.status().error
     return run
@@ -40,8 +41,9 @@ def until(condition: Callable[[], bool], seconds: float = 90) -> None:
         time.sleep(0.05)
 
 
-def test_two_processes_have_the_losses_of_one_with_the_joined_batch(store: RunStore) -> None:
-    one, two = trained(store), trained(store, devices=2)
+@pytest.mark.parametrize("method", ["simsiam", "byol"])
+def test_two_processes_have_the_losses_of_one_with_the_joined_batch(store: RunStore, method: str) -> None:
+    one, two = trained(store, method), trained(store, method, devices=2)
     assert len(column(two, "train/loss")) == 12
     for name in ("train/loss", "representation/std", "train/lr"):
         assert column(two, name) == pytest.approx(column(one, name), abs=TOLERANCE), name

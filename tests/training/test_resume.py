@@ -74,6 +74,16 @@ def test_a_resumed_run_repeats_the_uninterrupted_one_to_the_last_bit(
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
 
 
+def test_a_target_network_is_resumed_with_the_run(store: RunStore) -> None:
+    """Paused within an epoch: the target has moved with every step before, and moves on by the step's momentum."""
+    config = tiny(objective={"method": "byol", "target_momentum": 0.5})
+    whole, run = trained(store.create(config)), trained(store.create(config), pause_at=5)
+    assert curve(trained(run)) == curve(whole)
+    ours, theirs = (read_checkpoint(r.checkpoint("last").path)["state_dict"] for r in (run, whole))
+    assert any(name.startswith("network.target.backbone.") for name in theirs)
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+
+
 def test_a_run_may_be_paused_again_and_again(store: RunStore, whole: RunDirectory) -> None:
     run = store.create(CONFIG)
     for step in (2, 4, 7):

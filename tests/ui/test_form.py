@@ -36,6 +36,27 @@ def test_presets_come_out_of_the_form_as_they_went_in(form: Form, name: str) -> 
     assert parse(form.values(given(form, values))) == parse(values)
 
 
+def test_settings_of_other_methods_are_hidden(form: Form) -> None:
+    shown = {}
+    for method in ("simsiam", "byol", "vicreg"):
+        values = merge(form.defaults(), {"objective": {"method": method}})
+        updates = dict(zip([spec.path for spec in form.specs], form.marks(values, {}, {}), strict=True))
+        shown[method] = {path for path, update in updates.items() if update.get("visible")}
+    assert {"model.predictor", "model.projector_layers"} <= shown["simsiam"]
+    assert {"model.predictor", "objective.target_momentum", "model.projection_dim"} <= shown["byol"]
+    assert not {"model.stop_gradient", "objective.variance_weight"} & shown["byol"]
+    assert {path for path in shown["vicreg"] if path.startswith("objective")} == {
+        f"objective.{term}_weight" for term in ("invariance", "variance", "covariance")
+    }
+    assert form.controls["objective.method"].choices[0] == ("SimSiam", "simsiam")
+
+
+def test_partial_configs_of_earlier_versions_keep_their_method(form: Form) -> None:
+    values = {"objective": {"rotation_weight": 0.3}}
+    assert parse(form.values(given(form, values))).objective.method == "e_simsiam"
+    assert parse(form.values(given(form, {}))).objective.method == "simsiam"
+
+
 def test_what_gradio_makes_of_values_is_undone(form: Form) -> None:
     controls = given(form, TINY)
     paths = [spec.path for spec in form.specs]
