@@ -10,6 +10,7 @@ from simsiam_core.cli.options import add_json, print_figures, print_json, whole_
 from simsiam_core.cli.terminal import progress_line
 from simsiam_core.config import ConfigError, presets
 from simsiam_core.config.paths import path_flag
+from simsiam_core.config.sections.network import method_names
 
 QUESTIONS = {
     "neighbours": "how long a neighbour query takes, and whether it is exact",
@@ -20,6 +21,7 @@ QUESTIONS = {
     "load": "what 40 people at once cost the server and the training (four minutes)",
     "page": "how soon the page is there",
     "training": "how fast training is, where its time goes, and what a run will take; the default",
+    "methods": "whether each training method learns textures better than raw pixels (an hour for three seeds)",
     "evaluation": "how long kNN accuracy and the linear sweep take on 50,000 × 512 features, and if they are right",
     "server": "what many runs and many open pages cost the server",
 }
@@ -53,6 +55,16 @@ def add_to(commands: Any) -> None:
     evaluation.add_argument(
         "--path", metavar="FOLDER", help="labelled images to take features of; without it they are made up"
     )
+    learning = parser.add_argument_group("methods")
+    learning.add_argument(
+        "--method",
+        action="append",
+        default=[],
+        choices=method_names(),
+        help="instead of all methods; may be repeated",
+    )
+    learning.add_argument("--seeds", type=whole_number, default=3, help="runs of each (%(default)s)")
+    learning.add_argument("--epochs", type=whole_number, default=6, help="of each run (%(default)s)")
     comparing = parser.add_argument_group("compare")
     comparing.add_argument("--against", type=path_flag, metavar="DIR", help="the other checkout, needed here")
     comparing.add_argument("--pairs", type=whole_number, default=10, help="pairs of each (%(default)s)")
@@ -86,6 +98,8 @@ def _bench(arguments: argparse.Namespace) -> int:
         }
     elif arguments.question == "neighbours" and arguments.large:
         options = {"large": 1_000_000}
+    elif arguments.question == "methods":
+        options = {"methods": arguments.method, "seeds": arguments.seeds, "epochs": arguments.epochs}
     elif arguments.question == "evaluation":
         options = {"path": arguments.path}
     figures = importlib.import_module(f"simsiam_core.bench.{arguments.question}").measure(**options)
