@@ -149,7 +149,16 @@ def test_the_terminal_lists_them(told: dict) -> None:
 
 
 def test_the_page_offers_them(told: dict) -> None:
-    assert told["sources"] == ["textures", "cifar10", "cifar100", "gratings", "stl10", "folder"]
+    assert told["sources"] == [
+        "textures",
+        "cifar10",
+        "cifar100",
+        "gratings",
+        "stl10",
+        "csv",
+        "parquet",
+        "folder",
+    ]
     assert list(told["kinds"].values()) == ["knn", "linear", "finetune", "few_shot"]
     assert "Few-shot" in told["kinds"] and "evaluate-shots" in told["ids"]
 

@@ -47,7 +47,9 @@ def measure(methods: Sequence[str] = (), seeds: int = 3, epochs: int = EPOCHS) -
     Raises ConfigError for an unknown method.
     """
     if unknown := sorted(set(methods) - set(method_names())):
-        raise ConfigError.at("method", f"There is no method {unknown[0]}; there are: {', '.join(method_names())}.")
+        raise ConfigError.at(
+            "method", f"There is no method {unknown[0]}; there are: {', '.join(method_names())}."
+        )
     figures: dict[str, Any] = {"preset": PRESET, "epochs": epochs, "seeds": seeds}
     for method in methods or method_names():
         records = [_record(config_of(method, seed, epochs)) for seed in range(seeds)]

@@ -1,8 +1,9 @@
-"""`data`: what is understood of a folder of images before anything is decoded, and what is left out."""
+"""`data`: what is understood of a folder, a CSV or parquet files before anything is decoded, and what is left out."""
 
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import zipfile
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 from simsiam_core.cli.options import add_json, print_json
 from simsiam_core.cli.terminal import progress_line
+from simsiam_core.config.sections.data import OWN_IMAGES
 from simsiam_core.names import printable
 
 
@@ -18,18 +20,27 @@ def add_to(commands: Any) -> None:
     parser = commands.add_parser(
         "data", help="say what is understood of a folder of images", description=__doc__
     )
-    parser.add_argument("folder", metavar="DIR", help="a folder of images, or a zip of them")
+    parser.add_argument(
+        "folder", metavar="DIR", help="a folder of images, a zip of them, a CSV or a parquet file"
+    )
     parser.add_argument("--all", action="store_true", help="name every file that is left out")
+    parser.add_argument(
+        "--source",
+        choices=OWN_IMAGES,
+        help="how to read it, where its name does not say (a folder of parquet files)",
+    )
     add_json(parser)
     parser.set_defaults(run_command=_data)
 
 
 def _data(arguments: argparse.Namespace) -> int:
-    from simsiam_core.data.folder import describe_folder
     from simsiam_core.data.left_out import NAMED, left_out_lines
+    from simsiam_core.data.sources import SOURCES, source_of_path
 
     folder, unpacked = _unpacked(arguments.folder)
-    description = describe_folder(folder)
+    list_images = SOURCES.get(arguments.source or source_of_path(folder)).list_images
+    assert list_images is not None  # the choices of --source
+    description = list_images(folder, math.inf).description
     if arguments.json:
         print_json(description.as_dict())
         return 0

@@ -62,6 +62,22 @@ class Config(Section):
             )
         return self
 
+    @model_validator(mode="after")
+    def _small_views_fit(self) -> Config:
+        side, size = self.objective.local_size, self.data.image_size
+        if self.objective.small_view_count and side > size:
+            raise ValueError(
+                f"objective.local_size: Size of small views is {side} px; it must not exceed Image size, {size} px."
+            )
+        return self
+
+    @property
+    def small_views(self) -> AugmentationConfig:
+        """Augmentation of the small views of multi-crop: that of the others, with crops of its own size."""
+        o = self.objective
+        scales = {"crop_scale_min": o.local_scale_min, "crop_scale_max": o.local_scale_max}
+        return self.augmentation.model_copy(update=scales)
+
     @property
     def lr(self) -> float:
         """Peak learning rate: base × batch size / 256 (Goyal et al., 2017; SimSiam section 4)."""

@@ -1,14 +1,16 @@
 """Batched SimSiam augmentation: random views of a whole batch at once, on the batch's device.
 
-The transforms and their order are SimSiam's: random-resized-crop, colour jitter, grey, blur, flip. For
-equal parameters the images equal those of `torchvision.transforms.functional` on float tensors. Nothing
-here synchronises with the device: no value is read back, and all shapes are static. On a CPU a compiled
-kernel makes the same views, if Numba is installed.
+Images are square and of one size, or of any sizes (`ImageBatch`): then crops are antialiased. The transforms
+and their order are SimSiam's: random-resized-crop, colour jitter, grey, blur, flip; then those of
+`late_steps`. For equal parameters the images equal those of `torchvision.transforms.functional` on float
+tensors. Nothing here synchronises with the device: no value is read back, and all shapes are static. On a CPU
+a compiled kernel makes the same views, if Numba is installed.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from functools import cache, lru_cache
 from types import ModuleType
 
@@ -18,15 +20,19 @@ from torch import Tensor
 
 from simsiam_core.config import AugmentationConfig
 from simsiam_core.data.colour import blend, luma, shift_hue
+from simsiam_core.data.image_batch import ImageBatch
 from simsiam_core.data.image_set import Triple
-from simsiam_core.data.view_parameters import Parameters, draw
+from simsiam_core.data.late_steps import apply_late, draw_late
+from simsiam_core.data.resampling import resized_crops
+from simsiam_core.data.view_parameters import Parameters, draw, draw_unplaced
 
 
 class Augmentation:
     """SimSiam's augmentation of square images of `image_size`, normalised with `mean` and `std`.
 
-    Views have the size of the images, or side `view_size`, which must be at least half of theirs: bilinear
-    sampling reads two pixels in each direction, and would skip pixels at stronger downscaling.
+    Views have the size of the images, or side `view_size`, which must be at least half of theirs if the images
+    are square: bilinear sampling reads two pixels in each direction, and would skip pixels at stronger
+    downscaling. Crops of an `ImageBatch` are antialiased instead, and may be of any size.
     """
 
     def __init__(
@@ -37,37 +43,69 @@ class Augmentation:
         std: Triple,
         view_size: int | None = None,
     ) -> None:
+        if not config.jitter_grey_scale and _is_grey(mean) and _is_grey(std):
+            config = config.model_copy(update={"jitter_probability": 0.0, "grey_probability": 0.0})
         self.config, self.size, self.mean, self.std = config, image_size, mean, std
         self.view_size = view_size or image_size
 
     def views(
-        self, images: Tensor, generator: torch.Generator, count: int = 2, share: tuple[int, int] = (0, 1)
+        self,
+        images: Tensor | ImageBatch,
+        generator: torch.Generator,
+        count: int = 2,
+        share: tuple[int, int] = (0, 1),
     ) -> tuple[Tensor, ...]:
         """Make `count` independent views of uint8 [B, 3, S, S], each float32 [B, 3, V, V] and normalised.
 
         `generator` must be on the images' device; the same state gives the same views. `images` may be the
         share `(i, n)` of a batch of n · B: they then get the same views as within the whole batch.
         """
-        index, shares = share
-        parameters = self.draw(count * shares * len(images), generator)
+        return self.apply(*self._drawn(images, generator, count, share)).chunk(count)
+
+    def viewable_views(self, images: Tensor | ImageBatch, generator: torch.Generator, count: int) -> Tensor:
+        """Make the views that `views` makes, [count · B, 3, V, V], but on the scale 0..1, for display."""
+        return self.viewable(*self._drawn(images, generator, count, (0, 1)))
+
+    def _drawn(
+        self, images: Tensor | ImageBatch, generator: torch.Generator, count: int, share: tuple[int, int]
+    ) -> tuple[Tensor | ImageBatch, Parameters]:
+        """Draw the parameters of `count` views, and repeat the images for them."""
+        (index, shares), rows = share, None
+        total = count * shares * len(images)
         if shares > 1:
-            parameters = parameters[_rows_of_share(count, index, shares, len(images), images.device)]
-        return self.apply(images.repeat(count, 1, 1, 1), parameters).chunk(count)
+            rows = _rows_of_share(count, index, shares, len(images), images.device)
+        if isinstance(images, ImageBatch):
+            # Drawn for the whole batch, since the sizes of the other shares' images are not known here.
+            drawn = draw_unplaced(self.config, total, generator)
+            late = draw_late(self.config, self.view_size, total, generator)
+            drawn = replace(drawn, rest=replace(drawn.rest, late=late))
+            repeated = images.repeat(count)
+            return repeated, (drawn if rows is None else drawn[rows]).placed(
+                repeated.heights, repeated.widths
+            )
+        parameters = self.draw(total, generator)
+        return images.repeat(count, 1, 1, 1), parameters if rows is None else parameters[rows]
 
     def draw(self, n: int, generator: torch.Generator) -> Parameters:
-        """Draw random parameters for n views."""
-        return draw(self.config, self.size, n, generator)
+        """Draw random parameters for n views of square images."""
+        parameters = draw(self.config, self.size, n, generator)
+        return replace(parameters, late=draw_late(self.config, self.view_size, n, generator))
 
-    def apply(self, images: Tensor, parameters: Parameters) -> Tensor:
+    def apply(self, images: Tensor | ImageBatch, parameters: Parameters) -> Tensor:
         """Make normalised float32 views of uint8 [n, 3, S, S]. Raises ValueError for other shapes."""
         return self._make(images, parameters, self.mean, self.std)
 
-    def viewable(self, images: Tensor, parameters: Parameters) -> Tensor:
+    def viewable(self, images: Tensor | ImageBatch, parameters: Parameters) -> Tensor:
         """Make views as `apply` does, but on the scale 0..1, for display."""
-        return self._make(images, parameters, (0.0,) * 3, (1.0,) * 3)
+        if parameters.late is None:
+            return self._make(images, parameters, (0.0,) * 3, (1.0,) * 3)
+        centre, scale = _constants(self.mean, self.std, images.device)
+        return (self.apply(images, parameters) * scale + centre).clamp_(0, 1)
 
-    def _make(self, images: Tensor, p: Parameters, mean: Triple, std: Triple) -> Tensor:
-        if images.shape[1:] != (3, self.size, self.size) or len(images) != len(p.top):
+    def _make(self, images: Tensor | ImageBatch, p: Parameters, mean: Triple, std: Triple) -> Tensor:
+        if isinstance(images, Tensor) and (
+            images.shape[1:] != (3, self.size, self.size) or len(images) != len(p.top)
+        ):
             expected = (len(p.top), 3, self.size, self.size)
             raise ValueError(f"Images have the shape {tuple(images.shape)}; it must be {expected}.")
         kernel = cpu_kernel() if images.device.type == "cpu" else None
@@ -75,9 +113,12 @@ class Augmentation:
             views = kernel.make_views(images, p, self.view_size, mean, std)
         else:
             centre, scale = _constants(mean, std, images.device)
-            views = self._colours(self._crop_and_flip(images.float() / 255, p), p).sub_(centre).div_(scale)
+            views = self._colours(self._crop_and_flip(images, p), p).sub_(centre).div_(scale)
         # The kernel weights sum to 1, so blurring and normalising commute.
-        return self._blur(views, p.sigma) if self.config.blur_probability > 0 else views
+        views = self._blur(views, p.sigma) if self.config.blur_probability > 0 else views
+        if p.late is None:
+            return views
+        return apply_late(views, p.late, self.config, *_constants(mean, std, images.device))
 
     def _colours(self, views: Tensor, p: Parameters) -> Tensor:
         if self.config.jitter_probability > 0:
@@ -86,9 +127,12 @@ class Augmentation:
             views = torch.lerp(views, luma(views), p.grey.float().view(-1, 1, 1, 1))
         return views
 
-    def _crop_and_flip(self, images: Tensor, p: Parameters) -> Tensor:
+    def _crop_and_flip(self, images: Tensor | ImageBatch, p: Parameters) -> Tensor:
         """Crop and flip with one bilinear grid; antialiasing has no effect on views of the images' size."""
         size, view = self.size, self.view_size
+        if isinstance(images, ImageBatch):
+            return resized_crops(images, p, view)
+        images = images.float() / 255
         steps = (torch.arange(view, device=images.device) + 0.5) / view
         x_steps = torch.where(p.flip[:, None], 1 - steps, steps)
         y = _pixels(p.top, p.height, steps.expand_as(x_steps))
@@ -139,6 +183,11 @@ def _rows_of_share(count: int, index: int, shares: int, length: int, device: tor
     """Return the rows of one share's views among the `count` views of the whole batch, view by view."""
     rows = torch.arange(count * shares * length, device=device).view(count, shares, length)
     return rows[:, index].flatten()
+
+
+def _is_grey(channels: Triple) -> bool:
+    """Return whether the statistics of all channels are equal, up to rounding in their sums."""
+    return max(channels) - min(channels) < 1e-6
 
 
 def _pixels(start: Tensor, length: Tensor, steps: Tensor) -> Tensor:

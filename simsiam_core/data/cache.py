@@ -46,9 +46,18 @@ def stored(name: str, image_size: int, write: Callable[[BinaryIO], Contents]) ->
     wins. Raises ConfigError if the cache folder cannot be written or mapped, or the disk is full.
     """
     folder = cache_dir() / "decoded" / name
-    if not _complete(folder, image_size):
+
+    def fill(made: Path) -> None:
+        with (made / "images.uint8").open("wb") as pixels:
+            contents = write(pixels)
+        (made / "contents.json").write_text(json.dumps(asdict(contents)), encoding="utf-8")
+
+    def complete(made: Path) -> bool:
+        return _complete(made, image_size)
+
+    if not complete(folder):
         try:
-            _build(folder, image_size, write)
+            build(folder, complete, fill)
         except OSError as error:
             raise ConfigError.at(
                 "data.source",
@@ -102,7 +111,11 @@ def _triple(values: list[float]) -> Triple:
     return red, green, blue
 
 
-def _build(folder: Path, image_size: int, write: Callable[[BinaryIO], Contents]) -> None:
+def build(folder: Path, complete: Callable[[Path], bool], fill: Callable[[Path], None]) -> None:
+    """Make a folder of the cache: filled beside its place and renamed when complete, or not at all.
+
+    `complete` says whether a folder holds what it should. Raises OSError, and whatever `fill` raises.
+    """
     folder.parent.mkdir(parents=True, exist_ok=True)
     for partial in folder.parent.glob("partial-*"):
         if time.time() - partial.stat().st_mtime > _ABANDONED_AFTER:
@@ -112,13 +125,11 @@ def _build(folder: Path, image_size: int, write: Callable[[BinaryIO], Contents])
     ) as partial_name:
         ready = Path(partial_name) / "ready"
         ready.mkdir()
-        with (ready / "images.uint8").open("wb") as pixels:
-            contents = write(pixels)
-        (ready / "contents.json").write_text(json.dumps(asdict(contents)), encoding="utf-8")
+        fill(ready)
         try:
             ready.rename(folder)
         except OSError:
-            if not _complete(folder, image_size):  # damaged; otherwise another process finished first
+            if not complete(folder):  # damaged; otherwise another process finished first
                 shutil.rmtree(folder)
                 ready.rename(folder)
 

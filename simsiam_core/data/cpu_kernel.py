@@ -16,6 +16,7 @@ from numba import njit
 from torch import Tensor
 
 from simsiam_core.data.colour import CONTRAST, SATURATION
+from simsiam_core.data.image_batch import ImageBatch
 from simsiam_core.data.image_set import Triple
 from simsiam_core.data.view_parameters import Parameters
 
@@ -30,50 +31,139 @@ THIRD, SIXTH, SIX, TINY = f32(1 / 3), f32(1 / 6), f32(6), f32(1e-12)
 _compiled: Any = njit(cache=True, nogil=True, error_model="numpy")
 
 
-def make_views(images: Tensor, parameters: Parameters, view_size: int, mean: Triple, std: Triple) -> Tensor:
-    """Make views of uint8 [n, 3, S, S], except blur: normalised float32 [n, 3, V, V] in channels_last."""
+def make_views(
+    images: Tensor | ImageBatch, parameters: Parameters, view_size: int, mean: Triple, std: Triple
+) -> Tensor:
+    """Make views, except blur: normalised float32 [n, 3, V, V] in channels_last.
+
+    Crops of square images, uint8 [n, 3, S, S], are bilinear; those of an `ImageBatch` are antialiased.
+    """
     p = parameters
     views = torch.empty(len(images), view_size, view_size, 3)
-    drawn = (p.top, p.left, p.height, p.width, p.flip, p.blends, p.factors, p.hue, p.hue_after, p.grey)
-    arrays = [tensor.contiguous().numpy() for tensor in (images, *drawn)]
-    _make(*arrays, np.array(mean, f32), WHOLE / np.array(std, f32), views.numpy())
+    make, pictures = _make, _arrays(images) if isinstance(images, Tensor) else ()
+    if isinstance(images, ImageBatch):
+        make = _make_antialiased
+        pictures = _arrays(images.pixels, images.offsets, images.heights, images.widths)
+    crops = _arrays(p.top, p.left, p.height, p.width, p.flip)
+    colours = _arrays(p.blends, p.factors, p.hue, p.hue_after, p.grey)
+    make(pictures, crops, colours, np.array(mean, f32), WHOLE / np.array(std, f32), views.numpy())
     return views.permute(0, 3, 1, 2)
+
+
+def _arrays(*tensors: Tensor) -> tuple[Array, ...]:
+    return tuple(tensor.contiguous().numpy() for tensor in tensors)
 
 
 @_compiled
 def _make(
-    images: Array,
-    top: Array,
-    left: Array,
-    height: Array,
-    width: Array,
-    flip: Array,
-    blends: Array,
-    factors: Array,
-    hue: Array,
-    hue_after: Array,
-    grey: Array,
+    pictures: tuple[Array, ...],
+    crops: tuple[Array, ...],
+    colours: tuple[Array, ...],
     mean: Array,
     scale: Array,
     views: Array,
 ) -> None:
+    (images,) = pictures
+    top, left, height, width, flip = crops
     side = views.shape[1]
     view = np.empty((3, side * side), f32)
     for i in range(len(images)):
         _crop(images[i], top[i], left[i], height[i], width[i], flip[i], side, view)
-        for j in range(4):
-            if j == hue_after[i] and hue[i] != 0:
-                _shift_hue(view, hue[i])
-            if j < 3 and factors[i, j] != 1:
-                _blend(view, blends[i, j], factors[i, j])
-        if grey[i]:
-            for pixel in range(side * side):
-                view[:, pixel] = _luma(view[0, pixel], view[1, pixel], view[2, pixel])
-        target = views[i].reshape(-1)
-        for pixel in range(side * side):
-            target[3 * pixel] = (view[0, pixel] - mean[0]) * scale[0]
-            target[3 * pixel + 1] = (view[1, pixel] - mean[1]) * scale[1]
-            target[3 * pixel + 2] = (view[2, pixel] - mean[2]) * scale[2]
+        _colour(view, i, colours)
+        _normalise(view, mean, scale, views[i].reshape(-1))
+
+
+@_compiled
+def _make_antialiased(
+    pictures: tuple[Array, ...],
+    crops: tuple[Array, ...],
+    colours: tuple[Array, ...],
+    mean: Array,
+    scale: Array,
+    views: Array,
+) -> None:
+    pixels, offsets, heights, widths = pictures
+    top, left, height, width, flip = crops
+    side = views.shape[1]
+    view = np.empty((3, side * side), f32)
+    for i in range(len(offsets)):
+        end = offsets[i] + 3 * heights[i] * widths[i]
+        image = pixels[offsets[i] : end].reshape((3, heights[i], widths[i]))
+        crop = image[
+            :, int(top[i]) : int(top[i]) + int(height[i]), int(left[i]) : int(left[i]) + int(width[i])
+        ]
+        _resize(crop, flip[i], side, view)
+        _colour(view, i, colours)
+        _normalise(view, mean, scale, views[i].reshape(-1))
+
+
+@_compiled
+def _colour(view: Array, i: int, colours: tuple[Array, ...]) -> None:
+    """Apply the i-th view's colour jitter and greyscale."""
+    blends, factors, hue, hue_after, grey = colours
+    for j in range(4):
+        if j == hue_after[i] and hue[i] != 0:
+            _shift_hue(view, hue[i])
+        if j < 3 and factors[i, j] != 1:
+            _blend(view, blends[i, j], factors[i, j])
+    if grey[i]:
+        for pixel in range(view.shape[1]):
+            view[:, pixel] = _luma(view[0, pixel], view[1, pixel], view[2, pixel])
+
+
+@_compiled
+def _normalise(view: Array, mean: Array, scale: Array, target: Array) -> None:
+    """Write a view [3, V × V] to its place in channels_last."""
+    for pixel in range(view.shape[1]):
+        target[3 * pixel] = (view[0, pixel] - mean[0]) * scale[0]
+        target[3 * pixel + 1] = (view[1, pixel] - mean[1]) * scale[1]
+        target[3 * pixel + 2] = (view[2, pixel] - mean[2]) * scale[2]
+
+
+@_compiled
+def _taps(length: int, side: int) -> tuple[Array, Array]:
+    """Return for every pixel of a view the first source pixel it reads, and the weights from there on.
+
+    The weights are those of torch's antialiased bilinear interpolation, see `resampling.weights`.
+    """
+    scale = f32(length) / f32(side)
+    support = max(scale, WHOLE)
+    most = int(np.ceil(support)) * 2 + 1
+    first, weight = np.zeros(side, np.intp), np.zeros((side, most), f32)
+    for place in range(side):
+        centre = scale * (f32(place) + HALF)
+        first[place] = max(int(centre - support + HALF), 0)
+        total = NOTHING
+        for tap in range(min(most, length - first[place])):
+            distance = abs(f32(first[place] + tap) + HALF - centre) / support
+            weight[place, tap] = max(WHOLE - distance, NOTHING)
+            total += weight[place, tap]
+        weight[place] /= total
+    return first, weight
+
+
+@_compiled
+def _resize(crop: Array, flip: bool, side: int, view: Array) -> None:
+    """Resize a crop uint8 [3, h, w] with antialiasing, first vertically and then horizontally."""
+    height, width = crop.shape[1], crop.shape[2]
+    above, down = _taps(height, side)
+    before, across = _taps(width, side)
+    line = np.zeros(width + across.shape[1], f32)  # the extra elements are only read with weight 0
+    for row in range(side):
+        for channel in range(3):
+            line[:width] = NOTHING
+            for tap in range(min(down.shape[1], height - above[row])):
+                share = down[row, tap] / f32(255)
+                if share != 0:
+                    source = crop[channel, above[row] + tap]
+                    for x in range(width):
+                        line[x] += share * f32(source[x])
+            target = view[channel, row * side : (row + 1) * side]
+            for column in range(side):
+                total = NOTHING
+                for tap in range(across.shape[1]):
+                    total += across[column, tap] * line[before[column] + tap]
+                target[side - 1 - column if flip else column] = total
 
 
 @_compiled

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 
@@ -13,9 +15,9 @@ from torch import Tensor
 
 from simsiam_core.data.depth import NoValueError, eight_bits, no_data
 from simsiam_core.data.formats import FORMATS, SUFFIXES
-from simsiam_core.data.orientation import upright
+from simsiam_core.data.orientation import is_turned, upright
 
-__all__ = ["FORMATS", "SUFFIXES", "ImageError", "read_image"]
+__all__ = ["FORMATS", "SUFFIXES", "ImageError", "read_image", "read_resized", "upright_size"]
 
 MAX_MEGAPIXELS = 50
 MAX_MEGABYTES = 100
@@ -38,6 +40,13 @@ def read_image(source: Path | bytes, size: int, region: Region | None = None) ->
     Resizing is bilinear with antialiasing. Size limits are checked on the header, before decoding.
     Raises ImageError for files that are not images, are damaged, or are too large.
     """
+    with _opened(source) as image:
+        return _square(image, size, region)
+
+
+@contextmanager
+def _opened(source: Path | bytes) -> Iterator[Image.Image]:
+    """Open an image file; whatever goes wrong with it until it is closed is raised as ImageError."""
     try:
         bytes_given = len(source) if isinstance(source, bytes) else source.stat().st_size
         if bytes_given > MAX_MEGABYTES * 1e6:
@@ -48,7 +57,7 @@ def read_image(source: Path | bytes, size: int, region: Region | None = None) ->
             megapixels = image.width * image.height / 1e6
             if megapixels > MAX_MEGAPIXELS:
                 raise ImageError(_too_large(f"{megapixels:.0f}"))
-            return _square(image, size, region)
+            yield image
     except ImageError:
         raise
     except Image.DecompressionBombError:
@@ -63,6 +72,27 @@ def read_image(source: Path | bytes, size: int, region: Region | None = None) ->
         raise ImageError("The file may not be read (permission denied).") from None
     except Exception as error:  # decoders raise various types for malformed files
         raise ImageError(f"The image is damaged or incomplete ({error or type(error).__name__}).") from None
+
+
+def upright_size(source: Path | bytes) -> tuple[int, int]:
+    """Return the height and width of an image file, upright, from its header. Raises ImageError."""
+    with _opened(source) as image:
+        width, height = image.size
+        return (width, height) if is_turned(image) else (height, width)
+
+
+def read_resized(source: Path | bytes, height: int, width: int) -> Tensor:
+    """Read a whole image as uint8 [3, height, width]: upright, RGB, on white, resized as by `read_image`.
+
+    Raises ImageError as `read_image` does.
+    """
+    with _opened(source) as image:
+        missing = no_data(image)
+        image.draft(None, (2 * height, 2 * width) if is_turned(image) else (2 * width, 2 * height))
+        whole = _rgb(eight_bits(upright(image), missing))
+        if whole.size != (width, height):
+            whole = whole.resize((width, height), Image.Resampling.BILINEAR)
+        return torch.from_numpy(np.array(whole)).permute(2, 0, 1).contiguous()
 
 
 def _too_large(megapixels: str) -> str:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from simsiam_core.data.image_batch import ImageBatch
+from simsiam_core.data.image_file import ImageError
 from simsiam_core.data.left_out import LeftOut
 
 Triple = tuple[float, float, float]  # one value per channel
+Encoded = Path | bytes | ImageError  # an image file, the contents of one, or why there is none
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +84,8 @@ class Splits:
     test: ImageSet | None
     skipped: tuple[LeftOut, ...] = ()
     notes: tuple[str, ...] = field(default=(), kw_only=True)
+    # Yields the encoded images of some training ids, in the order of the set; None: there are no such files.
+    encoded: Callable[[Sequence[str]], Iterator[Encoded]] | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,11 +94,13 @@ class Dataset(Splits):
 
     `mean` and `std` are those of the training images, per channel, on the scale 0..1; `fingerprint` is
     equal for equal images in the same order; `skipped` lists every file left out, with the reason.
+    `larger` are the training images at the size that crops are cut from, if they are kept larger.
     """
 
     mean: Triple = (0.5, 0.5, 0.5)
     std: Triple = (0.25, 0.25, 0.25)
     fingerprint: str = ""
+    larger: ImageBatch | None = field(default=None, kw_only=True)
 
     def split(self, name: str) -> ImageSet:
         """Return the split `train` or `test`. Raises ValueError for another name or a missing test split."""

@@ -31,7 +31,7 @@ def load(config: DataConfig, progress: Progress | None = None) -> Dataset:
     fingerprint = hashlib.sha256(identity.encode()).hexdigest()[:16]
     report(1.0, f"{len(train):,} training images ready")
     notes = (*splits.notes, *_lost(splits.train, train, "training"), *_lost(splits.test, test, "test"))
-    return Dataset(train, test, splits.skipped, mean, std, fingerprint, notes=notes)
+    return Dataset(train, test, splits.skipped, mean, std, fingerprint, notes=notes, encoded=splits.encoded)
 
 
 def count_train(config: DataConfig, seconds: float = math.inf) -> int | None:

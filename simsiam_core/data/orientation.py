@@ -35,6 +35,11 @@ def upright(image: Image.Image) -> Image.Image:
     return image if turn is None else image.transpose(turn)
 
 
+def is_turned(image: Image.Image) -> bool:
+    """Return whether `upright` swaps width and height."""
+    return _orientation(image) >= 5
+
+
 def _orientation(image: Image.Image) -> int:
     """Return the orientation, 1 to 8; 1 if the tag is missing or malformed."""
     found: Any = None

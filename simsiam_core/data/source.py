@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from simsiam_core.config import DataConfig
     from simsiam_core.data.cache import Progress
     from simsiam_core.data.image_set import Splits
+    from simsiam_core.data.listing import Listing
 
 
 @dataclass(frozen=True)
@@ -24,10 +25,13 @@ class Source:
     # Returns the number of training images without decoding or downloading any; None if that takes longer
     # than the given seconds. Raises ConfigError at data.path.
     count_train: Callable[[DataConfig, float], int | None]
+    # Lists the images at a path without decoding any; after the given seconds it raises ScanTimeoutError.
+    # Raises ConfigError at data.path. None: the source has no path.
+    list_images: Callable[[str, float], Listing] | None = None
     path: Literal["", "folder", "file"] = ""  # what data.path must point to; "": not used
     download: str = ""  # download size on first use, such as "170 MB"; "": nothing
     generated: bool = False  # generated on the fly: nothing is downloaded, decoded or cached on disk
-    labels: Literal["yes", "no", "by folder"] = "yes"
+    labels: Literal["yes", "no", "by folder", "by column"] = "yes"
 
     @property
     def needs_path(self) -> bool:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 
 import torch
 from torch import Tensor
 
 from simsiam_core.config import AugmentationConfig
+from simsiam_core.data.late_steps import LateParameters
 
 CROP_RATIO = (3 / 4, 4 / 3)  # width : height, as in torchvision and every SimSiam recipe
 _TRIES = 10  # crops that torchvision draws before it falls back to the whole image
@@ -37,31 +38,69 @@ class Parameters:
     hue_after: Tensor  # int64: number of the three applied before the hue shift, 0..3
     grey: Tensor  # bool
     sigma: Tensor  # of the blur, in pixels
+    late: LateParameters | None = None  # None: these steps are off
 
     def __getitem__(self, part: Tensor) -> Parameters:
         """Return the parameters of some of the views."""
-        return Parameters(**{field.name: getattr(self, field.name)[part] for field in fields(self)})
+        tensors = {f.name: getattr(self, f.name)[part] for f in fields(self) if f.name != "late"}
+        return Parameters(**tensors, late=None if self.late is None else self.late[part])
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Parameters of n views of which the crops are not placed yet, for their images may differ in size."""
+
+    areas: Tensor  # [n, tries], as shares of the image's area, or in pixels
+    ratios: Tensor  # [n, tries], width : height
+    position: Tensor  # [n, 2]: of the crop, from 0 at the top or left to 1
+    rest: Parameters  # without the crop: its tensors are zero
+
+    def __getitem__(self, part: Tensor) -> Drawn:
+        """Return the draws of some of the views."""
+        return Drawn(self.areas[part], self.ratios[part], self.position[part], self.rest[part])
+
+    def placed(self, heights: Tensor, widths: Tensor) -> Parameters:
+        """Place the crops in images of these sizes, in pixels [n], as torchvision's RandomResizedCrop does."""
+        heights, widths = heights.float(), widths.float()
+        areas = self.areas * (heights * widths)[:, None]
+        height, width, found = _first_that_fits(areas, self.ratios, heights[:, None], widths[:, None])
+        # Where none fits, torchvision takes the centre, as much of it as the ratio allows.
+        whole_height = torch.minimum(heights, (widths / CROP_RATIO[0]).round_())
+        whole_width = torch.minimum(widths, (heights * CROP_RATIO[1]).round_())
+        height, width = torch.where(found, height, whole_height), torch.where(found, width, whole_width)
+        room = torch.stack((heights - height, widths - width), 1)
+        starts = (self.position * (room + 1)).floor_()
+        top, left = torch.where(found[:, None], starts, (room / 2).floor_()).unbind(1)
+        return replace(self.rest, top=top, left=left, height=height, width=width)
 
 
 def draw(config: AugmentationConfig, size: int, n: int, generator: torch.Generator) -> Parameters:
-    """Draw parameters of n views of images of side `size`, distributed as torchvision's.
+    """Draw parameters of n views of square images of side `size`, distributed as torchvision's.
 
     The tensors are on `generator`'s device. Each setting has its own random numbers, so changing one does not
     affect the others.
     """
+    drawn = draw_unplaced(config, n, generator, size**2)
+    height, width, found = _first_that_fits(drawn.areas, drawn.ratios, size, size)
+    height, width = height.masked_fill_(~found, size), width.masked_fill_(~found, size)
+    top, left = (drawn.position * (size + 1 - torch.stack((height, width), 1))).floor_().unbind(1)
+    return replace(drawn.rest, top=top, left=left, height=height, width=width)
+
+
+def draw_unplaced(config: AugmentationConfig, n: int, generator: torch.Generator, area: int = 1) -> Drawn:
+    """Draw parameters of n views as `draw` does, of images of any size; areas are multiplied by `area`."""
     uniform = torch.rand(n, _DRAWN, generator=generator, device=generator.device)
-    low, span, chances = _ranges(config, size, generator.device)
+    low, span, chances = _ranges(config, area, generator.device)
     between = torch.addcmul(low, uniform[:, : len(low)], span)
     areas, ratios, events, position, order, place, spread, hue, sigma = between.split(_COLUMNS, 1)
     flip, jitter, grey, blur = (events < chances).unbind(1)
     blends = order.argsort(1)
-    height, width = _crop(areas, ratios.exp(), size)
-    top, left = (position * (size + 1 - torch.stack((height, width), 1))).floor_().unbind(1)
-    return Parameters(
-        top=top,
-        left=left,
-        height=height,
-        width=width,
+    nothing = torch.zeros_like(hue[:, 0])
+    rest = Parameters(
+        top=nothing,
+        left=nothing,
+        height=nothing,
+        width=nothing,
         flip=flip,
         blends=blends,
         factors=spread.gather(1, blends).masked_fill_(~jitter[:, None], 1.0),
@@ -70,25 +109,27 @@ def draw(config: AugmentationConfig, size: int, n: int, generator: torch.Generat
         grey=grey,
         sigma=sigma[:, 0] * blur,
     )
+    return Drawn(areas, ratios.exp(), position, rest)
 
 
-def _crop(areas: Tensor, ratios: Tensor, size: int) -> tuple[Tensor, Tensor]:
-    """Return crop sizes as RandomResizedCrop.get_params does: the first try that fits, or the whole image."""
+def _first_that_fits(
+    areas: Tensor, ratios: Tensor, height: Tensor | int, width: Tensor | int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return crop sizes as RandomResizedCrop.get_params does: of the first try that fits, and whether one does."""
     sides = torch.stack((areas / ratios, areas * ratios)).sqrt_().round_()
-    fits = ((sides >= 1) & (sides <= size)).all(0)
+    fits = (sides >= 1).all(0) & (sides[0] <= height) & (sides[1] <= width)
     first = fits.int().argmax(1, keepdim=True)
-    chosen = sides.gather(2, first.expand(2, -1, -1))[:, :, 0]
-    height, width = chosen.masked_fill_(~fits.any(1), size)
-    return height, width
+    tall, wide = sides.gather(2, first.expand(2, -1, -1))[:, :, 0]
+    return tall, wide, fits.any(1)
 
 
 @lru_cache(maxsize=64)
-def _ranges(config: AugmentationConfig, size: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+def _ranges(config: AugmentationConfig, area: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
     """Return the minimum and span of every column of random numbers, and the probability of every event.
 
     Cached on the device, because copying them for every batch would synchronise.
     """
-    c, area, plain = config, size**2, (0.0, 1.0)
+    c, plain = config, (0.0, 1.0)
     ranges = [
         *[(area * c.crop_scale_min, area * c.crop_scale_max)] * _TRIES,
         *[(math.log(CROP_RATIO[0]), math.log(CROP_RATIO[1]))] * _TRIES,

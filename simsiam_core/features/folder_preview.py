@@ -1,4 +1,4 @@
-"""Preview of an image folder: counts, classes and a few decoded images, as plain data like `inspection`."""
+"""Preview of the user's own images: counts, classes and a few decoded images, as plain data like `inspection`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from simsiam_core.features.inspection import Pixels, pixels
 
 if TYPE_CHECKING:
     from simsiam_core.data import Progress
-    from simsiam_core.data.folder import Listing
+    from simsiam_core.data.listing import Listing
 
 CLASSES = 12  # classes listed individually
 IMAGES = 4  # of each class
@@ -41,14 +41,19 @@ class FolderPreview:
     left_out: tuple[str, ...]
 
 
-def preview_folder(path: str, progress: Progress | None = None) -> FolderPreview:
-    """Describe a folder and decode a few of its images. Raises ConfigError at data.path."""
-    from simsiam_core.data.folder import list_folder
+def preview_folder(path: str, progress: Progress | None = None, *, source: str = "folder") -> FolderPreview:
+    """Describe the images at a path and decode a few. Raises ConfigError at data.path.
+
+    `source` is the name of a source that lists images.
+    """
     from simsiam_core.data.left_out import left_out_lines
     from simsiam_core.data.scan import ScanTimeoutError
+    from simsiam_core.data.sources import SOURCES
 
+    list_images = SOURCES.get(source).list_images
+    assert list_images is not None
     try:
-        listing = list_folder(path, LISTING_SECONDS)
+        listing = list_images(path, LISTING_SECONDS)
     except ScanTimeoutError:
         sentence = (
             f"The folder holds so many files that {LISTING_SECONDS:.0f} seconds are not enough to list them."
@@ -81,14 +86,14 @@ def _classes(listing: Listing) -> tuple[ClassPreview, ...]:
 def _images(listing: Listing, ids: list[str], deadline: float) -> tuple[Pixels, ...]:
     """Return the images that can be decoded before the deadline."""
     from simsiam_core.data import ImageError, read_image
-    from simsiam_core.data.scan import path_of
 
     shown = []
-    for image_id in ids:
+    for encoded in listing.encoded(ids):
         if time.monotonic() > deadline:
             break
         try:
-            shown.append(pixels(read_image(path_of(listing.root, image_id), SIDE)))
+            if not isinstance(encoded, ImageError):
+                shown.append(pixels(read_image(encoded, SIDE)))
         except ImageError:
             continue  # reported when training decodes it
     return tuple(shown)

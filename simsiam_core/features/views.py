@@ -10,6 +10,8 @@ from simsiam_core.config import parse
 from simsiam_core.features.inspection import Pixels, pixels
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from simsiam_core.data import Progress
 
 
@@ -29,18 +31,31 @@ def preview(
     import torch
 
     from simsiam_core.data import Augmentation
+    from simsiam_core.data.image_batch import ImageBatch
+    from simsiam_core.data.larger import in_memory
     from simsiam_core.features import loaded
 
     config = parse(values)
     dataset = loaded.dataset(config.data, progress)
     generator = torch.Generator().manual_seed(seed)
-    images = dataset.train.select(torch.randperm(len(dataset.train), generator=generator)[: max(1, count)])
+    rows = torch.randperm(len(dataset.train), generator=generator)[: max(1, count)]
+    images = dataset.train.select(rows)
+    larger = in_memory(config, dataset, rows)
     augmentation = Augmentation(config.augmentation, config.data.image_size, dataset.mean, dataset.std)
     number = config.objective.views
-    parameters = augmentation.draw(number * len(images), generator)
-    views = augmentation.viewable(images.images.repeat(number, 1, 1, 1), parameters)
-    shown = (views * 255).round().clamp(0, 255).byte().unflatten(0, (number, -1))
+    served = images.images if larger is None else larger
+    shown = [*_shown(augmentation.viewable_views(served, generator, number), number)]
+    if small := config.objective.small_view_count:
+        side = config.objective.local_size
+        local = Augmentation(config.small_views, config.data.image_size, dataset.mean, dataset.std, side)
+        batch = served if isinstance(served, ImageBatch) else ImageBatch.of_square(served)
+        shown += _shown(local.viewable_views(batch, generator, small), small)
     return tuple(
         Previewed(images.ids[i], pixels(images.images[i]), tuple(pixels(view[i]) for view in shown))
         for i in range(len(images))
     )
+
+
+def _shown(views: Tensor, number: int) -> Tensor:
+    """Turn views [number · n, 3, V, V] on the scale 0..1 into uint8 [number, n, 3, V, V]."""
+    return (views * 255).round().clamp(0, 255).byte().unflatten(0, (number, -1))

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from simsiam_core.model.simsiam import negative_cosine as negative_cosine
     from simsiam_core.model.simsiam import rotation_task as rotation_task
     from simsiam_core.model.simsiam import simsiam_loss as simsiam_loss
+    from simsiam_core.model.simsiam import with_small_views as with_small_views
 
 __getattr__ = lazy_names(
     __name__,
@@ -44,5 +45,6 @@ __getattr__ = lazy_names(
         "recipe": "simsiam_core.model.checkpoint",
         "rotation_task": "simsiam_core.model.simsiam",
         "simsiam_loss": "simsiam_core.model.simsiam",
+        "with_small_views": "simsiam_core.model.simsiam",
     },
 )

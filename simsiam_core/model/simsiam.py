@@ -94,6 +94,19 @@ def simsiam_loss(outputs: Sequence[Output], *, stop_gradient: bool = True) -> Te
     return torch.stack(losses).mean()
 
 
+def with_small_views(
+    loss: Tensor, outputs: Sequence[Output], local: Sequence[Output], *, stop_gradient: bool = True
+) -> Tensor:
+    """Return the mean loss over all views, of which the small ones predict the mean projection of the others.
+
+    `loss` is that of the full-size views, whose `outputs` are the target (multi-crop: Caron et al., 2020).
+    """
+    target = torch.stack([output.z for output in outputs]).mean(0)
+    target = target.detach() if stop_gradient else target
+    small = torch.stack([negative_cosine(output.p, target) for output in local])
+    return (len(outputs) * loss + small.sum()) / (len(outputs) + len(local))
+
+
 def rotation_task(crops: Tensor) -> tuple[Tensor, Tensor]:
     """Return square crops `[B, 3, S, S]` in all four quarter turns `[4B, 3, S, S]`, and the labels `[4B]`."""
     turned = torch.cat([crops.rot90(turns, (2, 3)) for turns in range(4)])

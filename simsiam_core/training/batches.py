@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from simsiam_core.data import ImageSet
+from simsiam_core.data.image_batch import ImageBatch
 from simsiam_core.data.memory import fits
 from simsiam_core.data.prefetch import Prefetcher
 from simsiam_core.training.ranks import Ranks
@@ -27,17 +28,26 @@ class Batches:
 
     The images are kept on the training device if they fit. Otherwise they stay where they are (in a memory
     map), and each batch is prefetched during the step before it: the batches are the same either way. Each of
-    several `ranks` gets its share of every batch.
+    several `ranks` gets its share of every batch. Where the images are kept `larger` as well, in the same
+    order, batches are of those, and the square ones stay where they are.
     """
 
-    def __init__(self, images: ImageSet, batch_size: int, seed: int, ranks: Ranks | None = None) -> None:
+    def __init__(
+        self,
+        images: ImageSet,
+        batch_size: int,
+        seed: int,
+        ranks: Ranks | None = None,
+        larger: ImageBatch | None = None,
+    ) -> None:
         self._images = images.images
+        self._larger = larger
         self._batch_size = batch_size
         self._share = (ranks or Ranks()).shard(batch_size)
         self._seed = seed
         self._epoch = -1
         self._order = torch.empty(0, dtype=torch.int64)
-        self._prefetcher: Prefetcher | None = None
+        self._prefetcher: Prefetcher[Tensor] | Prefetcher[ImageBatch] | None = None
 
     def __len__(self) -> int:
         return len(self._images) // self._batch_size
@@ -48,30 +58,41 @@ class Batches:
         return self._images
 
     @property
+    def _served(self) -> Tensor | ImageBatch:
+        return self._images if self._larger is None else self._larger
+
+    @property
     def placement(self) -> str:
         """Location of the images, as a sentence for the log."""
-        size = f"{self._images.nbytes / 1e6:,.0f} MB of images"
+        served = self._served
+        size = f"{served.nbytes / 1e6:,.0f} MB of images"
         if self._prefetcher is None:
-            return f"{size} on the {self._images.device.type}"
+            return f"{size} on the {served.device.type}"
         return f"{size} stay in main memory; each batch is fetched while the one before it is trained on"
 
     def to(self, device: torch.device, resident: bool | None = None) -> None:
         """Serve batches on `device`. With `resident` None, its free memory decides whether all images move."""
+        served = self._served
         if resident is None:
-            resident = fits(self._images.nbytes, device)
-        if resident:
-            self._images = self._images.to(device)  # no copy on the CPU: a memory map is used directly
+            resident = fits(served.nbytes, device)
+        # No copy on the CPU: a memory map is used directly.
+        if isinstance(served, ImageBatch):
+            self._larger = served.to(device) if resident else served
+            self._prefetcher = None if resident else Prefetcher(served, device)
         else:
-            self._prefetcher = Prefetcher(self._images, device)
+            self._images = served.to(device) if resident else served
+            self._prefetcher = None if resident else Prefetcher(served, device)
 
-    def batch(self, epoch: int, index: int) -> Tensor:
-        """Return this process's share of batch `index` of epoch `epoch`: uint8 `[B, 3, S, S]`."""
+    def batch(self, epoch: int, index: int) -> Tensor | ImageBatch:
+        """Return this process's share of batch `index` of epoch `epoch`: uint8 `[B, 3, S, S]`, or larger images."""
         if epoch != self._epoch:
             generator = torch.Generator().manual_seed(counter_seed(self._seed, epoch))
             order = torch.randperm(len(self._images), generator=generator)
-            self._order, self._epoch = order.to(self._images.device), epoch
+            self._order, self._epoch = order.to((self._served).device), epoch
         rows = self._rows(index)
         if self._prefetcher is None:
+            if self._larger is not None:
+                return self._larger.select(rows)
             return self._images.index_select(0, rows)  # several times faster than [rows] for uint8
         following = self._rows(index + 1) if index + 1 < len(self) else None
         return self._prefetcher.fetch(rows, following)

@@ -64,12 +64,13 @@ def work(config: Config) -> Work:
 def _work(config: Config) -> Work:
     images, saved = 4, dict[int, int]()
     side, objective = config.data.image_size, Objective(config, *GREY)
-    crop = config.objective.rotation_crop
+    crop, small = config.objective.rotation_crop, config.objective.local_size
     with torch.device("meta"):
         network = objective.network()
         views = Views(
             tuple(torch.empty(images, 3, side, side) for _ in range(config.objective.views)),
             torch.empty(images, 3, crop, crop) if objective.rotates else None,
+            tuple(torch.empty(images, 3, small, small) for _ in range(config.objective.small_view_count)),
         )
     weights = {id(p) for p in network.parameters()}
 

@@ -12,6 +12,7 @@ import pytorch_lightning as pl
 import torch
 
 from simsiam_core.data import load
+from simsiam_core.data.larger import with_larger
 from simsiam_core.jobs.stop_request import SIGNALS, StopRequest
 from simsiam_core.runs import RunDirectory
 from simsiam_core.training.allocator import keep_freed_memory
@@ -27,7 +28,7 @@ from simsiam_core.training.trainer import build_trainer
 def follow(run: RunDirectory, ranks: Ranks) -> None:
     """Train from where the first process starts until it ends; write nothing."""
     config = run.config()
-    dataset = load(config.data)
+    dataset = with_larger(config, load(config.data))
     pl.seed_everything(config.training.seed, verbose=False)
     module = SimSiamModule(config, dataset, ranks, run.origin())
     evaluation = Evaluation(config, dataset, ranks)

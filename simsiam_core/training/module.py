@@ -72,7 +72,9 @@ class SimSiamModule(pl.LightningModule):
         self.network = self.objective.network()
         if self.ranks.count > 1 and config.training.sync_batch_norm:
             synchronise_batch_norms(self.network, cuda=resolve_device(config.training)[0] == "gpu")
-        self.batches = Batches(dataset.train, config.training.batch_size, config.training.seed, self.ranks)
+        self.batches = Batches(
+            dataset.train, config.training.batch_size, config.training.seed, self.ranks, dataset.larger
+        )
         self._metrics = measured_at_every_step()
         self.compiled: bool | None = None  # whether the steps so far were; None before the first
         self.activity: Callable[[str], object] = lambda text: None  # reports slow work before the first step

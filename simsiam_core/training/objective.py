@@ -11,6 +11,7 @@ from torch import Tensor
 from simsiam_core.config import Config
 from simsiam_core.config.sections.network import RESNETS
 from simsiam_core.data import Augmentation
+from simsiam_core.data.image_batch import ImageBatch
 from simsiam_core.data.image_set import Triple
 from simsiam_core.model import JointEmbedding, TargetEmbedding
 from simsiam_core.model.cost import check_network
@@ -43,7 +44,9 @@ class Objective:
         self._share = (ranks.index, ranks.count) if ranks else (0, 1)
         size, augmentation = config.data.image_size, config.augmentation
         self._augmentation = Augmentation(augmentation, size, mean, std)
-        self._crops = Augmentation(augmentation, size, mean, std, config.objective.rotation_crop)
+        o = config.objective
+        self._crops = Augmentation(augmentation, size, mean, std, o.rotation_crop)
+        self._local = Augmentation(config.small_views, size, mean, std, o.local_size)
 
     @property
     def rotates(self) -> bool:
@@ -59,17 +62,27 @@ class Objective:
             check_network(self.config)  # whether it takes the crops as well
         return channels_last(self.method.network(self.config))
 
-    def views(self, images: Tensor, generator: torch.Generator) -> Views:
-        """Make views of uint8 images `[B, 3, S, S]`; the same generator state gives the same views."""
+    def views(self, images: Tensor | ImageBatch, generator: torch.Generator) -> Views:
+        """Make views of uint8 images `[B, 3, S, S]`, or larger ones; the same generator state gives the same views."""
         views = self._augmentation.views(images, generator, self.config.objective.views, self._share)
         crops = self._crops.views(images, generator, 1, self._share)[0] if self.rotates else None
+        local: tuple[Tensor, ...] = ()
+        if small := self.config.objective.small_view_count:
+            # Small crops shrink, also those of square images, so they need antialiasing.
+            batch = images if isinstance(images, ImageBatch) else ImageBatch.of_square(images)
+            local = self._local.views(batch, generator, small, self._share)
         return Views(
             tuple(view.contiguous(memory_format=torch.channels_last) for view in views),
             crops.contiguous(memory_format=torch.channels_last) if crops is not None else None,
+            tuple(view.contiguous(memory_format=torch.channels_last) for view in local),
         )
 
     def losses(self, network: JointEmbedding, views: Views) -> Losses:
-        """Compute the loss of the config's method. Views go through the network one at a time."""
+        """Compute the loss of the config's method. Views go through the network one at a time.
+
+        The full-size ones do last, so that the running statistics of the batch norms, which are used at
+        inference, end on them.
+        """
         step = Step(network, views, self.config, self._ranks)
         loss = self.method.loss(step)
         z, features = step.outputs[0].z.detach(), step.outputs[0].features
@@ -93,5 +106,6 @@ class Objective:
     def passes(self) -> float:
         """Number of full-size images that go through the network and back for each image of a batch."""
         o, size = self.config.objective, self.config.data.image_size
+        rotated = 4 * (o.rotation_crop / size) ** 2 if self.rotates else 0.0
         target = FORWARD_SHARE * o.views if self.method.target_passes else 0.0
-        return o.views + target + (4 * (o.rotation_crop / size) ** 2 if self.rotates else 0.0)
+        return o.views + target + rotated + o.small_view_count * (o.local_size / size) ** 2

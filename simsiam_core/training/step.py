@@ -19,10 +19,14 @@ PairLoss = Callable[[Tensor, Tensor], Tensor]  # of the projections [B, D] of tw
 
 @dataclass(frozen=True)
 class Views:
-    """Views `[B, 3, S, S]` of every image and, for the rotation task, small crops `[B, 3, C, C]`."""
+    """Views `[B, 3, S, S]` of every image and, for the rotation task, small crops `[B, 3, C, C]`.
+
+    `local` are the small views `[B, 3, L, L]` of multi-crop.
+    """
 
     views: tuple[Tensor, ...]
     crops: Tensor | None
+    local: tuple[Tensor, ...] = ()
 
 
 @dataclass
@@ -34,6 +38,11 @@ class Step:
     config: Config
     ranks: Ranks
     metrics: dict[str, Tensor] = field(default_factory=dict)  # by name, of this process's images, detached
+
+    @cached_property
+    def local_outputs(self) -> list[Output]:
+        """Outputs of the network for the small views; to be asked for before those of the full-size ones."""
+        return [self.network(view) for view in self.views.local]
 
     @cached_property
     def outputs(self) -> list[Output]:

@@ -16,6 +16,7 @@ from simsiam_core.config import Config, ConfigError
 from simsiam_core.config.unused import ignored_sentence
 from simsiam_core.data import Dataset, check_fit, load
 from simsiam_core.data.augmentation import cpu_kernel
+from simsiam_core.data.larger import with_larger
 from simsiam_core.data.left_out import left_out_lines
 from simsiam_core.data.memory import is_out_of_memory
 from simsiam_core.jobs.stop_request import StopRequest
@@ -169,7 +170,7 @@ def _load_images(config: Config, status: StatusWriter) -> Dataset:
     for line in (*dataset.notes, *left_out_lines(dataset.skipped)):
         print(line)
     check_fit(config, len(dataset.train))
-    return dataset
+    return with_larger(config, dataset, status.progress, lambda sentence: print(sentence, flush=True))
 
 
 def _fits_in_memory(

@@ -10,9 +10,9 @@ from simsiam_core.features.worker import InspectionWorker
 from simsiam_core.ui.cards import data_uri
 
 
-def folder_view(worker: InspectionWorker, path: str) -> Iterator[str]:
+def folder_view(worker: InspectionWorker, path: str, source: str) -> Iterator[str]:
     """HTML: that the folder is being looked through, then what is in it. Raises WorkError."""
-    task = worker.submit(preview_folder, path)
+    task = worker.submit(preview_folder, path, source=source)
     if not task.done:
         yield '<p class="folder-note">Looking through the folder …</p>'
     yield as_html(task.result())

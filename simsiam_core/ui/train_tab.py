@@ -121,11 +121,11 @@ def build(context: Context, page: Page) -> Fill:
             yield network + text, gr.skip()
 
     def look_into_folder(source: Any, path: Any) -> Iterator[Any]:
-        if source not in SOURCES.names or SOURCES.get(source).path != "folder" or not path:
+        if source not in SOURCES.names or SOURCES.get(source).list_images is None or not path:
             yield "", gr.skip()
             return
         try:
-            for shown_now in folder_view(context.worker, str(path)):
+            for shown_now in folder_view(context.worker, str(path), source):
                 yield shown_now, form.marked("data.path", None)
         except WorkError as error:  # stands where the help of the field was, as every problem of a field
             yield "", form.marked("data.path", str(error))

@@ -43,7 +43,7 @@ def test_leaf_names_are_unique_so_that_they_serve_as_flags() -> None:
         ({"training": {"batch_size": 0}}, "training.batch_size", ["Batch size", "is 0", "from 2 to 65536"]),
         ({"training": {"epochs": "many"}}, "training.epochs", ["Epochs", "'many'", "a whole number"]),
         ({"data": {"source": "imagenet"}}, "data.source", ["'imagenet'", "textures, cifar10"]),
-        ({"data": {"source": "folder"}}, "data.path", ["Folder is empty"]),
+        ({"data": {"source": "folder"}}, "data.path", ["Folder or file is empty"]),
         ({"optimiser": {"base_lr": 0}}, "optimiser.base_lr", ["is 0", "above 0"]),
         ({"optimiser": {"base_lr": float("nan")}}, "optimiser.base_lr", ["nan", "a number"]),
         ({"optimiser": {"momentum": 1}}, "optimiser.momentum", ["(not included)"]),

@@ -35,19 +35,23 @@ def test_a_weight_that_is_no_number_is_refused_as_before() -> None:
 
 
 def test_rotations_without_weight_are_no_method() -> None:
-    with pytest.raises(ConfigError, match="Rotation weight is 0; e_simsiam needs one above 0, such as 0.4"):
+    with pytest.raises(ConfigError, match=r"Rotation weight is 0; e_simsiam needs one above 0, such as 0\.4"):
         tiny(objective={"method": "e_simsiam", "rotation_weight": 0.0, "rotation_crop": 8})
 
 
 def test_an_unknown_method_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(ConfigError, match="it must be one of simsiam, e_simsiam, barlow_twins, byol, simclr, vicreg"):
+    with pytest.raises(
+        ConfigError, match="it must be one of simsiam, e_simsiam, barlow_twins, byol, simclr, vicreg"
+    ):
         tiny(objective={"method": "moco"})
 
 
 def test_settings_of_other_methods_are_refused_where_they_were_asked_for() -> None:
     config = tiny(objective={"method": "vicreg", "contrast_temperature": 0.1})
     refuse_unused(config, {"objective": {"variance_weight": 20.0, "views": 2}, "name": "a"})
-    with pytest.raises(ConfigError, match="Contrast temperature has no effect on vicreg; .* the method simclr"):
+    with pytest.raises(
+        ConfigError, match=r"Contrast temperature has no effect on vicreg; .* the method simclr"
+    ):
         refuse_unused(config, {"objective": {"contrast_temperature": 0.1}})
     with pytest.raises(ConfigError, match="Predictor has no effect on vicreg"):
         expand({"objective": {"method": "vicreg"}}, read_sweeps(["predictor: true, false"]))

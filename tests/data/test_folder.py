@@ -147,7 +147,7 @@ def test_decoded_once_until_a_file_changes(tmp_path: Path, monkeypatch: pytest.M
         decoded.append(path.name)
         return read_image(path, size)
 
-    monkeypatch.setattr("simsiam_core.data.folder.read_image", counted)
+    monkeypatch.setattr("simsiam_core.data.listing.read_image", counted)
     first = load(config(root))
     assert sorted(decoded) == [f"{i}.png" for i in range(5)]
     again = load(config(root))

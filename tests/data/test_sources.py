@@ -270,8 +270,12 @@ def test_counting_needs_neither_download_nor_decoding(cache: Path) -> None:
 
 
 def test_sources_are_listed_with_the_default_first_and_ones_own_last() -> None:
-    assert list(listed()) == ["textures", "cifar10", "cifar100", "stl10", "folder"]
-    assert [name for name, source in listed().items() if source.needs_path] == ["folder"]
+    assert list(listed()) == ["textures", "cifar10", "cifar100", "stl10", "csv", "parquet", "folder"]
+    assert [name for name, source in listed().items() if source.needs_path] == [
+        "csv",
+        "parquet",
+        "folder",
+    ]
     assert [name for name, source in listed().items() if source.download] == ["cifar10", "cifar100", "stl10"]
     assert [name for name, source in listed().items() if source.generated] == ["textures"]
 
@@ -280,7 +284,7 @@ def test_a_source_that_needs_a_path_says_so(monkeypatch: pytest.MonkeyPatch) -> 
     entries = {"textures": replace(SOURCES.get("textures"), path="file")}
     monkeypatch.setattr(Registry, "get", lambda self, name: entries[name])
     for ask in (load, count_train, lambda config: loading.count_train(config, 1.0)):
-        with pytest.raises(ConfigError, match="Folder is empty; the source 'textures' needs"):
+        with pytest.raises(ConfigError, match="Folder or file is empty; the source 'textures' needs"):
             ask(DataConfig())
     assert count_train(DataConfig(path="/somewhere")) == 4000
 

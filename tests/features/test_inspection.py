@@ -63,6 +63,9 @@ def test_preview_shows_views_that_follow_the_settings(dataset: Dataset) -> None:
     nothing = {"crop_scale_min": 1, "flip_probability": 0, "jitter_probability": 0, "grey_probability": 0}
     (plain,) = preview(TINY.model_dump() | {"augmentation": nothing}, count=1)
     assert torch.equal(torch.from_numpy(plain.views[0]), torch.from_numpy(plain.original))
+    small = {"local_views": 2, "local_size": 8}
+    (multi,) = preview(TINY.model_dump() | {"objective": small}, count=1)
+    assert [view.shape for view in multi.views] == [(16, 16, 3)] * 2 + [(8, 8, 3)] * 2
     (several,) = preview(TINY.model_dump() | {"objective": {"views": 4}}, count=1)
     assert len({view.tobytes() for view in several.views}) == 4
 

@@ -106,13 +106,19 @@ def test_every_fork_has_a_network_that_its_checkpoint_fits_or_is_refused(
         weights = torch.load(copy.checkpoint("last").path, weights_only=True)["state_dict"]
         network.load_state_dict({key.removeprefix("network."): value for key, value in weights.items()})
     method = config.objective.method
-    unused = {spec.path: spec.title for spec in fields() if not is_used(spec, method) and spec.section == "Objective"}
+    unused = {
+        spec.path: spec.title
+        for spec in fields()
+        if not is_used(spec, method) and spec.section == "Objective"
+    }
     expected = {f"{title} has no effect on {method}" for title in unused.values()}
     if rotates:
         expected.add("Rotation weight is 0")
     assert sentences == expected | {"the checkpoint would not fit; start a new run instead."}
     model = {f"model.{key}" for key in type(config.model).model_fields}
-    assert refused == model | set(unused) | {"objective.method"} | ({"objective.rotation_weight"} if rotates else set())
+    assert refused == model | set(unused) | {"objective.method"} | (
+        {"objective.rotation_weight"} if rotates else set()
+    )
     assert config.objective.rotation_weight == 0.4 * rotates
 
 

@@ -155,7 +155,10 @@ def test_a_fork_cannot_add_or_remove_a_task_that_has_weights_of_its_own(
     """Kind: a fork whose network does not fit its checkpoint fails only when it has started."""
     run = runs.create(tiny(objective={"rotation_weight": 0.4 - weight}, training={"epochs": 1}))
     (run.checkpoints_dir / "epoch=0000.ckpt").write_bytes(b"never read")
-    refusals = {0.4: "Rotation weight has no effect on simsiam", 0.0: "Rotation weight is 0; e_simsiam needs one above 0"}
+    refusals = {
+        0.4: "Rotation weight has no effect on simsiam",
+        0.0: "Rotation weight is 0; e_simsiam needs one above 0",
+    }
     with pytest.raises(ConfigError, match=refusals[weight]):
         fork(runs, run, "epoch=0000", {"objective": {"rotation_weight": weight}})
 

@@ -94,7 +94,7 @@ def test_a_link_stays_a_link(here: Path) -> None:
 def test_an_empty_path_is_not_the_current_folder(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """An unset shell variable."""
     assert main(["train", "--data.source", "folder", "--data.path", ""]) == 2
-    assert "Folder is empty" in capsys.readouterr().err
+    assert "Folder or file is empty" in capsys.readouterr().err
     for flags in (["runs", "list", "--save-dir", ""], ["train", "--config", " "]):
         with pytest.raises(SystemExit) as ended:
             build_parser().parse_args(flags)

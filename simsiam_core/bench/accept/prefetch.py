@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import torch
+from torch import Tensor
 
 from simsiam_core.bench.accept.rows import Place, Row, equal
 from simsiam_core.data import ImageSet
@@ -35,5 +36,6 @@ def _differing(place: Place, images: ImageSet, batch: int) -> int:
         for index in range(len(resident)):
             load = torch.nn.functional.normalize(load @ load)  # keeps the GPU busy, as a training step does
             pair = resident.batch(epoch, index), fetched.batch(epoch, index)
+            assert isinstance(pair[0], Tensor) and isinstance(pair[1], Tensor)
             differing += (pair[0] != pair[1]).any()  # no synchronisation, to detect memory reused too early
     return int(differing)

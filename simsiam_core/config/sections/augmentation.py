@@ -36,6 +36,45 @@ class AugmentationConfig(Section, title="Augmentation"):
     blur_probability: float = setting(
         0.0, "Blur probability", "Chance of a Gaussian blur. The CIFAR recipe uses none.", ge=0, le=1
     )
+    vertical_flip_probability: float = setting(
+        0.0,
+        "Vertical flip probability",
+        "Chance that a view is turned upside down: for images without an up, such as those from microscopes.",
+        ge=0,
+        le=1,
+        advanced=True,
+    )
+    rotation_degrees: float = setting(
+        0.0,
+        "Rotation",
+        "Angle drawn from ± this; corners that it uncovers take the mean colour.",
+        unit="°",
+        ge=0,
+        le=180,
+        advanced=True,
+    )
+    solarise_probability: float = setting(
+        0.0,
+        "Solarise probability",
+        "Chance that pixels above middle grey are inverted.",
+        ge=0,
+        le=1,
+        advanced=True,
+    )
+    erase_probability: float = setting(
+        0.0,
+        "Erase probability",
+        "Chance that a rectangle of 2 to 33 % of the view is filled with the mean colour.",
+        ge=0,
+        le=1,
+        advanced=True,
+    )
+    jitter_grey_scale: bool = setting(
+        True,
+        "Jitter grey-scale images",
+        "Off: where no image of the data set has colours, views are not jittered in brightness and contrast either.",
+        advanced=True,
+    )
     blur_sigma_min: float = setting(
         0.1, "Weakest blur", "Smallest standard deviation.", unit="px", gt=0, le=10, advanced=True
     )

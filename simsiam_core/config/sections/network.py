@@ -170,9 +170,47 @@ class ObjectiveConfig(Section, title="Objective"):
         "Side of the crop that is turned.",
         unit="px",
         ge=8,
-        le=256,
+        le=512,
         advanced=True,
         methods=(ROTATING_METHOD,),
+    )
+    local_views: int = setting(
+        0,
+        "Small views",
+        "Further views of each image, cut from smaller crops (multi-crop, as in SwAV); each predicts the mean "
+        "projection of the full-size ones, which never predict it. 0: none.",
+        ge=0,
+        le=12,
+        advanced=True,
+        methods=SIMSIAM,
+    )
+    local_size: int = setting(
+        16,
+        "Size of small views",
+        "Side of a small view.",
+        unit="px",
+        ge=8,
+        le=512,
+        advanced=True,
+        methods=SIMSIAM,
+    )
+    local_scale_min: float = setting(
+        0.05,
+        "Smallest crop of small views",
+        "Least share of the image's area.",
+        gt=0,
+        le=1,
+        advanced=True,
+        methods=SIMSIAM,
+    )
+    local_scale_max: float = setting(
+        0.2,
+        "Largest crop of small views",
+        "Greatest share of the image's area.",
+        gt=0,
+        le=1,
+        advanced=True,
+        methods=SIMSIAM,
     )
     target_momentum: float = setting(
         0.996,
@@ -238,6 +276,11 @@ class ObjectiveConfig(Section, title="Objective"):
         methods=("simclr",),
     )
 
+    @property
+    def small_view_count(self) -> int:
+        """Number of small views of each image: none with methods that do not take them."""
+        return self.local_views if self.method in SIMSIAM else 0
+
     @model_validator(mode="before")
     @classmethod
     def _method_of_earlier_versions(cls, values: Any) -> Any:
@@ -249,6 +292,16 @@ class ObjectiveConfig(Section, title="Objective"):
             raise ValueError(
                 f"objective.rotation_weight: Rotation weight is 0; {ROTATING_METHOD} needs one above 0, such as 0.4. "
                 f"Without rotations the method is {DEFAULT_METHOD}."
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _local_scales_are_ordered(self) -> ObjectiveConfig:
+        low, high = self.local_scale_min, self.local_scale_max
+        if low > high:
+            raise ValueError(
+                f"objective.local_scale_min: Smallest crop of small views is {low:g}; it must not exceed Largest "
+                f"crop of small views, {high:g}."
             )
         return self
 

@@ -22,10 +22,16 @@ def _network(config: Config) -> JointEmbedding:
 
 
 def loss(step: Step) -> Tensor:
-    """Return the loss of predicting each view's projection from the others (equation 4)."""
-    from simsiam_core.model import simsiam_loss
+    """Return the loss of predicting each view's projection from the others (equation 4).
 
-    return simsiam_loss(step.outputs, stop_gradient=step.config.model.stop_gradient)
+    Small views predict the mean projection of the full-size ones, which never predict them.
+    """
+    from simsiam_core.model import simsiam_loss, with_small_views
+
+    local = step.local_outputs  # before the full-size views
+    stop_gradient = step.config.model.stop_gradient
+    loss = simsiam_loss(step.outputs, stop_gradient=stop_gradient)
+    return with_small_views(loss, step.outputs, local, stop_gradient=stop_gradient) if local else loss
 
 
 ENTRY = Method(
