@@ -15,6 +15,7 @@ from simsiam_core.jobs import stop
 from simsiam_core.metrics import describe
 from simsiam_core.runs import CollapseReader, MetricsReader, RunDirectory, RunError, RunStore
 from simsiam_core.runs.metrics import COORDINATES
+from simsiam_core.runs.weights import source_in_words, weights_source
 
 
 def add_to(commands: Any) -> None:
@@ -66,7 +67,13 @@ def _show(arguments: argparse.Namespace) -> int:
         latest.update({name: value for name, value in line.items() if name not in COORDINATES})
     epochs = _epochs(run)
     problems = [*run.damage(), *filter(None, [record.problem])]
-    summary = {**_summary(run), "metrics": latest, "checkpoints": [c.name for c in run.checkpoints()]}
+    source = weights_source(run)
+    summary = {
+        **_summary(run),
+        "weights": dict(source) if source else None,
+        "metrics": latest,
+        "checkpoints": [c.name for c in run.checkpoints()],
+    }
     if arguments.json:
         config = run.config().model_dump(mode="json") if epochs else None
         print_json({**summary, "config": config, "problems": problems})
@@ -79,6 +86,8 @@ def _show(arguments: argparse.Namespace) -> int:
     print_row("  created    ", text=f"{began}, worked for {took} on {status.device or '?'}")
     progress = f"step {status.step} of {status.total_steps}, epoch {status.epoch} of {epochs or '?'}"
     print_row("  progress   ", text=progress)
+    if source:
+        print_row("  weights    ", text=f"started from {source_in_words(source)}")
     print_row("  checkpoints", text=", ".join(summary["checkpoints"]) or "none yet")
     for problem in problems:
         print_row("  damaged    ", text=problem)

@@ -35,6 +35,7 @@ from simsiam_core.runs import RunDirectory, RunError, RunStore, Status
 from simsiam_core.runs.crash import crashes_logged
 from simsiam_core.runs.liveness import folder_identity
 from simsiam_core.runs.processes import machine_id, process_identity
+from simsiam_core.runs.weights import check_weights
 
 if TYPE_CHECKING:
     from pytorch_lightning import Callback
@@ -95,7 +96,7 @@ def _train(arguments: argparse.Namespace, flags: SchemaFlags) -> int:
             "tensorboard", "--tensorboard needs the package tensorboard: pip install tensorboard."
         )
     config = _config(arguments, flags)
-    check_before(config)
+    check_before_start(config, RunStore(arguments.save_dir))
     request.listen()  # before the run exists, so that Ctrl-C cannot leave it running
     # Never in state queued, so that no scheduler starts it too.
     run = RunStore(arguments.save_dir).create(config, running_status())
@@ -137,9 +138,9 @@ def _group(arguments: argparse.Namespace, flags: SchemaFlags) -> int:
     else:
         sweeps = read_sweeps(arguments.sweep)
         group, configs = "; ".join(str(sweep) for sweep in sweeps), expand(values, sweeps)
-    for config in configs:
-        check_before(config)
     store = RunStore(arguments.save_dir)
+    for config in configs:
+        check_before_start(config, store)
     runs = enqueue(store, configs, group)
     if not arguments.json:
         print("\n".join(run.id for run in runs), flush=True)
@@ -191,10 +192,11 @@ def running_status() -> Status:
     )
 
 
-def check_before(config: Config) -> None:
-    """Check data and network before the run directory is created, so that a bad config leaves nothing behind."""
+def check_before_start(config: Config, store: RunStore) -> None:
+    """Check data, weights and network before a run directory is created, so that a bad config leaves nothing."""
     from simsiam_core.data import check_fit
 
+    check_weights(config, store)
     check_fit(config)
     if config.model.backbone not in RESNETS:  # those take images of any size
         from simsiam_core.model.cost import check_network

@@ -16,8 +16,8 @@ class NetworkSettings(NamedTuple):
     image_size: int | None  # None where the weights do not depend on it
 
 
-# The setting that determines each part, for messages.
-SETTING_OF = {"model": "model", "method": "objective.method", "image_size": "data.image_size"}
+# The setting that determines each part besides the model's own, for messages.
+SETTING_OF = {"method": "objective.method", "image_size": "data.image_size"}
 
 
 def network_settings(config: Config) -> NetworkSettings:

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import http.client
 import inspect
-import os
 import tempfile
-import urllib.error
-import urllib.request
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -21,6 +17,7 @@ from torchvision.datasets.utils import check_integrity, extract_archive
 from simsiam_core.config import ConfigError
 from simsiam_core.config.cache import cache_dir
 from simsiam_core.data.cache import Contents, Progress, stored
+from simsiam_core.data.download import DOWNLOAD_ERRORS, download, reason_of
 from simsiam_core.data.image_set import Splits
 
 
@@ -73,14 +70,13 @@ def _archive(name: str, dataset: Any, progress: Progress) -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
     if not target.exists():
         try:
-            _download(
+            download(
                 dataset.url, target, lambda fraction, text: progress(fraction, f"Downloading {name}: {text}")
             )
-        except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
-            reason = getattr(error, "reason", None) or error or type(error).__name__
+        except DOWNLOAD_ERRORS as error:
             raise ConfigError.at(
                 "data.source",
-                f"{name} cannot be downloaded ({reason}); put {dataset.filename} from {dataset.url} into "
+                f"{name} cannot be downloaded ({reason_of(error)}); put {dataset.filename} from {dataset.url} into "
                 f"{target.parent}, or choose the source 'folder' or 'textures'.",
             ) from None
     progress(1.0, f"Checking {target.name}")
@@ -89,19 +85,3 @@ def _archive(name: str, dataset: Any, progress: Progress) -> Path:
             "data.source", f"{target} is damaged or incomplete; delete it, and it is downloaded afresh."
         )
     return target
-
-
-def _download(url: str, target: Path, progress: Progress) -> None:
-    request = urllib.request.Request(url, headers={"User-Agent": "simsiam-dashboard"})
-    partial = target.with_name(f"{target.name}.{os.getpid()}.partial")
-    try:
-        with urllib.request.urlopen(request, timeout=30) as response, partial.open("wb") as file:
-            total, done = int(response.headers.get("Content-Length") or 0), 0
-            while block := response.read(1 << 20):
-                done += file.write(block)
-                progress(done / total if total else 0.0, f"{done / 1e6:.0f} of {total / 1e6:.0f} MB")
-            if done < total:
-                raise ConnectionError(f"the connection ended after {done / 1e6:.0f} of {total / 1e6:.0f} MB")
-        partial.replace(target)
-    finally:
-        partial.unlink(missing_ok=True)

@@ -22,6 +22,7 @@ FIXED_IN_A_FORK: dict[str, Callable[[Config], Any]] = {
     "data.test_limit": lambda config: config.data.test_limit,
     "training.batch_size": lambda config: config.training.batch_size,
     "optimiser.algorithm": lambda config: config.optimiser.algorithm,
+    "optimiser.layer_decay": lambda config: config.optimiser.layer_decay == 1,  # its groups of parameters
 }
 NEW_IMAGES = frozenset({"data.source", "data.train_limit", "data.test_limit"})  # may change with `new_images`
 
@@ -71,7 +72,8 @@ def fork(
 def _check_fit(config: Config, new: Config, new_images: bool) -> None:
     """Check that a checkpoint of `config` fits `new`. Raises ConfigError."""
     before, after = network_settings(config), network_settings(new)
-    changed = [SETTING_OF[part] for part in before._fields if getattr(before, part) != getattr(after, part)]
+    changed = [f"model.{name}" for name, value in before.model if value != getattr(after.model, name)]
+    changed += [SETTING_OF[part] for part in SETTING_OF if getattr(before, part) != getattr(after, part)]
     changed += [path for path, value in FIXED_IN_A_FORK.items() if value(config) != value(new)]
     for path in changed:
         if not (new_images and path in NEW_IMAGES):

@@ -30,7 +30,7 @@ def follow(run: RunDirectory, ranks: Ranks) -> None:
     config = run.config()
     dataset = with_larger(config, load(config.data))
     pl.seed_everything(config.training.seed, verbose=False)
-    module = SimSiamModule(config, dataset, ranks, run.origin())
+    module = SimSiamModule(config, ranks.broadcast_normalisation(dataset), ranks, run.origin())
     evaluation = Evaluation(config, dataset, ranks)
     callbacks: list[pl.Callback] = []
     if evaluation.possible:

@@ -9,7 +9,6 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
-from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
 
 from simsiam_core.config import Config
@@ -20,18 +19,19 @@ from simsiam_core.metrics.train_lr import LEARNING_RATE
 from simsiam_core.metrics.train_lr_predictor import PREDICTOR_LEARNING_RATE
 from simsiam_core.model import Encoder, recipe
 from simsiam_core.model.checkpoint import RECIPE
-from simsiam_core.model.parameter_groups import undecayed_parameters
+from simsiam_core.model.starting_weights import StartingWeights
 from simsiam_core.model.sync_batch_norm import synchronise_batch_norms
 from simsiam_core.runs import FIRST_STEP, Origin
+from simsiam_core.runs.weights import WEIGHTS_SOURCE
 from simsiam_core.training import compilation
 from simsiam_core.training.batches import Batches, counter_seed
 from simsiam_core.training.device import resolve_device
+from simsiam_core.training.freezing import Freezing, start_momentum
 from simsiam_core.training.objective import Objective
 from simsiam_core.training.pace import synchronise
+from simsiam_core.training.parameter_groups import PREDICTOR, parameter_groups
 from simsiam_core.training.ranks import Ranks
 from simsiam_core.training.schedule import lr_factor
-
-Parameters = list[nn.Parameter]
 
 
 def measured_at_every_step() -> list[tuple[str, Measure]]:
@@ -66,6 +66,7 @@ class SimSiamModule(pl.LightningModule):
         self.ranks = ranks or Ranks()
         self._origin, self._anew = origin or FIRST_STEP, origin is not None
         self._images = images
+        self._weights_source: Mapping[str, Any] | None = None
         self.config = config
         self.dataset = dataset
         self.objective = Objective(config, dataset.mean, dataset.std, self.ranks)
@@ -75,9 +76,16 @@ class SimSiamModule(pl.LightningModule):
         self.batches = Batches(
             dataset.train, config.training.batch_size, config.training.seed, self.ranks, dataset.larger
         )
+        self._freezing = Freezing(self.network.backbone, config.training)
         self._metrics = measured_at_every_step()
         self.compiled: bool | None = None  # whether the steps so far were; None before the first
         self.activity: Callable[[str], object] = lambda text: None  # reports slow work before the first step
+
+    def start_from(self, weights: StartingWeights | None, source: Mapping[str, Any] | None) -> None:
+        """Copy weights into the backbone, if any, and keep their source for checkpoints."""
+        self._weights_source = source
+        if weights is not None:
+            self.network.backbone.load_state_dict(weights.weights)
 
     @property
     def total_steps(self) -> int:
@@ -130,6 +138,8 @@ class SimSiamModule(pl.LightningModule):
         ):
             group.update(settings, lr=self.config.lr * factor(self.global_step))
         schedule._last_lr = [group["lr"] for group in optimiser.param_groups]
+        self._freeze()
+        start_momentum(optimiser)
         if self.global_step == 0:
             self.objective.start(self.network)
         self._compile()
@@ -144,9 +154,20 @@ class SimSiamModule(pl.LightningModule):
     def on_fit_start(self) -> None:
         """Move the images to the device, which is known only at this point."""
         self.batches.to(self.device)
+        self.ranks.broadcast_buffers(self.network)  # DDP does so for parameters, and for buffers not always
         if self.ranks.first:
             print(self.batches.placement, flush=True)
         self.generator = torch.Generator(self.device)
+
+    def on_train_batch_start(self, *_: Any) -> None:
+        """Freeze or unfreeze stages of the backbone at the start of an epoch."""
+        self._freeze()
+
+    def _freeze(self) -> None:
+        if self._freezing.apply(self.epochs_done):
+            start_momentum(self.trainer.optimizers[0])
+            if self.ranks.first:
+                print(self._freezing.sentence(), flush=True)
 
     def _compile(self) -> None:
         """Compile for the remaining steps if that pays off; log why, and any change since the checkpoint."""
@@ -203,9 +224,9 @@ class SimSiamModule(pl.LightningModule):
         return {"loss": losses.total, "metrics": metrics, "outputs": outputs}
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """Build SGD or AdamW; each parameter group follows `lr_factor` step by step."""
+        """Build SGD or AdamW; each parameter group follows its share of `lr_factor` step by step."""
         optimiser_config = self.config.optimiser
-        groups = self._parameter_groups()
+        groups, shares = parameter_groups(self.network, optimiser_config)
         optimiser: torch.optim.Optimizer
         if optimiser_config.algorithm == "sgd":
             momentum = optimiser_config.momentum
@@ -219,42 +240,20 @@ class SimSiamModule(pl.LightningModule):
         }
         constant = optimiser_config.predictor_lr == "constant"
 
-        def factor(predictor: bool) -> Any:
-            decayed = not (predictor and constant)
-            return lambda step: lr_factor(self._scheduled(step), **steps, decayed=decayed)
+        def factor(group: dict[str, Any], share: float) -> Any:
+            decayed = not (constant and group["name"].startswith(PREDICTOR))
+            return lambda step: share * lr_factor(self._scheduled(step), **steps, decayed=decayed)
 
         self._settings = [
             {name: value for name, value in group.items() if name != "params"}
             for group in optimiser.param_groups
         ]
-        schedule = LambdaLR(optimiser, [factor(group["name"].startswith("predictor")) for group in groups])
+        factors = [factor(group, share) for group, share in zip(groups, shares, strict=True)]
+        schedule = LambdaLR(optimiser, factors)
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
-    def _parameter_groups(self) -> list[dict[str, Any]]:
-        """Split parameters by learning rate (encoder, predictor) and weight decay.
-
-        Weight decay has a setting for vectors, that is norms and biases, and none acts on tokens, position
-        embeddings and what else the backbone names.
-        """
-        decay = self.config.optimiser.weight_decay
-        plain = decay if self.config.optimiser.decay_norm_and_bias else 0.0
-        named = [(name, p) for name, p in self.network.named_parameters() if p.requires_grad]
-        spared = {f"backbone.{name}" for name in undecayed_parameters(self.network.backbone)}
-        groups = []
-        for prefix, of_predictor in (("encoder", False), ("predictor", True)):
-            mine = [pair for pair in named if pair[0].startswith("predictor.") is of_predictor]
-            embeddings: Parameters = [p for name, p in mine if name in spared]
-            matrices: Parameters = [p for name, p in mine if name not in spared and p.ndim > 1]
-            vectors: Parameters = [p for name, p in mine if name not in spared and p.ndim <= 1]
-            groups.append({"name": prefix, "params": matrices, "weight_decay": decay})
-            groups.append({"name": f"{prefix}, norms and biases", "params": vectors, "weight_decay": plain})
-            groups.append(
-                {"name": f"{prefix}, tokens and positions", "params": embeddings, "weight_decay": 0.0}
-            )
-        return [group for group in groups if group["params"]]
-
     def learning_rates(self) -> dict[str, float]:
-        """Return the learning rates of the next step, as metrics."""
+        """Return the learning rates of the next step, as metrics; with layer-wise decay, the heads'."""
         rates = {group["name"]: group["lr"] for group in self.trainer.optimizers[0].param_groups}
         metrics = {LEARNING_RATE: rates["encoder"]}
         if "predictor" in rates:
@@ -278,3 +277,5 @@ class SimSiamModule(pl.LightningModule):
             self._images,
         )
         checkpoint[RECIPE]["compiled"] = self.compiled
+        if self._weights_source:
+            checkpoint[RECIPE][WEIGHTS_SOURCE] = dict(self._weights_source)

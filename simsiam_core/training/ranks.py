@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
@@ -23,6 +24,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from simsiam_core.data import Dataset
 from simsiam_core.runs import RunDirectory
 
 PATIENCE = timedelta(minutes=30)  # timeout of the others while one process measures or writes
@@ -110,6 +112,15 @@ class Ranks:
         """Replace each process's own running statistics by those of the first."""
         for buffer in network.buffers() if self.count > 1 else ():
             dist.broadcast(buffer, 0)
+
+    def broadcast_normalisation(self, dataset: Dataset) -> Dataset:
+        """Return the data set with the mean and std of the first process, which may be those of weights."""
+        if self._hosts is None:
+            return dataset
+        both = torch.tensor([dataset.mean, dataset.std], dtype=torch.float64)
+        dist.broadcast(both, 0, group=self._hosts)
+        mean, std = ((red, green, blue) for red, green, blue in both.tolist())
+        return replace(dataset, mean=mean, std=std)
 
     def broadcast_request(self, end: End) -> End:
         """Return the stop request of the first process, so that all act on it after the same step."""

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 from simsiam_core.config import Config
-from simsiam_core.data import Dataset
-from simsiam_core.runs import FIRST_STEP, Origin, RunDirectory
+from simsiam_core.data import Dataset, Progress
+from simsiam_core.model.starting_weights import StartingWeights, starting_weights
+from simsiam_core.runs import FIRST_STEP, Origin, RunDirectory, RunStore
 from simsiam_core.runs.files import remove_leftovers
 from simsiam_core.runs.metrics import cut_path, rewind
+from simsiam_core.runs.weights import WEIGHTS_SOURCE
 from simsiam_core.training.resume import FoundCheckpoint, newest
 from simsiam_core.training.same_images import ImageList, check_same_images, image_list
 
@@ -20,15 +24,30 @@ class StartingPoint:
     checkpoint: FoundCheckpoint | None  # None to start at the first step
     origin: Origin | None  # where epoch counting starts, if not at the first step
     images: ImageList | None  # only for a folder
+    dataset: Dataset  # normalised as the weights are that the run starts or started from
+    weights: StartingWeights | None  # only to start at the first step
+    weights_source: Mapping[str, Any] | None  # see `runs.weights.weights_source`
 
 
-def starting_point(run: RunDirectory, config: Config, dataset: Dataset) -> StartingPoint:
-    """Find the newest checkpoint and put aside metrics recorded after it.
+def starting_point(
+    run: RunDirectory, config: Config, dataset: Dataset, progress: Progress | None = None
+) -> StartingPoint:
+    """Find the newest checkpoint and put aside metrics recorded after it; without one, read `model.weights`.
 
-    Raises ConfigError if the images are not those that the run was trained on.
+    Weights are read only here: from the first checkpoint on, the run has its own copy. Raises ConfigError if
+    the images are not those that the run was trained on, or the weights cannot be used.
     """
     remove_leftovers(run.checkpoints_dir)
-    found = newest(run)
+    found, weights, source = newest(run), None, None
+    if found:
+        source = found.recipe.get(WEIGHTS_SOURCE)
+    elif config.model.weights:
+        report = progress or (lambda fraction, text: None)
+        weights = starting_weights(config, RunStore(run.path.parent), report)
+        source = weights.source
+        print(weights.sentence, flush=True)
+    if source and source.get("mean"):
+        dataset = replace(dataset, mean=tuple(source["mean"]), std=tuple(source["std"]))
     images = image_list(config, dataset)
     origin = _origin(run, found)
     if found and not (origin and found.step <= origin.step):
@@ -37,7 +56,7 @@ def starting_point(run: RunDirectory, config: Config, dataset: Dataset) -> Start
         images.write(run.images_path)
     if cut := rewind(run.metrics_path, found.step if found else -1):
         print(f"{cut} later lines of the record were put aside in {cut_path(run.metrics_path).name}.")
-    return StartingPoint(found, origin, images)
+    return StartingPoint(found, origin, images, dataset, weights, source)
 
 
 def _origin(run: RunDirectory, found: FoundCheckpoint | None) -> Origin | None:

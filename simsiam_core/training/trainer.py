@@ -59,6 +59,7 @@ class _ConnectedDDPStrategy(DDPStrategy):
             cluster_environment=_StartedProcesses(ranks),
             gradient_as_bucket_view=True,
             broadcast_buffers=not config.training.sync_batch_norm,  # else they are already equal
+            find_unused_parameters=config.training.frozen_stages > 0,  # those get no gradient
         )
 
     def barrier(self, name: str | None = None, *args: Any, **kwargs: Any) -> None:

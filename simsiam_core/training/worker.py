@@ -20,8 +20,9 @@ from simsiam_core.data.larger import with_larger
 from simsiam_core.data.left_out import left_out_lines
 from simsiam_core.data.memory import is_out_of_memory
 from simsiam_core.jobs.stop_request import StopRequest
-from simsiam_core.runs import MetricsWriter, RunDirectory
+from simsiam_core.runs import MetricsWriter, RunDirectory, RunStore
 from simsiam_core.runs.status import DISK_FULL
+from simsiam_core.runs.weights import check_weights
 from simsiam_core.training import compilation
 from simsiam_core.training.allocator import keep_freed_memory
 from simsiam_core.training.callbacks import (
@@ -118,8 +119,10 @@ def _fit(
     """Train; returns the state in which the run ends. Before the first step, a stop request raises."""
     config = run.config()
     accelerator, precision = resolve_device(config.training)
+    if not run.checkpoints():
+        check_weights(config, RunStore(run.path.parent))  # before the images, which may take minutes
     dataset = _load_images(config, status)
-    start = starting_point(run, config, dataset)
+    start = starting_point(run, config, dataset, status.progress)
     record = run.metrics()
     collapse = CollapseWatch(record, METHODS.get(config.objective.method).advice)
 
@@ -133,7 +136,9 @@ def _fit(
         process_group(run, config.training.devices, accelerator == "gpu", on_failure) as ranks,
     ):
         pl.seed_everything(config.training.seed, verbose=False)
-        module = SimSiamModule(config, dataset, ranks, start.origin, identity(start.images))
+        normalised = ranks.broadcast_normalisation(start.dataset)
+        module = SimSiamModule(config, normalised, ranks, start.origin, identity(start.images))
+        module.start_from(start.weights, start.weights_source)
         module.activity = lambda text: status.beat(force=True, activity=text)
         _announce(module, status, start.checkpoint, accelerator, precision)
         metrics = MetricsCallback(writer, status, collapse, request)

@@ -11,6 +11,7 @@ from typing import Any
 
 import gradio as gr
 
+from simsiam_core.config import ConfigError, merge, parse
 from simsiam_core.jobs import Schedule, extend, fork, pause, resume, stop
 from simsiam_core.runs import RunDirectory, RunError
 from simsiam_core.ui.context import QUIET, READ_ONLY, Context, Page, Refresh, Sent
@@ -80,6 +81,9 @@ class Actions:
                         elem_id="monitor-fork-images",
                     )
                     self._fork = gr.Button("Start a fork", size="sm", elem_id="monitor-fork")
+                    self._from_this = gr.Button(
+                        "Train from this checkpoint", size="sm", elem_id="monitor-train-from"
+                    )
                 with gr.Column():
                     self._copy = gr.Button(
                         "Copy its settings into the form", size="sm", elem_id="monitor-copy"
@@ -97,8 +101,8 @@ class Actions:
                     self._undo = gr.Button("Bring back", size="sm", visible=False, elem_id="monitor-undo")
             self._more_trouble = gr.HTML(elem_id="monitor-more-message", padding=False)
         self.outputs += [
-            self._epochs, self._extend, self._checkpoint, self._new_images, self._fork, self._copy, self._sure,
-            self._delete, self._trashed, self._undo, self._more_trouble,
+            self._epochs, self._extend, self._checkpoint, self._new_images, self._fork,
+            self._from_this, self._copy, self._sure, self._delete, self._trashed, self._undo, self._more_trouble,
         ]  # fmt: skip
 
     def depends(self, seen: Look) -> Any:
@@ -130,6 +134,7 @@ class Actions:
             ),
             sent.update("new images", run_id, gr.update(value=False)),
             sent.update("fork", bool(names), gr.update(interactive=bool(names))),
+            sent.update("train from", bool(names), gr.update(interactive=bool(names))),
             sent.update("copy", bool(run), gr.update(interactive=bool(run))),
             sent.update("sure", run_id, gr.update(value=False)),  # of one run, not of the next that is shown
             sent.update("delete", run_id, gr.update(interactive=False)),
@@ -171,7 +176,17 @@ class Actions:
                 return [*[gr.skip()] * (len(fill.outputs) + 2), problem(str(error))]
             return [*fill.updates(values), gr.Tabs(selected="train"), {"tab": "train"}, ""]
 
-        self._copy.click(copied, at, [*fill.outputs, page.tabs, page.link, trouble], **QUIET)
+        def from_checkpoint(run_id: Any, checkpoint: Any, *given: Any) -> list[Any]:
+            try:
+                values = merge(fill.values(given), self._from(run_id, checkpoint))
+                parse(values)  # what stands in the form may be refused
+            except (RunError, ConfigError) as error:
+                return [*[gr.skip()] * (len(fill.outputs) + 2), problem(str(error))]
+            return [*fill.updates(values), gr.Tabs(selected="train"), {"tab": "train"}, ""]
+
+        filled = [*fill.outputs, page.tabs, page.link, trouble]
+        self._from_this.click(from_checkpoint, [at, self._checkpoint, *fill.inputs], filled, **QUIET)
+        self._copy.click(copied, at, filled, **QUIET)
         self._sure.input(lambda sure: gr.update(interactive=sure is True), self._sure, self._delete, **QUIET)
         self._delete.click(
             self._to_trash, [at, page.chosen, self._sure], [page.chosen, trouble], **QUIET
@@ -179,6 +194,16 @@ class Actions:
         self._undo.click(self._bring_back, self._trashed, [page.chosen, trouble], **QUIET).then(
             *refresh, **QUIET
         )
+
+    def _from(self, run_id: Any, checkpoint: Any) -> dict[str, Any]:
+        """Settings of a run that starts from a checkpoint: its weights, and what these depend on."""
+        run = self._run(run_id)
+        config, found = run.config(), run.checkpoint(str(checkpoint))
+        model = config.model.model_dump(include={"backbone", "stem", "width"})
+        return {
+            "model": {**model, "weights": f"{run.id}:{found.name}"},
+            "data": {"image_size": config.data.image_size},
+        }
 
     # --- what they do -------------------------------------------------------------------------------
 

@@ -13,6 +13,8 @@ from simsiam_core.config.paths import absolute_path
 from simsiam_core.config.sections.network import NAMED, RESNETS, with_method
 from simsiam_core.config.unused import is_used
 from simsiam_core.data.sources import SOURCES
+from simsiam_core.runs import RunStore
+from simsiam_core.runs.weights import check_weights
 from simsiam_core.training import methods
 
 Problems = dict[str, str]  # field path -> one sentence; "" for the config as a whole
@@ -24,11 +26,12 @@ class Form:
     """Controls for every field. Values go in and come out as the nested values of a config.
 
     `first` is the partial config, over the defaults, that the controls start with. `folder` is where stands what
-    was understood of the folder that the field `data.path` names.
+    was understood of the folder that the field `data.path` names; `store` has the runs whose weights may be named.
     """
 
-    def __init__(self, first: Mapping[str, Any]) -> None:
+    def __init__(self, first: Mapping[str, Any], store: RunStore | None = None) -> None:
         self.specs = tuple(fields())
+        self._store = store
         self._first = self._over_defaults(first)
         self.controls: dict[str, gr.components.Component] = {}
         self.folder = gr.HTML(elem_id="train-folder", padding=False, render=False)
@@ -75,6 +78,8 @@ class Form:
 
         try:
             config = parse(values)
+            if self._store is not None:
+                check_weights(config, self._store)
             images = count(config)
             if images is not None:
                 check_fit(config, images)

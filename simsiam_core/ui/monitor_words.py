@@ -8,6 +8,7 @@ from simsiam_core.metrics import describe
 from simsiam_core.metrics.train_images_per_second import IMAGES_PER_SECOND
 from simsiam_core.metrics.val_knn_accuracy import KNN_ACCURACY
 from simsiam_core.runs import FIRST_STEP, Collapse, Origin, Recent, RunDirectory, RunError, Status
+from simsiam_core.runs.weights import source_in_words, weights_source
 from simsiam_core.training.methods import title_of
 from simsiam_core.ui.series import Curves
 from simsiam_core.ui.words import bar, duration, moment, problem, rate, run_name
@@ -71,8 +72,12 @@ def heading(
     facts += _how_it_goes(status, recent)
     notes = run.notes()
     forked = f"Forked from {_origin(notes.forked_from)}." if notes.forked_from else ""
+    source = weights_source(run)
+    started = f"Started from {source_in_words(source)}." if source else ""
     doing = status.activity if status.state == "running" else waits
-    sentences = "".join(f'<p class="activity">{html.escape(text)}</p>' for text in (doing, forked) if text)
+    sentences = "".join(
+        f'<p class="activity">{html.escape(text)}</p>' for text in (doing, forked, started) if text
+    )
     return (
         f'<div class="run-title"><h2>{html.escape(run_name(run.id))}</h2>'
         f'<span class="run-state" data-state="{status.state}">{status.state}</span></div>'

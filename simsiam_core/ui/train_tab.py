@@ -48,7 +48,7 @@ class Fill:
 def build(context: Context, page: Page) -> Fill:
     """The tab: presets, the form, what it means, what the network will see, and Start."""
     first = preset(FIRST_PRESET).values
-    form, counts = Form(first), context.counts
+    form, counts = Form(first, context.store), context.counts
     with gr.Row(elem_classes="train-layout", equal_height=False):
         with gr.Column(scale=7, min_width=320):
             chosen = widget("presets", "train-presets", _presets(FIRST_PRESET))

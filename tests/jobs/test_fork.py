@@ -67,8 +67,8 @@ def changed(section: BaseModel) -> dict[str, Any]:
             choices = [not before]
         elif isinstance(before, int | float):
             choices = [before * 2, before + 1, before / 2]
-        elif name == "backbone":
-            choices = ["resnet18"]
+        elif isinstance(before, str) and choices == []:  # text: a backbone, weights
+            choices = ["resnet18", "pretrained"]
         values[name] = next(v for v in choices if v != before and allowed_value(section, name, v))
     return values
 

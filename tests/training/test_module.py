@@ -6,8 +6,7 @@ import torch.nn.functional as F
 from fitting import trained
 from tiny import tiny
 
-from simsiam_core.data import load
-from simsiam_core.training.module import SimSiamModule, seed_global_generators
+from simsiam_core.training.module import seed_global_generators
 from simsiam_core.training.schedule import lr_factor
 
 
@@ -24,13 +23,6 @@ def test_a_constant_predictor_rate_leaves_the_encoder_decaying() -> None:
     _, record = trained(config)
     assert {r["predictor"] for r in record.rates} == {config.lr}
     assert record.rates[-1]["encoder"] < 0.1 * config.lr
-
-
-def test_weight_decay_spares_norms_and_biases_when_asked() -> None:
-    config = tiny(optimiser={"decay_norm_and_bias": False})
-    module = SimSiamModule(config, load(config.data))
-    for group in module._parameter_groups():
-        assert {p.ndim > 1 for p in group["params"]} == {group["weight_decay"] > 0}
 
 
 def test_two_steps_give_the_golden_losses() -> None:

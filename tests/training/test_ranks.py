@@ -9,11 +9,13 @@ from collections.abc import Callable
 
 import psutil
 import pytest
+import torch
 from tiny import tiny
 
 from simsiam_core.cli.train import announce
 from simsiam_core.config import ConfigError
 from simsiam_core.jobs import launch, stop
+from simsiam_core.model import load_encoder
 from simsiam_core.runs import RunDirectory, RunStore
 from simsiam_core.training.ranks import Ranks
 from simsiam_core.training.worker import train
@@ -21,10 +23,10 @@ from simsiam_core.training.worker import train
 TOLERANCE = 1e-5  # 12 steps apart by rounding alone: seen were 1.5e-7
 
 
-def trained(store: RunStore, method: str, **training: object) -> RunDirectory:
+def trained(store: RunStore, weights: str = "", method: str = "simsiam", **training: object) -> RunDirectory:
     """Slowly, so that rounding does not grow from step to step."""
-    objective = {"method": method, "target_momentum": 0.5}
-    run = store.create(tiny(training=training, optimiser={"base_lr": 0.02}, objective=objective))
+    changes = {"model": {"weights": weights}, "objective": {"method": method, "target_momentum": 0.5}}
+    run = store.create(tiny(training=training, optimiser={"base_lr": 0.02}, **changes))
     announce(run)
     assert train(run) == 0, run.status().error
     return run
@@ -43,7 +45,7 @@ def until(condition: Callable[[], bool], seconds: float = 90) -> None:
 
 @pytest.mark.parametrize("method", ["simsiam", "byol"])
 def test_two_processes_have_the_losses_of_one_with_the_joined_batch(store: RunStore, method: str) -> None:
-    one, two = trained(store, method), trained(store, method, devices=2)
+    one, two = trained(store, method=method), trained(store, method=method, devices=2)
     assert len(column(two, "train/loss")) == 12
     for name in ("train/loss", "representation/std", "train/lr"):
         assert column(two, name) == pytest.approx(column(one, name), abs=TOLERANCE), name
@@ -54,6 +56,21 @@ def test_two_processes_have_the_losses_of_one_with_the_joined_batch(store: RunSt
         assert column(two, name) == pytest.approx(column(one, name), abs=0.051), name  # one image of twenty
     assert [c.name for c in two.checkpoints()] == [c.name for c in one.checkpoints()]
     assert "in 2 processes" in two.status().device
+
+
+@pytest.mark.parametrize("synchronised", [True, False])
+def test_two_processes_freeze_and_unfreeze_weights_as_one_does(store: RunStore, synchronised: bool) -> None:
+    first = trained(store)
+    frozen = {"frozen_stages": 99, "frozen_epochs": 2, "sync_batch_norm": synchronised}
+    one, two = (trained(store, f"{first.id}:last", devices=n, **frozen) for n in (1, 2))
+    if synchronised:
+        assert column(two, "train/loss") == pytest.approx(column(one, "train/loss"), abs=TOLERANCE)
+    weights = [load_encoder(run.checkpoint(at).path).backbone.state_dict() for run, at in
+        ((first, "last"), (two, "epoch=0000"), (two, "epoch=0002"), (two, "last"))]  # fmt: skip
+    for name, value in weights[0].items():
+        assert torch.equal(weights[1][name], value), name
+        assert torch.equal(weights[2][name], value), name
+    assert not torch.equal(weights[3]["layer1.0.conv1.weight"], weights[0]["layer1.0.conv1.weight"])
 
 
 @pytest.fixture

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from pydantic import field_validator, model_validator
+from pydantic import ValidationInfo, field_validator, model_validator
 
-from simsiam_core.config.section import Section, setting
+from simsiam_core.config.paths import absolute_path
+from simsiam_core.config.section import AS_STORED, Section, setting
+from simsiam_core.names import storable
 from simsiam_core.registry import names_in
 
 RESNETS = ("resnet10", "resnet18", "resnet34", "resnet50")  # this program's own
@@ -66,12 +69,34 @@ else:
     MethodName = Literal[method_names()]
 
 
+PRETRAINED = "pretrained"  # value of `model.weights` for the published weights of the backbone
+
+
+class RunReference(NamedTuple):
+    """Checkpoint of a run in `model.weights`, as in `20251128-120000-photos-1a2b:epoch=0010`."""
+
+    run: str  # id, unique start of an id, or path
+    checkpoint: str  # "last" or "epoch=0010"
+
+
+def run_reference(weights: str) -> RunReference | None:
+    """Return the checkpoint that a value of `model.weights` names, or None if it is no checkpoint of a run."""
+    found = re.fullmatch(r"(.+):(last|epoch=\d+)", weights)
+    return RunReference(found[1], found[2]) if found else None
+
+
 class ModelConfig(Section, title="Network"):
     backbone: str = setting(
         "resnet18",
         "Backbone",
         "The network whose output is the representation: resnet10, resnet18, resnet34, resnet50, or a network of "
         "another library, such as timm:vit_tiny_patch16_224.",
+    )
+    weights: str = setting(
+        "",
+        "Start from weights",
+        "Weights of the backbone to start from: a file, a run's checkpoint as RUN:last or RUN:epoch=0010, or "
+        "pretrained for those that timm publishes. Empty: random. They are copied into the run.",
     )
     stem: Literal["cifar", "stride2", "imagenet"] = setting(
         "cifar",
@@ -126,6 +151,18 @@ class ModelConfig(Section, title="Network"):
     stop_gradient: bool = setting(
         True, "Stop-gradient", "Off is an ablation: the network collapses.", advanced=True, methods=SIMSIAM
     )
+
+    @field_validator("weights", mode="before")
+    @classmethod
+    def _paths_are_absolute_and_storable(cls, weights: Any, info: ValidationInfo) -> Any:
+        """Resolve a relative path of a file or run; ids of runs stay, since they belong to a folder of runs."""
+        if not isinstance(weights, str) or not (weights := weights.strip()) or weights == PRETRAINED:
+            return weights
+        resolved = os.path.expanduser if info.context == AS_STORED else absolute_path
+        if (reference := run_reference(weights)) is None:
+            return storable(resolved(weights))
+        is_path = "/" in reference.run or os.sep in reference.run or reference.run[0] in "~."
+        return f"{storable(resolved(reference.run))}:{reference.checkpoint}" if is_path else storable(weights)
 
     @field_validator("backbone")
     @classmethod

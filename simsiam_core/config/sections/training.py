@@ -36,6 +36,15 @@ class OptimiserConfig(Section, title="Optimiser"):
         le=10_000,
         advanced=True,
     )
+    layer_decay: float = setting(
+        1.0,
+        "Layer-wise decay",
+        "The learning rate of each stage of the backbone is that of the next one times this: 1 is the same rate "
+        "everywhere, and 0.65 to 0.9 is usual for trained weights. A transformer's blocks are its stages.",
+        gt=0,
+        le=1,
+        advanced=True,
+    )
     predictor_lr: Literal["decayed", "constant"] = setting(
         "decayed",
         "Predictor learning rate",
@@ -70,6 +79,24 @@ class TrainingConfig(Section, title="Training"):
         "auto",
         "Compile the network",
         "With torch.compile. auto: on a GPU, when the run is long enough to earn back the minute it takes.",
+        advanced=True,
+    )
+    frozen_stages: int = setting(
+        0,
+        "Frozen stages",
+        "Stages of the backbone, counted from its stem, that do not train at first; 0: none, 99: the whole "
+        "backbone. For trained weights.",
+        ge=0,
+        le=99,
+        advanced=True,
+    )
+    frozen_epochs: int = setting(
+        1,
+        "Frozen for",
+        "How long the frozen stages do not train.",
+        unit="epochs",
+        ge=1,
+        le=10_000,
         advanced=True,
     )
     seed: int = setting(0, "Seed", "Of weights, order and augmentation.", ge=0, le=2**31 - 1)
