@@ -55,6 +55,10 @@ class JointEmbedding(nn.Module):
         z = self.projector(features)
         return Output(z=z, p=self.predictor(z), features=features)
 
+    def trained_parameters(self) -> dict[str, nn.Parameter]:
+        """Return the parameters that an optimiser trains by name, with those that are frozen for now."""
+        return dict(self.named_parameters())
+
     @torch.no_grad()
     def fp32_projections(self, features: Tensor) -> Tensor:
         """Project features `[B, dim]` as in training, but in fp32: for metrics that half precision distorts.
@@ -88,6 +92,10 @@ class TargetEmbedding(JointEmbedding):
         self.target = nn.ModuleDict(
             {name: copy.deepcopy(part) for name, part in (("backbone", backbone), ("projector", projector))}
         ).requires_grad_(False)
+
+    def trained_parameters(self) -> dict[str, nn.Parameter]:
+        """Return the parameters that an optimiser trains by name: all except those of the target."""
+        return {name: p for name, p in self.named_parameters() if not name.startswith("target.")}
 
     @torch.no_grad()
     def target_projections(self, view: Tensor) -> Tensor:

@@ -38,7 +38,7 @@ class Work:
     flop: float  # forward and backward
     activation_bytes: float  # saved by autograd for the backward pass, in fp32
     parameters: int
-    trained_parameters: int  # those with a gradient, which a target network has none of
+    trained_parameters: int  # all but those of a target network
     feature_dim: int  # of the backbone
 
 
@@ -90,7 +90,7 @@ def _work(config: Config) -> Work:
         counter.get_total_flops() / images,
         sum(saved.values()) / images,
         sum(p.numel() for p in network.parameters()),
-        sum(p.numel() for p in network.parameters() if p.requires_grad),
+        sum(p.numel() for p in network.trained_parameters().values()),
         network.backbone.feature_dim,
     )
 

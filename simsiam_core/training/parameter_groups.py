@@ -8,14 +8,14 @@ from typing import Any
 from torch import nn
 
 from simsiam_core.config import OptimiserConfig
-from simsiam_core.model import SimSiam
+from simsiam_core.model import JointEmbedding
 from simsiam_core.model.parameter_groups import undecayed_parameters
 from simsiam_core.model.stages import stage_of
 
 BACKBONE, PREDICTOR = "backbone.", "predictor"
 
 
-def parameter_groups(network: SimSiam, config: OptimiserConfig) -> tuple[list[dict[str, Any]], list[float]]:
+def parameter_groups(network: JointEmbedding, config: OptimiserConfig) -> tuple[list[dict[str, Any]], list[float]]:
     """Split a network's parameters by learning rate and weight decay.
 
     Returns groups for an optimiser, and the share of the peak learning rate of each. The first group is named
@@ -28,7 +28,7 @@ def parameter_groups(network: SimSiam, config: OptimiserConfig) -> tuple[list[di
     spared = {BACKBONE + name for name in undecayed_parameters(network.backbone)}
     shares = _shares(network.backbone, config.layer_decay)
     members: dict[tuple[bool, float, str], list[nn.Parameter]] = defaultdict(list)
-    for name, parameter in network.named_parameters():
+    for name, parameter in network.trained_parameters().items():
         vector = ", norms and biases" if parameter.ndim <= 1 else ""
         kind = ", tokens and positions" if name in spared else vector
         share = shares.get(name.removeprefix(BACKBONE), 1.0) if name.startswith(BACKBONE) else 1.0

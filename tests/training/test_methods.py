@@ -25,6 +25,7 @@ from simsiam_core.training.methods.byol import byol_loss
 from simsiam_core.training.methods.simclr import nt_xent_loss
 from simsiam_core.training.methods.vicreg import vicreg_loss
 from simsiam_core.training.objective import Objective
+from simsiam_core.training.parameter_groups import parameter_groups
 from simsiam_core.training.schedule import target_momentum
 
 GREY = (0.5,) * 3, (0.25,) * 3
@@ -131,8 +132,9 @@ def test_the_target_follows_the_network_and_learns_nothing_itself() -> None:
     now, target = network.backbone.conv1.weight, network.target["backbone"].conv1.weight
     assert not torch.equal(now, first)
     torch.testing.assert_close(target, 0.5 * now + 0.5 * first)
-    trained_ones = {id(p) for group in module._parameter_groups() for p in group["params"]}
-    assert trained_ones == {id(p) for p in network.parameters() if p.requires_grad}
+    groups, _ = parameter_groups(network, module.config.optimiser)
+    in_groups = {id(p) for group in groups for p in group["params"]}
+    assert in_groups == {id(p) for p in network.parameters() if p.requires_grad}
 
 
 def test_only_simsiam_and_byol_have_a_predictor() -> None:
