@@ -12,7 +12,7 @@ from statistics import mean, stdev
 from typing import Any
 
 from simsiam_core.config import Config, ConfigError, merge, parse, preset
-from simsiam_core.config.sections.network import method_names
+from simsiam_core.config.sections.objective import method_names
 from simsiam_core.metrics.representation_std import REPRESENTATION_STD
 from simsiam_core.metrics.val_knn_accuracy import KNN_ACCURACY
 from simsiam_core.metrics.val_knn_accuracy_raw_pixels import RAW_PIXELS_ACCURACY

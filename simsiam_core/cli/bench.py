@@ -10,7 +10,7 @@ from simsiam_core.cli.options import add_json, print_figures, print_json, whole_
 from simsiam_core.cli.terminal import progress_line
 from simsiam_core.config import ConfigError, presets
 from simsiam_core.config.paths import path_flag
-from simsiam_core.config.sections.network import method_names
+from simsiam_core.config.sections.objective import method_names
 
 QUESTIONS = {
     "neighbours": "how long a neighbour query takes, and whether it is exact",

@@ -6,7 +6,8 @@ from simsiam_core.config.problems import ConfigError, Problem, allowed, parse
 from simsiam_core.config.schema import Config
 from simsiam_core.config.sections.augmentation import AugmentationConfig
 from simsiam_core.config.sections.data import DataConfig
-from simsiam_core.config.sections.network import ModelConfig, ObjectiveConfig
+from simsiam_core.config.sections.network import ModelConfig
+from simsiam_core.config.sections.objective import ObjectiveConfig
 from simsiam_core.config.sections.training import CheckpointConfig, KnnConfig, OptimiserConfig, TrainingConfig
 from simsiam_core.config.sweep import Sweep, expand, read_sweeps
 

@@ -13,7 +13,8 @@ from pydantic import model_validator
 from simsiam_core.config.section import Section, setting
 from simsiam_core.config.sections.augmentation import AugmentationConfig
 from simsiam_core.config.sections.data import DataConfig
-from simsiam_core.config.sections.network import ROTATING_METHOD, ModelConfig, ObjectiveConfig
+from simsiam_core.config.sections.network import ModelConfig
+from simsiam_core.config.sections.objective import ROTATING_METHOD, ObjectiveConfig
 from simsiam_core.config.sections.training import CheckpointConfig, KnnConfig, OptimiserConfig, TrainingConfig
 
 

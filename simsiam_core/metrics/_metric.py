@@ -26,6 +26,7 @@ class StepOutputs:
     loss: Tensor  # []
     z: Tensor  # float32 [B, d]: projections of the first view, in the precision of training
     half_features: Tensor | None = None  # [b, dim] from which z was computed, if in half precision
+    features: Tensor | None = None  # [b, dim] of the first view, of this process's images
     project: Callable[[Tensor], Tensor] | None = None  # [b, dim] to [b, d], in fp32
 
     def fp32_z(self, rows: int) -> Tensor:

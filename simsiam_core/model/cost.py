@@ -13,7 +13,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from simsiam_core.config import Config, ConfigError, ModelConfig, parse
-from simsiam_core.config.sections.network import ROTATING_METHOD
+from simsiam_core.config.sections.objective import ROTATING_METHOD
 from simsiam_core.model.backbone import Backbone, build_backbone
 
 

@@ -46,6 +46,7 @@ class Batches:
         self._share = (ranks or Ranks()).shard(batch_size)
         self._seed = seed
         self._epoch = -1
+        self.rows = torch.empty(0, dtype=torch.int64)  # of the images in the last batch served, among all
         self._order = torch.empty(0, dtype=torch.int64)
         self._prefetcher: Prefetcher[Tensor] | Prefetcher[ImageBatch] | None = None
 
@@ -89,7 +90,7 @@ class Batches:
             generator = torch.Generator().manual_seed(counter_seed(self._seed, epoch))
             order = torch.randperm(len(self._images), generator=generator)
             self._order, self._epoch = order.to((self._served).device), epoch
-        rows = self._rows(index)
+        rows = self.rows = self._rows(index)
         if self._prefetcher is None:
             if self._larger is not None:
                 return self._larger.select(rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import torch
@@ -32,13 +33,18 @@ class Evaluation:
         return self._train.labels is not None and self._test is not None and self._test.labels is not None
 
     def knn_accuracy(
-        self, encoder: Encoder, train_images: Tensor | None = None, half: torch.dtype | None = None
+        self,
+        encoder: Encoder,
+        train_images: Tensor | None = None,
+        half: torch.dtype | None = None,
+        also: Callable[[Tensor, Tensor], object] | None = None,
     ) -> float | None:
         """Measure the share of test images classified correctly by the vote of their nearest training images.
 
         Every process encodes its part of the images; the first one counts votes, the others get None.
         `train_images` are the training images if they are already on the device; `half` is the dtype that the
         network computes in, fp32 if None. Features and votes are always fp32.
+        `also`, in the first process, gets the features `[N, D]` of the test images with their labels `[N]`.
         """
         assert self._test is not None
         self._ranks.broadcast_buffers(encoder.backbone)
@@ -49,7 +55,12 @@ class Evaluation:
             bank, queries = (self._features(encoder, images, half) for images in (train, self._test))
         finally:
             encoder.backbone.train()
-        return self._accuracy(bank, queries) if self._ranks.first else None
+        if not self._ranks.first:
+            return None
+        if also:
+            assert self._test.labels is not None
+            also(queries, self._test.labels.to(queries.device))
+        return self._accuracy(bank, queries)
 
     def _place(self, device: torch.device) -> None:
         """Move the test images to the device if they fit: every check needs them."""

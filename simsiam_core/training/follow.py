@@ -17,6 +17,7 @@ from simsiam_core.jobs.stop_request import SIGNALS, StopRequest
 from simsiam_core.runs import RunDirectory
 from simsiam_core.training.allocator import keep_freed_memory
 from simsiam_core.training.callbacks import KnnCallback, StopCallback, measured_steps
+from simsiam_core.training.callbacks.probe import probe_callback
 from simsiam_core.training.device import matmul_precision, resolve_device
 from simsiam_core.training.evaluation import Evaluation
 from simsiam_core.training.module import SimSiamModule
@@ -32,7 +33,7 @@ def follow(run: RunDirectory, ranks: Ranks) -> None:
     pl.seed_everything(config.training.seed, verbose=False)
     module = SimSiamModule(config, ranks.broadcast_normalisation(dataset), ranks, run.origin())
     evaluation = Evaluation(config, dataset, ranks)
-    callbacks: list[pl.Callback] = []
+    callbacks: list[pl.Callback] = [*probe_callback(config, evaluation, dataset, ranks)]
     if evaluation.possible:
         callbacks.append(KnnCallback(evaluation, measured=measured_steps(run.metrics())))
     request = StopRequest()  # never set here: the first process broadcasts its own

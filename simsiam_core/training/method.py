@@ -21,7 +21,7 @@ LOWER_THE_RATE = "a low loss is not success. Try a lower learning rate or a larg
 class Method:
     """Training method. Its functions import torch only when they are called.
 
-    Settings that only some methods use are in config/sections/network.py, and name them.
+    Settings that only some methods use are in config/sections/, and name them.
     """
 
     title: str

@@ -214,6 +214,7 @@ class SimSiamModule(pl.LightningModule):
             loss=self.ranks.mean(losses.total.detach()),
             z=self.ranks.all_gather(losses.z),
             half_features=losses.half_features,
+            features=losses.features,
             project=self.network.fp32_projections,
         )
         metrics = {TRAIN_LOSS: outputs.loss}

@@ -29,7 +29,8 @@ class Losses:
     """Loss of a step, with the tensors that metrics are measured from."""
 
     total: Tensor
-    z: Tensor  # [B, projector_dim], of the first view
+    z: Tensor  # [B, D], of the first view
+    features: Tensor  # [B, dim], of the first view, detached
     half_features: Tensor | None = None  # [B, dim] from which z was computed, if in half precision
     metrics: Mapping[str, Tensor] = field(default_factory=dict)  # by name, of this process's images, detached
 
@@ -85,9 +86,11 @@ class Objective:
         """
         step = Step(network, views, self.config, self._ranks)
         loss = self.method.loss(step)
-        z, features = step.outputs[0].z.detach(), step.outputs[0].features
-        half = features.detach() if features is not None and features.dtype != torch.float32 else None
-        return Losses(loss, z.float(), half, step.metrics)
+        first = step.outputs[0]
+        assert first.features is not None
+        z, features = first.z.detach(), first.features.detach()
+        half = features if features.dtype != torch.float32 else None
+        return Losses(loss, z.float(), features, half, step.metrics)
 
     def start(self, network: JointEmbedding) -> None:
         """Prepare a network that has its first weights, random or from elsewhere, for the first step."""

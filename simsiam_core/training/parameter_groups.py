@@ -15,7 +15,9 @@ from simsiam_core.model.stages import stage_of
 BACKBONE, PREDICTOR = "backbone.", "predictor"
 
 
-def parameter_groups(network: JointEmbedding, config: OptimiserConfig) -> tuple[list[dict[str, Any]], list[float]]:
+def parameter_groups(
+    network: JointEmbedding, config: OptimiserConfig
+) -> tuple[list[dict[str, Any]], list[float]]:
     """Split a network's parameters by learning rate and weight decay.
 
     Returns groups for an optimiser, and the share of the peak learning rate of each. The first group is named

@@ -32,6 +32,7 @@ from simsiam_core.training.callbacks import (
     StopCallback,
     measured_steps,
 )
+from simsiam_core.training.callbacks.probe import probe_callback
 from simsiam_core.training.collapse import CollapseWatch
 from simsiam_core.training.device import Precision, matmul_precision, resolve_device
 from simsiam_core.training.estimate import work
@@ -143,11 +144,15 @@ def _fit(
         _announce(module, status, start.checkpoint, accelerator, precision)
         metrics = MetricsCallback(writer, status, collapse, request)
         checkpoints = CheckpointCallback(run, config.checkpoints, metrics)
-        callbacks: list[pl.Callback] = [metrics, *extra_callbacks, checkpoints]
         evaluation = Evaluation(config, dataset, ranks)
+        probe = probe_callback(config, evaluation, dataset, ranks)
+        callbacks: list[pl.Callback] = [metrics, *probe, *extra_callbacks, checkpoints]
         if evaluation.possible:
             interrupts = request if ranks.count == 1 else None
-            callbacks.append(KnnCallback(evaluation, writer, status, measured_steps(record), interrupts))
+            linear = probe[0].probe if probe else None
+            callbacks.append(
+                KnnCallback(evaluation, writer, status, measured_steps(record), interrupts, linear)
+            )
         ending_collapse = collapse if config.training.stop_on_collapse else None
         callbacks.append(StopCallback(request, ranks, checkpoints, ending_collapse))
         trainer = build_trainer(config, callbacks, ranks)

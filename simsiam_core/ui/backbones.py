@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from simsiam_core.config import Config, ConfigError
-from simsiam_core.config.network import network_settings
 from simsiam_core.config.sections.network import NAMED, RESNETS
+from simsiam_core.config.sections.objective import ROTATING_METHOD
 from simsiam_core.features.worker import InspectionWorker, Task, WorkError
 from simsiam_core.ui.form import Problems
 
@@ -97,8 +97,8 @@ class NetworkAnswers:
 
 def _key(config: Config) -> Any:
     """Return all that the answer depends on."""
-    model, rotation = config.model, network_settings(config).rotation
-    crop = config.objective.rotation_crop if rotation else None
+    model, rotates = config.model, config.objective.method == ROTATING_METHOD
+    crop = config.objective.rotation_crop if rotates else None
     return model.backbone, model.stem, model.width, config.data.image_size, crop
 
 

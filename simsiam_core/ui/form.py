@@ -10,7 +10,8 @@ import gradio as gr
 
 from simsiam_core.config import Config, ConfigError, FieldSpec, allowed, fields, merge, parse
 from simsiam_core.config.paths import absolute_path
-from simsiam_core.config.sections.network import NAMED, RESNETS, with_method
+from simsiam_core.config.sections.network import NAMED, RESNETS
+from simsiam_core.config.sections.objective import with_method
 from simsiam_core.config.unused import is_used
 from simsiam_core.data.sources import SOURCES
 from simsiam_core.runs import RunStore

@@ -17,7 +17,7 @@ from lightly.utils.scheduler import cosine_schedule
 from tiny import tiny
 from torch import Tensor
 
-from simsiam_core.config.sections.network import method_names
+from simsiam_core.config.sections.objective import method_names
 from simsiam_core.model import TargetEmbedding, negative_cosine
 from simsiam_core.training.methods import listed
 from simsiam_core.training.methods.barlow_twins import barlow_twins_loss

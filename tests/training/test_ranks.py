@@ -52,7 +52,7 @@ def test_two_processes_have_the_losses_of_one_with_the_joined_batch(store: RunSt
     assert column(two, "representation/effective_rank")[-1] == pytest.approx(
         column(one, "representation/effective_rank")[-1], abs=0.02
     )
-    for name in ("val/knn_accuracy", "val/knn_accuracy_raw_pixels"):
+    for name in ("val/knn_accuracy", "val/linear_accuracy", "val/knn_accuracy_raw_pixels"):
         assert column(two, name) == pytest.approx(column(one, name), abs=0.051), name  # one image of twenty
     assert [c.name for c in two.checkpoints()] == [c.name for c in one.checkpoints()]
     assert "in 2 processes" in two.status().device

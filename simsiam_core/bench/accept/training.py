@@ -14,7 +14,7 @@ from torch import Tensor
 
 from simsiam_core.bench.accept.rows import Place
 from simsiam_core.config import Config, merge, parse, presets
-from simsiam_core.config.sections.network import ROTATING_METHOD, SIMSIAM
+from simsiam_core.config.sections.objective import ROTATING_METHOD, SIMSIAM
 from simsiam_core.data import Dataset, load
 from simsiam_core.metrics.train_loss import TRAIN_LOSS
 from simsiam_core.training.callbacks import KnnCallback

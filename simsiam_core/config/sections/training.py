@@ -125,6 +125,13 @@ class KnnConfig(Section, title="kNN check"):
     knn_every: int = setting(
         1, "Every", "How often accuracy is measured while training.", unit="epochs", ge=1, le=10_000
     )
+    linear_probe: bool = setting(
+        True,
+        "Online linear probe",
+        "Train a linear classifier on the features beside the network, which it does not change, where there are "
+        "labels; measured with kNN accuracy.",
+        advanced=True,
+    )
 
 
 class CheckpointConfig(Section, title="Checkpoints"):

@@ -9,15 +9,18 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from torch import Tensor
 
 from simsiam_core.jobs.stop_request import Interrupted, StopRequest
 from simsiam_core.metrics import describe
 from simsiam_core.metrics.val_knn_accuracy import KNN_ACCURACY
 from simsiam_core.metrics.val_knn_bits import KNN_BITS
+from simsiam_core.metrics.val_linear_accuracy import LINEAR_ACCURACY
 from simsiam_core.runs import MetricsWriter
 from simsiam_core.training.device import HALF, resolve_device
 from simsiam_core.training.evaluation import Evaluation
 from simsiam_core.training.module import SimSiamModule
+from simsiam_core.training.probe import OnlineProbe
 from simsiam_core.training.status import StatusWriter
 
 
@@ -40,12 +43,14 @@ class KnnCallback(pl.Callback):
         status: StatusWriter | None = None,
         measured: Collection[int] = (),  # steps whose accuracy is already recorded
         request: StopRequest | None = None,  # may end a measurement
+        probe: OnlineProbe | None = None,  # whose accuracy is measured as well
     ) -> None:
         self._evaluation = evaluation
         self._measured = set(measured)
         self._interruptible = request.raising if request else nullcontext[None]
         self._writer = writer
         self._status = status
+        self._probe = probe
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """Measure the untrained network and the raw pixels: the baselines of training."""
@@ -81,7 +86,12 @@ class KnnCallback(pl.Callback):
             with self._interruptible():
                 if trainer.global_step == 0 and self._writer:
                     extra = self._raw_pixels(module)
-                accuracy = self._evaluation.knn_accuracy(module.encoder(), module.batches.images, half)
+                accuracy = self._evaluation.knn_accuracy(
+                    module.encoder(),
+                    module.batches.images,
+                    half,
+                    lambda *test: extra.update(self._linear(*test)),
+                )
         except Interrupted:
             print(f"{epoch}: kNN accuracy is not measured, since the run is asked to end", flush=True)
             return
@@ -93,6 +103,11 @@ class KnnCallback(pl.Callback):
         self._writer.write([{**line, KNN_ACCURACY: accuracy, **bits, **extra}])
         note, metric = f" (in {str(half)[6:]})" if half else "", describe(KNN_ACCURACY)
         print(f"{epoch}: {metric.title} {metric.text(accuracy)}{note}", flush=True)
+
+    def _linear(self, features: Tensor, labels: Tensor) -> dict[str, float]:
+        if self._probe is None or not self._probe.trained:
+            return {}
+        return {LINEAR_ACCURACY: self._probe.accuracy(features, labels)}
 
     def _raw_pixels(self, module: SimSiamModule) -> dict[str, float]:
         baseline = self._evaluation.raw_pixels(module.device)

@@ -5,7 +5,7 @@ Modules import torch only inside functions: the terminal and the page name every
 
 from __future__ import annotations
 
-from simsiam_core.config.sections.network import method_names
+from simsiam_core.config.sections.objective import method_names
 from simsiam_core.registry import Registry
 from simsiam_core.training.method import Method
 
