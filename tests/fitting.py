@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytorch_lightning as pl
 
 from simsiam_core.config import Config
 from simsiam_core.data import load
-from simsiam_core.jobs.stop_request import StopRequest
 from simsiam_core.metrics.representation_std import REPRESENTATION_STD
-from simsiam_core.runs import RunDirectory
 from simsiam_core.training.module import SimSiamModule
 
 
@@ -45,28 +41,3 @@ def trained(config: Config, steps: int = -1) -> tuple[SimSiamModule, Record]:
     )
     trainer.fit(module)
     return module, record
-
-
-class AskAt(pl.Callback):
-    """Has the run asked for something at a step, as a signal would."""
-
-    def __init__(self, request: StopRequest, step: int, state: Any = "paused") -> None:
-        self._request, self._step, self._state = request, step, state
-
-    def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
-        if trainer.global_step == self._step:
-            self._request.state = self._state
-
-
-def curve(run: RunDirectory) -> list[tuple[Any, ...]]:
-    """Everything measured that does not depend on the clock, in the order of the file."""
-    names = (
-        "step",
-        "epoch",
-        "train/loss",
-        "train/lr",
-        "train/lr_predictor",
-        "representation/std",
-        "val/knn_accuracy",
-    )
-    return [tuple(line.get(name) for name in names) for line in run.metrics()]

@@ -48,9 +48,14 @@ def helped(*words):
     return printed.getvalue()
 
 
-sources, evaluations, formats = json.loads(sys.argv[1])
+sources, evaluations, formats, families = json.loads(sys.argv[1])
 told = {"help": {words: helped(*words.split()) for words in ("train", "evaluate", "export", "evaluate few_shot")}}
-run = json.loads(typed("train", "--config", "tiny.yaml", "--data.source", sources[0], "--json"))["run"]
+told["backbones"] = json.loads(typed("backbones", families[0] + ":", "--json"))["backbones"]
+backbone = told["backbones"][0]["name"]
+new = ("--data.source", sources[0], "--backbone", backbone)
+run = json.loads(typed("train", "--config", "tiny.yaml", *new, "--json"))["run"]
+typed("export", run, "--format", "torchscript", "--out", "program")
+told["exported network"] = json.loads(Path("program.json").read_text())
 told["result"] = json.loads(typed("evaluate", evaluations[0], run, "--json", "--shots", "2"))
 typed("export", run, "--format", formats[0], "--out", "exported")
 told["exported"] = Path("exported").read_text().splitlines()
@@ -112,7 +117,8 @@ def told(files: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> dic
     tiny = merge(TINY, {"training": {"epochs": 2}})
     (copy / "tiny.yaml").write_text(yaml.safe_dump(tiny), encoding="utf-8")
     added = [
-        names(files, package) for package in ("data/sources", "evaluation/kinds", "evaluation/exporters")
+        names(files, package)
+        for package in ("data/sources", "evaluation/kinds", "evaluation/exporters", "model/backbones")
     ]
     process = subprocess.run(
         [sys.executable, "-c", SCRIPT, json.dumps(added)],
@@ -137,6 +143,7 @@ def test_the_page_has_an_example_of_each(files: dict[str, str]) -> None:
         "data/sources",
         "evaluation/kinds",
         "evaluation/exporters",
+        "model/backbones",
         "config/evaluations",
     ):
         assert names(files, package), package
@@ -169,6 +176,14 @@ def test_they_train_measure_and_export(told: dict, files: dict[str, str]) -> Non
     assert "Few-shot: shots 2, seed 0" in told["results"]
     assert len(told["exported"]) == 80
     assert told["exported"][0].split("\t")[1].endswith("degrees")
+
+
+def test_the_network_is_listed_trained_and_exported(told: dict) -> None:
+    small, standard = told["backbones"]
+    assert (small["name"], small["feature_dim"]) == ("allconv:small", 32)
+    assert standard["parameters"] > 10 * small["parameters"]
+    described = told["exported network"]
+    assert described["architecture"] == {"backbone": "allconv:small"} and described["feature_dim"] == 32
 
 
 def test_the_metric_is_measured_at_its_cadence(told: dict) -> None:

@@ -7,12 +7,11 @@ from typing import Any
 import pytest
 import pytorch_lightning as pl
 import torch
-from fitting import AskAt, curve
+from pausing import curve, trained
 from tiny import tiny
 
 from simsiam_core.cli.train import announce
 from simsiam_core.config import Config
-from simsiam_core.jobs.stop_request import StopRequest
 from simsiam_core.model.checkpoint import read_checkpoint
 from simsiam_core.runs import RunDirectory, RunStore
 from simsiam_core.training.resume import newest
@@ -22,13 +21,6 @@ CONFIG = tiny(
     model={"predictor_hidden": 8}, optimiser={"predictor_lr": "constant"}, checkpoints={"checkpoint_every": 1}
 )
 STEPS = 12
-
-
-def trained(run: RunDirectory, pause_at: int | None = None) -> RunDirectory:
-    announce(run)
-    request = StopRequest()
-    assert train(run, () if pause_at is None else (AskAt(request, pause_at),), request) == 0
-    return run
 
 
 @pytest.fixture(scope="module")

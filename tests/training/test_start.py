@@ -9,19 +9,16 @@ from typing import Any
 import pytest
 import timm
 import torch
-from fitting import AskAt, curve
+from pausing import curve, trained
 from timm.models import register_model
 from tiny import tiny
 
 from simsiam_core.cli import main
-from simsiam_core.cli.train import announce
 from simsiam_core.config import Config, merge
 from simsiam_core.jobs import fork
-from simsiam_core.jobs.stop_request import StopRequest
 from simsiam_core.model.checkpoint import RECIPE, load_encoder, read_checkpoint
 from simsiam_core.runs import RunDirectory, RunStore
 from simsiam_core.runs.weights import weights_source
-from simsiam_core.training.worker import train
 
 
 @register_model
@@ -40,13 +37,6 @@ def config(weights: str = "", **sections: dict) -> Config:
         "checkpoints": {"checkpoint_every": 1},
     }
     return tiny(**merge(mine, sections))
-
-
-def trained(run: RunDirectory, pause_at: int | None = None) -> RunDirectory:
-    announce(run)
-    request = StopRequest()
-    assert train(run, () if pause_at is None else (AskAt(request, pause_at),), request) == 0
-    return run
 
 
 def weights_of(run: RunDirectory, checkpoint: str) -> dict[str, torch.Tensor]:
