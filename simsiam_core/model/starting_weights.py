@@ -39,12 +39,12 @@ def starting_weights(config: Config, store: RunStore, progress: Progress) -> Sta
     facts: Mapping[str, Any] = getattr(backbone, "pretrained_cfg", None) or {}  # timm's, of published weights
     by_order, left_over = False, True
     normalisation = (facts.get("mean"), facts.get("std"))
-    licence = None
+    licence, place = None, ""
     try:
         if config.model.weights == PRETRAINED:
             published = published_weights(config.model.backbone, backbone, progress)
             path, name, by_order = published.path, published.source, published.by_order
-            licence = facts.get("license")
+            licence, place = facts.get("license"), f" It lies in {path.parent}."
         else:
             path, name, header = weights_file(config, store)
             if header is not None:
@@ -54,7 +54,7 @@ def starting_weights(config: Config, store: RunStore, progress: Progress) -> Sta
                 normalisation = _IMAGENET
         found, sha256 = _matched(path, backbone, described_backbone(config.model), by_order, progress)
     except CheckpointError as error:
-        raise ConfigError.at("model.weights", str(error)) from None
+        raise ConfigError.at("model.weights", f"{error}{place}") from None
     mean, std = normalisation
     source = {"from": name, "sha256": sha256}
     if mean and std:

@@ -59,7 +59,7 @@ class Actions:
                     self._extend = gr.Button("Train longer", size="sm", elem_id="monitor-extend")
                 with gr.Column():
                     self._checkpoint = gr.Dropdown(
-                        label="Fork from checkpoint",
+                        label="Checkpoint to go on from",
                         allow_custom_value=True,
                         elem_id="monitor-fork-checkpoint",
                     )
