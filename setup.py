@@ -5,5 +5,5 @@ from setuptools import find_packages, setup
 setup(
     packages=[*find_packages(include=["simsiam_core*"]), "simsiam_core._assets"],
     package_dir={"simsiam_core._assets": "assets"},
-    package_data={"simsiam_core._assets": ["**/*"]},
+    package_data={"simsiam_core": ["py.typed"], "simsiam_core._assets": ["**/*"]},
 )

@@ -31,6 +31,7 @@ FLOORS = {
     "bench": 6,
     "ui": 6,
     "cli": 7,
+    "api": 7,
     "__main__": 8,
 }
 UI_LIBRARIES = {"gradio", "plotly"}

@@ -33,7 +33,7 @@ def add_to(actions: Any) -> None:
     add_runs(using, "*")
     add_json(using)
     using.set_defaults(run_command=_du)
-    kept = "the first, the best by kNN accuracy and the last"
+    kept = "the first, the best by kNN accuracy, the last and those of classifiers"
     thinning = actions.add_parser("thin", help=f"delete all checkpoints but {kept}; asks first")
     add_runs(thinning, "+")
     thinning.add_argument("--keep-every", type=whole_number, metavar="N", help="keep every N-th one as well")

@@ -16,6 +16,7 @@ from simsiam_core.evaluation.kinds import listed
 from simsiam_core.jobs.stop_request import Interrupted, StopRequest
 from simsiam_core.runs import RunError
 from simsiam_core.runs.crash import crashes_logged
+from simsiam_core.runs.disk import size
 from simsiam_core.runs.evaluations import EvaluationDirectory, create_evaluation, find_evaluation
 
 
@@ -85,3 +86,7 @@ def _print(job: EvaluationDirectory, result: dict[str, Any]) -> None:
         print(f"  {name:<28} {value:.2%}")
     stamp = ", ".join(f"{name} {value}" for name, value in result["stamp"].items() if value is not None)
     print_row(" ", text=stamp)
+    if kept := result.get("classifier"):
+        what = "the fine-tuned network" if kept["backbone"] else "the classifier"
+        hint = f"`simsiam predict {job.run.id} IMAGES --evaluation {job.id}` classifies other images"
+        print_row(" ", text=f"{what} is kept ({size(kept['bytes'])}): {hint}")

@@ -40,6 +40,12 @@ def add_to(commands: Any) -> None:
         choices=[name for name, source in sources.listed().items() if not source.needs_path],
         help="what a bundle says of its training images (%(default)s)",
     )
+    parser.add_argument(
+        "--licence",
+        default="",
+        metavar="NAME",
+        help="of the weights, in the model card, such as mit or cc-by-4.0 (default: unknown)",
+    )
     parser.add_argument("--out", required=True, type=path_flag, metavar="FILE", help="where to write")
     parser.set_defaults(run_command=_export)
 
@@ -63,6 +69,7 @@ def _export(arguments: argparse.Namespace) -> int:
             arguments.out,
             split=arguments.split,
             trained_on=arguments.trained_on,
+            licence=arguments.licence,
         )
     except CheckpointError as error:
         raise ConfigError.at("checkpoint", str(error)) from None

@@ -57,6 +57,12 @@ def add_network(parser: argparse.ArgumentParser, looked_at: str) -> None:
     parser.add_argument("--split", default="train", choices=("train", "test"), help=looked_at)
 
 
+def add_images(parser: argparse.ArgumentParser) -> None:
+    """Add a run, and images of any origin: a folder, or files."""
+    add_run(parser)
+    parser.add_argument("images", metavar="DIR|FILE", nargs="+", help="a folder of images, or image files")
+
+
 @contextmanager
 def inspecting() -> Iterator[Callable[[float, str], None]]:
     """Yield a progress callback for inspecting a network. Raises ConfigError for an unreadable checkpoint."""

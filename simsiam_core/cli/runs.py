@@ -1,4 +1,4 @@
-"""`runs`: list them, show one; stop, pause, resume, extend, fork, delete and restore; disk use."""
+"""`runs`: list them, show one; stop, pause, resume, extend, fork, archive, delete and restore; disk use."""
 
 from __future__ import annotations
 
@@ -8,12 +8,17 @@ from typing import Any
 
 from simsiam_core.cli import disk, run_actions
 from simsiam_core.cli.options import add_json, add_run, add_save_dir, chosen_run, print_json
-from simsiam_core.cli.terminal import print_row
+from simsiam_core.cli.terminal import print_row, progress_line
 from simsiam_core.config.paths import path_flag
 from simsiam_core.evaluation.curves import metrics_csv
+from simsiam_core.evaluation.kinds import can_predict, predicts
 from simsiam_core.jobs import stop
 from simsiam_core.metrics import describe
+from simsiam_core.names import printable, storable
 from simsiam_core.runs import CollapseReader, MetricsReader, RunDirectory, RunError, RunStore
+from simsiam_core.runs.archive import write_archive
+from simsiam_core.runs.disk import size
+from simsiam_core.runs.evaluations import EvaluationDirectory, evaluations
 from simsiam_core.runs.metrics import COORDINATES
 from simsiam_core.runs.weights import source_in_words, weights_source
 
@@ -34,6 +39,15 @@ def add_to(commands: Any) -> None:
     add_run(exporting)
     exporting.add_argument("--out", type=path_flag, metavar="FILE", help="where to write (default: stdout)")
     exporting.set_defaults(run_command=_export)
+    archiving = actions.add_parser(
+        "archive", help="a whole run as one file, which 'import' restores on another machine"
+    )
+    add_run(archiving)
+    add_json(archiving)
+    archiving.add_argument(
+        "--out", type=path_flag, metavar="FILE", help="where to write (default: the run's id + .zip, here)"
+    )
+    archiving.set_defaults(run_command=_archive)
     stopping = actions.add_parser("stop", help="end a run at its next step, with a checkpoint")
     add_run(stopping)
     add_json(stopping)
@@ -74,7 +88,9 @@ def _show(arguments: argparse.Namespace) -> int:
         "metrics": latest,
         "checkpoints": [c.name for c in run.checkpoints()],
     }
+    measured = [_evaluation(job) for job in evaluations(run)]
     if arguments.json:
+        summary["evaluations"] = measured
         config = run.config().model_dump(mode="json") if epochs else None
         print_json({**summary, "config": config, "problems": problems})
         return 0
@@ -89,6 +105,9 @@ def _show(arguments: argparse.Namespace) -> int:
     if source:
         print_row("  weights    ", text=f"started from {source_in_words(source)}")
     print_row("  checkpoints", text=", ".join(summary["checkpoints"]) or "none yet")
+    for one in measured:
+        note = f"classifies other images by its {one['predicts']}" if one["predicts"] else one["state"]
+        print_row("  evaluation ", one["id"], text=note)
     for problem in problems:
         print_row("  damaged    ", text=problem)
     collapse = CollapseReader().read(run, status)
@@ -113,6 +132,24 @@ def _export(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _archive(arguments: argparse.Namespace) -> int:
+    run = chosen_run(arguments)
+    out = arguments.out or path_flag(f"{run.id}.zip")
+    with progress_line() as report:
+        manifest = write_archive(run, out, report)
+    written = out.stat().st_size
+    if arguments.json:
+        about = {"files": len(manifest.files) + len(manifest.links), "left_out": list(manifest.left_out)}
+        print_json({"run": run.id, "file": storable(str(out)), "bytes": written, **about})
+        return 0
+    left_out = " and ".join(manifest.left_out)
+    print_row(
+        text=f"Wrote {printable(str(out))}, {size(written)}; `simsiam import` restores the run from it."
+    )
+    print_row(text=f"Left out: {left_out}, which are recomputed, and the images it was trained on.")
+    return 0
+
+
 def _stop(arguments: argparse.Namespace) -> int:
     run = chosen_run(arguments)
     stop(run)
@@ -122,6 +159,12 @@ def _stop(arguments: argparse.Namespace) -> int:
     else:
         print(f"{run.id} is {state}.")
     return 0
+
+
+def _evaluation(job: EvaluationDirectory) -> dict[str, Any]:
+    """Return an evaluation's id, state, and how it classifies other images: "vote", "classifier" or null."""
+    how = predicts(job.kind) if can_predict(job) else None
+    return {"id": job.id, "kind": job.kind, "state": job.status().state, "predicts": how}
 
 
 def _epochs(run: RunDirectory) -> int | None:

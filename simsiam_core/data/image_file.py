@@ -32,12 +32,19 @@ warnings.filterwarnings("ignore", category=UserWarning, module="PIL.TiffImagePlu
 class ImageError(ValueError):
     """An image file that cannot be read; the message is one sentence for the user."""
 
+    @property
+    def reason(self) -> str:
+        """The message in the form used for reasons for leaving files out: a clause."""
+        sentence = str(self).removesuffix(".")
+        return sentence[:1].lower() + sentence[1:]
 
-def read_image(source: Path | bytes, size: int, region: Region | None = None) -> Tensor:
+
+def read_image(source: Path | bytes | Image.Image, size: int, region: Region | None = None) -> Tensor:
     """Read an image as uint8 [3, size, size]: upright, RGB, on white, shorter side resized, centre crop.
 
     `region` crops a square out of that centre square, at the original resolution before resizing.
-    Resizing is bilinear with antialiasing. Size limits are checked on the header, before decoding.
+    Resizing is bilinear with antialiasing. Size limits are checked on the header, before decoding. An image
+    that is open already is treated like its file.
     Raises ImageError for files that are not images, are damaged, or are too large.
     """
     with _opened(source) as image:
@@ -45,14 +52,13 @@ def read_image(source: Path | bytes, size: int, region: Region | None = None) ->
 
 
 @contextmanager
-def _opened(source: Path | bytes) -> Iterator[Image.Image]:
-    """Open an image file; whatever goes wrong with it until it is closed is raised as ImageError."""
+def _opened(source: Path | bytes | Image.Image) -> Iterator[Image.Image]:
+    """Open an image file, or copy an open one; whatever goes wrong inside the block is raised as ImageError."""
     try:
-        bytes_given = len(source) if isinstance(source, bytes) else source.stat().st_size
-        if bytes_given > MAX_MEGABYTES * 1e6:
-            raise ImageError(
-                f"The file has {bytes_given / 1e6:.0f} MB; at most {MAX_MEGABYTES} MB are accepted."
-            )
+        if isinstance(source, Image.Image):
+            yield source.copy()
+            return
+        _check_bytes(len(source) if isinstance(source, bytes) else source.stat().st_size)
         with Image.open(BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS) as image:
             megapixels = image.width * image.height / 1e6
             if megapixels > MAX_MEGAPIXELS:
@@ -93,6 +99,11 @@ def read_resized(source: Path | bytes, height: int, width: int) -> Tensor:
         if whole.size != (width, height):
             whole = whole.resize((width, height), Image.Resampling.BILINEAR)
         return torch.from_numpy(np.array(whole)).permute(2, 0, 1).contiguous()
+
+
+def _check_bytes(given: int) -> None:
+    if given > MAX_MEGABYTES * 1e6:
+        raise ImageError(f"The file has {given / 1e6:.0f} MB; at most {MAX_MEGABYTES} MB are accepted.")
 
 
 def _too_large(megapixels: str) -> str:

@@ -131,7 +131,7 @@ def _decode(listing: Listing, image_size: int, pixels: BinaryIO, progress: Progr
                 images = pool.map(attempt, [encoded for _, encoded in block])
                 for (image_id, _), image in zip(block, images, strict=True):
                     if isinstance(image, ImageError):
-                        skipped.append(LeftOut(image_id, as_reason(image)))
+                        skipped.append(LeftOut(image_id, image.reason))
                         continue
                     pixels.write(image)
                     kept.append(image_id)
@@ -155,9 +155,3 @@ def blocks(ids: Iterable[str], encoded: Iterable[Encoded]) -> Iterator[list[tupl
             block.append(one)
             held += len(one[1]) if isinstance(one[1], bytes) else 0
         yield block
-
-
-def as_reason(error: ImageError) -> str:
-    """Return the error message in the form used for reasons for leaving files out."""
-    sentence = str(error).removesuffix(".")
-    return sentence[:1].lower() + sentence[1:]

@@ -14,12 +14,14 @@ from simsiam_core.config import ConfigError
 from simsiam_core.config.sections.network import RESNETS
 from simsiam_core.evaluation.exporter import (
     BackboneExporter,
+    BackboneFolderExporter,
     Exporter,
     FeaturesExporter,
     FeatureTable,
     FolderExporter,
 )
 from simsiam_core.evaluation.exporters import EXPORTERS, listed
+from simsiam_core.evaluation.model_card import write_card
 from simsiam_core.features.bank import load_bank
 from simsiam_core.model import Encoder, load_encoder
 from simsiam_core.runs import Checkpoint, RunDirectory
@@ -44,21 +46,45 @@ def export(
     *,
     split: str = "train",
     trained_on: str = "textures",
+    licence: str = "",
 ) -> Written:
-    """Write a checkpoint to `out` in an export format.
+    """Write a checkpoint to `out` in an export format, and a model card beside it (but for features).
 
-    `split` applies to features; `trained_on` is the source that a bundle names for its training images.
-    Raises CheckpointError, RunError, or ConfigError for a missing format or package.
+    `split` applies to features; `trained_on` is the source that a bundle names for its training images;
+    `licence` stands in the card. Raises CheckpointError, RunError, or ConfigError for a missing format or
+    package.
     """
-    exporter = _exporter(format, Exporter)
+    exporter = exporter_of(format, Exporter)
     if isinstance(exporter, FolderExporter):
         exporter.write(run, out, trained_on)
-        return Written([out], "a bundle")
+        return Written([out, *write_card(run, checkpoint, exporter, out, licence)], "a bundle")
     if isinstance(exporter, FeaturesExporter):
         count = export_features(run, checkpoint, split, format, out)
         return Written([out], f"{count:,} features of the {split} images")
+    if isinstance(exporter, BackboneFolderExporter):
+        export_folder(checkpoint, exporter, out)
+        cards = write_card(run, checkpoint, exporter, out, licence)
+        return Written([out, *cards], "a folder with the backbone, and its model card")
     beside = export_backbone(checkpoint, format, out)
-    return Written([out, beside], "the backbone and what it takes to use it")
+    cards = write_card(run, checkpoint, exporter, out, licence)
+    what = "the backbone, what it takes to use it, and its model card"
+    if not cards:
+        what = f"the backbone and what it takes to use it (the model card {out.name}.md is kept as it is)"
+    return Written([out, beside, *cards], what)
+
+
+def export_folder(checkpoint: Checkpoint, exporter: BackboneFolderExporter, out: Path) -> None:
+    """Write the backbone to the folder `out`, new or existing. Raises CheckpointError or ConfigError."""
+    encoder = load_encoder(checkpoint.path)
+    existed = out.exists()
+    try:
+        out.mkdir(exist_ok=True)
+        exporter.write(encoder, out)
+    except OSError as error:
+        raise unwritable(out, error) from None
+    finally:
+        if not existed and out.is_dir() and not any(out.iterdir()):
+            out.rmdir()
 
 
 def export_backbone(checkpoint: Checkpoint, format: str, out: Path) -> Path:
@@ -67,13 +93,13 @@ def export_backbone(checkpoint: Checkpoint, format: str, out: Path) -> Path:
     In: float32 [B, 3, S, S], RGB on the scale 0..1, minus mean, over std. Out: float32 [B, dim], not
     l2-normalised. Raises CheckpointError, or ConfigError for a missing format or package.
     """
-    exporter = _exporter(format, BackboneExporter)
+    exporter = exporter_of(format, BackboneExporter)
     encoder = load_encoder(checkpoint.path)
     try:
         with replacing(out) as temporary, temporary.open("wb") as file:
             exporter.write(encoder, file)
     except OSError as error:
-        raise _unwritable(out, error) from None
+        raise unwritable(out, error) from None
     beside = out.with_name(out.name + ".json")
     write_text(beside, json.dumps(description(encoder, format), indent=1))
     return beside
@@ -81,7 +107,7 @@ def export_backbone(checkpoint: Checkpoint, format: str, out: Path) -> Path:
 
 def export_features(run: RunDirectory, checkpoint: Checkpoint, split: str, format: str, out: Path) -> int:
     """Write ids, labels and l2-normalised features of a split; returns the number of images."""
-    exporter = _exporter(format, FeaturesExporter)
+    exporter = exporter_of(format, FeaturesExporter)
     try:
         bank = load_bank(run, checkpoint, split)
     except ConfigError:
@@ -94,7 +120,7 @@ def export_features(run: RunDirectory, checkpoint: Checkpoint, split: str, forma
         with replacing(out) as temporary, temporary.open("wb") as file:
             exporter.write(table, file)
     except OSError as error:
-        raise _unwritable(out, error) from None
+        raise unwritable(out, error) from None
     return len(bank)
 
 
@@ -119,7 +145,7 @@ def description(encoder: Encoder, format: str) -> dict[str, Any]:
     }
 
 
-def _exporter(format: str, kind: type[AnyExporter]) -> AnyExporter:
+def exporter_of(format: str, kind: type[AnyExporter]) -> AnyExporter:
     """Return a format's exporter of the given kind, with its packages installed. Raises ConfigError."""
     known = [name for name, exporter in listed().items() if isinstance(exporter, kind)]
     if format not in known:
@@ -135,5 +161,6 @@ def _exporter(format: str, kind: type[AnyExporter]) -> AnyExporter:
     return exporter
 
 
-def _unwritable(out: Path, error: OSError) -> ConfigError:
+def unwritable(out: Path, error: OSError) -> ConfigError:
+    """Return the error that `out` cannot be written."""
     return ConfigError.at("out", f"Cannot write {out}: {error.strerror or error}.")

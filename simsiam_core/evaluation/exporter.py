@@ -23,6 +23,9 @@ class Exporter:
     suffix: str = ""  # of the file, such as ".onnx"; "" for a folder
     packages: tuple[str, ...] = ()  # needed in addition to those of training, by their pip names
     order: int = 100  # position among the formats, lowest first; ties are sorted by name
+    library: str = "pytorch"  # of the model card, in the Hub's spelling
+    # Returns the Python lines of the model card that load the file of that name.
+    usage: Callable[[Encoder, str], str] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +33,13 @@ class BackboneExporter(Exporter):
     """Exporter of the backbone: maps normalised float32 [B, 3, S, S] to float32 [B, dim], not l2-normalised."""
 
     write: Callable[[Encoder, BinaryIO], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackboneFolderExporter(Exporter):
+    """Exporter of the backbone to a folder of several files, which exists when it is called."""
+
+    write: Callable[[Encoder, Path], None]
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from simsiam_core.config.evaluations.finetune import FinetuneEvaluation
 from simsiam_core.data import Augmentation, normalise
 from simsiam_core.data.placement import Placed
 from simsiam_core.evaluation.by_class import by_class
+from simsiam_core.evaluation.classifier import Classifier
 from simsiam_core.evaluation.heads import cosine
 from simsiam_core.evaluation.job import Measurement, Reporter, Subject
 from simsiam_core.evaluation.linear_augmented import CROP_AND_FLIP
@@ -59,9 +60,12 @@ def run_finetune(subject: Subject, settings: FinetuneEvaluation, reporter: Repor
     per_class = torch.bincount(labels, minlength=len(subject.classes)).tolist()
     figures: dict[str, float] = {}
     answers: dict[str, Tensor] = {}
+    classifier: Classifier | None = None
     for part, name in enumerate(STARTS):
         network = _network(subject, name, settings.seed)
         found = answers[name] = _fit(subject, network, images, labels, settings, reporter, name, part)
+        if name == "finetune":
+            classifier = Classifier.finetuned(subject, network.backbone, network.head)
         figures[f"{name}/accuracy"] = int((found == subject.test_labels).sum()) / len(found)
     figures["finetune/gain"] = figures["finetune/accuracy"] - figures["scratch/accuracy"]
     batch = min(settings.batch_size, len(rows))
@@ -83,6 +87,7 @@ def run_finetune(subject: Subject, settings: FinetuneEvaluation, reporter: Repor
             "labels_per_class": dict(zip(subject.classes, per_class, strict=True)),
             **by_class(subject.test_labels, answers["finetune"], subject.classes),
         },
+        classifier=classifier,
     )
 
 

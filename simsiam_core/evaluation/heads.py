@@ -24,6 +24,16 @@ class Setting:
         return f"lr {self.lr:g}, wd {self.weight_decay:g}"
 
 
+@dataclass(frozen=True)
+class LinearHead:
+    """One trained linear classifier: weight [C, d] and bias [C], of features standardised by mean and std [d]."""
+
+    weight: Tensor
+    bias: Tensor
+    mean: Tensor
+    std: Tensor
+
+
 class Standardise:
     """Transform to features with mean 0 and std 1 in every dimension, by statistics of the training images.
 
@@ -60,6 +70,12 @@ class Heads:
         """Map features [B, d] to logits [B, settings, classes]."""
         flat = torch.addmm(self._weights[-1], features, self._weights[:-1])
         return flat.view(len(features), *self._shape)
+
+    def head(self, index: int, standardise: Standardise) -> LinearHead:
+        """Return the classifier of one setting, copied to main memory."""
+        weights = self._weights.view(-1, *self._shape)[:, index]
+        tensors = (weights[:-1].T, weights[-1], standardise.mean, standardise.std)
+        return LinearHead(*(tensor.detach().cpu().float().contiguous() for tensor in tensors))
 
     def step(self, features: Tensor, labels: Tensor, lr_factor: float) -> Tensor:
         """Take one step of cross-entropy for every setting; returns their losses [settings]."""

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -20,6 +20,9 @@ from simsiam_core.model.dimensions import network_name
 from simsiam_core.runs import Checkpoint, MetricsWriter, RunDirectory
 from simsiam_core.runs.clock import SteadyClock
 from simsiam_core.runs.evaluations import EvaluationDirectory
+
+if TYPE_CHECKING:
+    from simsiam_core.evaluation.classifier import Classifier
 
 BEAT_SECONDS = 0.5
 
@@ -68,6 +71,7 @@ class Measurement:
     figures: Mapping[str, float]
     stamp: Mapping[str, Any]
     details: Mapping[str, Any] = field(default_factory=dict)
+    classifier: Classifier | None = None  # what it trained, to classify other images with
 
 
 @dataclass

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from simsiam_core.evaluation.job import Measurement, Reporter, Subject
@@ -32,4 +32,5 @@ class EvaluationKind:
     run: Callable[[Subject, Any, Reporter], Measurement]
     order: int = 100  # position among the kinds, lowest first; ties are sorted by name
     has_epochs: bool = True  # whether it trains, and therefore has curves
+    predicts: Literal["", "vote", "classifier"] = ""  # how its evaluations classify other images, if they do
     detail: str = ""  # distinguishes two of them in a list; a template over the stamp, as "{labels} labels"

@@ -70,6 +70,7 @@ def run_augmented(subject: Subject, settings: LinearEvaluation, reporter: Report
         int((predicted == test[1]).sum()) / len(predicted),
         {str(s): a for s, a in zip(SWEEP, accuracies, strict=True)},
         predicted.cpu(),
+        heads.head(index, standardise),
     )
     return linear_result(fit, settings, subject)
 

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from simsiam_core.config.evaluations.linear import LinearEvaluation
 from simsiam_core.evaluation.by_class import by_class
-from simsiam_core.evaluation.heads import Heads, Setting, Standardise, best, cosine
+from simsiam_core.evaluation.classifier import Classifier
+from simsiam_core.evaluation.heads import Heads, LinearHead, Setting, Standardise, best, cosine
 from simsiam_core.evaluation.job import Measurement, Reporter, Subject
 from simsiam_core.evaluation.splits import validation_split
 
@@ -29,6 +30,7 @@ class Fit:
     test_accuracy: float  # of the chosen setting; `sweep` refits it on all training images
     validation_by_setting: dict[str, float]
     predicted: Tensor  # int64 [Q]
+    head: LinearHead  # the classifier that predicted them
 
 
 @torch.no_grad()
@@ -71,7 +73,8 @@ def sweep(
     predicted = final.scores(standardise(test[0]))[:, 0].argmax(dim=1)
     accuracy = int((predicted == test[1]).sum()) / len(predicted)
     by_setting = {str(s): a for s, a in zip(settings, accuracies, strict=True)}
-    return Fit(settings[index], accuracies[index], accuracy, by_setting, predicted.cpu())
+    head = final.head(0, standardise)
+    return Fit(settings[index], accuracies[index], accuracy, by_setting, predicted.cpu(), head)
 
 
 def _epoch(
@@ -139,4 +142,6 @@ def linear_result(fit: Fit, settings: LinearEvaluation, subject: Subject) -> Mea
             "validation_by_setting": fit.validation_by_setting,
             **by_class(subject.test_labels, fit.predicted, subject.classes),
         },
+        # Cached features are l2-normalised; those of augmented images are not.
+        classifier=Classifier.linear(subject, fit.head, normalised=settings.protocol == "cached"),
     )

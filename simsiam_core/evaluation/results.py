@@ -75,7 +75,7 @@ def _rows_of(run: RunDirectory) -> list[Row]:
             epoch, stamp, figures = result["epoch"], result["stamp"], result["figures"]
             data = f"{stamp['data']}, {stamp['train_images']:,} / {stamp['test_images']:,}"
             columns = uses_wall_clock.setdefault(epoch, {})
-            for key, made in _figures_of(result["kind"], figures, stamp):
+            for key, made in figures_of(result["kind"], figures, stamp):
                 columns.setdefault(key, {}).pop(made.settings, None)  # the newest of equal ones is kept
                 columns[key][made.settings] = made
         except (KeyError, TypeError):
@@ -87,7 +87,7 @@ def _rows_of(run: RunDirectory) -> list[Row]:
     return table
 
 
-def _figures_of(
+def figures_of(
     kind: str, figures: Mapping[str, float], stamp: Mapping[str, Any]
 ) -> Iterator[tuple[str, Figure]]:
     """Yield the columns that a result has a figure for; none if this version does not know its kind."""

@@ -48,6 +48,8 @@ def evaluate(job: EvaluationDirectory, request: StopRequest | None = None) -> in
         else:
             traceback.print_exc()
             error = f"{type(problem).__name__}: {problem}"
+    if state != "finished":
+        job.classifier_path.unlink(missing_ok=True)
     reporter.close(state=state, error=error, exit_code=code)
     if error:
         print(error, file=sys.stderr, flush=True)
@@ -61,7 +63,12 @@ def _result(job: EvaluationDirectory, reporter: Reporter) -> dict[str, Any]:
     subject = Subject.load(job.run, settings.checkpoint, reporter)
     with true_fp32(torch.device(subject.device).type):  # all figures are measured in fp32
         found = EVALUATIONS.get(settings.kind).run(subject, settings, reporter)
-    return _stamped(job, subject, settings, found, time.monotonic() - started)
+    result = _stamped(job, subject, settings, found, time.monotonic() - started)
+    if found.classifier is not None:
+        found.classifier.write(job.classifier_path)
+        written = job.classifier_path.stat().st_size
+        result["classifier"] = {"bytes": written, "backbone": found.classifier.backbone is not None}
+    return result
 
 
 def _stamped(

@@ -16,6 +16,7 @@ from pathlib import Path
 from simsiam_core.config.cache import cache_dir
 from simsiam_core.metrics.val_knn_accuracy import KNN_ACCURACY
 from simsiam_core.runs.directory import Checkpoint, RunDirectory, RunError
+from simsiam_core.runs.evaluations import results
 from simsiam_core.runs.store import RunStore, busy
 
 
@@ -70,15 +71,27 @@ def counted(number: int, noun: str) -> str:
 
 
 def dispensable(run: RunDirectory, keep_every: int | None = None) -> list[Checkpoint]:
-    """Return the numbered checkpoints except the first, the last, the best by kNN accuracy and every n-th."""
+    """Return the numbered checkpoints except the first, the last, the best by kNN accuracy and every n-th.
+
+    Those that a trained classifier takes its features from are kept as well.
+    """
     numbered = [checkpoint for checkpoint in run.checkpoints() if checkpoint.epoch is not None]
     kept = {0, len(numbered) - 1, *range(0, len(numbered), keep_every or max(1, len(numbered)))}
-    best = _best(run, numbered)
+    best, needed = _best(run, numbered), _needed(run)
     return [
         checkpoint
         for index, checkpoint in enumerate(numbered)
-        if index not in kept and checkpoint is not best
+        if index not in kept and checkpoint is not best and checkpoint.epoch not in needed
     ]
+
+
+def _needed(run: RunDirectory) -> set[int]:
+    """Return the epochs of the checkpoints that kept classifiers without a backbone of their own rest on."""
+    return {
+        result["epoch"]
+        for result in results(run)[0]
+        if (kept := result.get("classifier")) and not kept.get("backbone")
+    }
 
 
 def _best(run: RunDirectory, checkpoints: list[Checkpoint]) -> Checkpoint | None:

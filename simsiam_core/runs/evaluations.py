@@ -1,6 +1,7 @@
 """Evaluations of a run: each is a job with its own status, metrics and log, and one permanent result.
 
-`evaluations/<id>/` is the job's working folder; `evaluations/<id>.json` is the result, written at the end.
+`evaluations/<id>/` is the job's working folder; `evaluations/<id>.json` is the result, written at the end, and
+`evaluations/<id>.pt` the classifier that it trained.
 """
 
 from __future__ import annotations
@@ -92,6 +93,11 @@ class EvaluationDirectory(RunDirectory):
     def result_path(self) -> Path:
         """The path of the result: its figures and everything needed to reproduce them."""
         return self.path.with_name(f"{self.id}.json")
+
+    @property
+    def classifier_path(self) -> Path:
+        """The path of the trained classifier, if its kind trains one."""
+        return self.path.with_name(f"{self.id}.pt")
 
     def settings(self) -> dict[str, Any]:
         """Return the requested settings as nested values. Raises RunError."""

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from simsiam_core.evaluation.kinds import EVALUATIONS, listed, title_of
+from simsiam_core.evaluation.kinds import EVALUATIONS, can_predict, listed, title_of
 from simsiam_core.features.escaping import plotly_text
 from simsiam_core.runs import RunError
 from simsiam_core.runs.evaluations import EvaluationDirectory
@@ -88,7 +88,9 @@ def heading(job: EvaluationDirectory) -> str:
     stamp = (
         f"{result['checkpoint']}, epoch {result['epoch']} · {settings} · took {took} on {result['device']}"
     )
-    return f'{title}<div class="figures">{figures}</div><p class="stamp">{html.escape(stamp)}</p>'
+    use = f"simsiam predict {job.run.id} IMAGES --evaluation {job.id}"
+    how = f'<p class="stamp">Classifies other images: <code>{use}</code></p>' if can_predict(job) else ""
+    return f'{title}<div class="figures">{figures}</div><p class="stamp">{html.escape(stamp)}</p>{how}'
 
 
 def curves(job: EvaluationDirectory) -> dict[str, Any]:

@@ -11,11 +11,13 @@ from tiny import tiny
 
 from simsiam_core.config import ConfigError
 from simsiam_core.config.evaluation import parse_evaluation
+from simsiam_core.data import load
 from simsiam_core.evaluation.confused import confused
+from simsiam_core.evaluation.prediction import load_predictor
 from simsiam_core.evaluation.results import as_csv, as_latex, as_markdown, over_seeds, rows, table
 from simsiam_core.evaluation.worker import evaluate
 from simsiam_core.runs import RunDirectory, RunStore
-from simsiam_core.runs.evaluations import create_evaluation
+from simsiam_core.runs.evaluations import create_evaluation, find_evaluation
 
 KINDS = (
     {"kind": "knn"},
@@ -40,6 +42,17 @@ def test_knn_agrees_with_what_training_measured(trained: RunDirectory, results: 
     measured = [m["val/knn_accuracy"] for m in trained.metrics() if "val/knn_accuracy" in m][-1]
     assert results[0]["figures"]["knn/accuracy"] == pytest.approx(measured)
     assert results[0]["stamp"]["k"] == 5 and results[0]["stamp"]["layer"] == "backbone"
+
+
+@pytest.mark.parametrize("index", range(len(KINDS)))
+def test_every_kind_classifies_other_images_as_it_did_the_test_images(
+    trained: RunDirectory, results: list[dict], index: int
+) -> None:
+    predictor = load_predictor(find_evaluation(trained, results[index]["id"]))
+    images = load(trained.config().data).split("test")
+    shares = predictor.probabilities(images.images)
+    assert shares.argmax(dim=1).tolist() == results[index]["details"]["predicted"]
+    assert predictor.classes == images.classes and shares.sum(dim=1).tolist() == pytest.approx([1.0] * 20)
 
 
 def test_a_cell_of_the_confusion_matrix_holds_its_images(trained: RunDirectory, results: list[dict]) -> None:

@@ -11,6 +11,7 @@ from tiny import tiny
 from simsiam_core.cli import main
 from simsiam_core.runs import RunDirectory, RunError, RunStore
 from simsiam_core.runs.disk import clean, dispensable, size, thin, trash_usage, usage
+from simsiam_core.runs.evaluations import create_evaluation
 
 BEST = 20  # the epoch with the highest kNN accuracy
 WEIGHTS = 30_000  # bytes of a checkpoint, at least
@@ -47,6 +48,14 @@ def test_a_file_with_two_names_counts_once(run: RunDirectory) -> None:
     assert 0 < before.records < before.total < before.checkpoints + before.caches + 100_000
     (run.checkpoints_dir / "last.ckpt").unlink()
     assert usage(run) == before
+
+
+def test_the_checkpoints_of_kept_classifiers_stay(run: RunDirectory) -> None:
+    for epoch, backbone in ((10, False), (25, True)):  # a fine-tuned one has a backbone of its own
+        job = create_evaluation(run, {"kind": "linear"})
+        kept = {"classifier": {"bytes": 9, "backbone": backbone}}
+        job.write_result({"kind": "linear", "epoch": epoch, "figures": {}, "stamp": {}, **kept})
+    assert [c.epoch for c in dispensable(run)] == [5, 15, 25, 30, 35]
 
 
 def test_first_best_last_and_every_nth_checkpoint_stay(run: RunDirectory) -> None:

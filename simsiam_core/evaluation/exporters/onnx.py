@@ -28,4 +28,6 @@ ENTRY = BackboneExporter(
     packages=("onnx", "onnxscript"),  # the exporter needs both; its own error message is long
     write=_write,
     order=40,
+    library="onnx",
+    usage=lambda _, file: f'session = onnxruntime.InferenceSession("{file}")',
 )

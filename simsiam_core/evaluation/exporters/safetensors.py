@@ -25,4 +25,5 @@ ENTRY = BackboneExporter(
     packages=("safetensors",),
     write=_write,
     order=10,
+    usage=lambda _, file: f'weights = safetensors.torch.load_file("{file}")',
 )

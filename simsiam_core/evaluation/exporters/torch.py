@@ -24,4 +24,5 @@ ENTRY = BackboneExporter(
     suffix=".pt2",
     write=_write,
     order=30,
+    usage=lambda _, file: f'net = torch.export.load("{file}").module()',
 )

@@ -11,11 +11,15 @@ if TYPE_CHECKING:
 
 
 def _write(encoder: Encoder, file: BinaryIO) -> None:
+    import warnings
+
     import torch
 
     from simsiam_core.evaluation.exporters._program import example
 
-    traced = torch.jit.trace(encoder.backbone, example(encoder))
+    with warnings.catch_warnings():  # about sizes becoming constants, as they are meant to
+        warnings.simplefilter("ignore")
+        traced = torch.jit.trace(encoder.backbone, example(encoder))
     file.write(traced.save_to_buffer())  # `save` fails for paths that are not UTF-8
 
 
@@ -25,4 +29,5 @@ ENTRY = BackboneExporter(
     suffix=".pt",
     write=_write,
     order=20,
+    usage=lambda _, file: f'net = torch.jit.load("{file}")',
 )

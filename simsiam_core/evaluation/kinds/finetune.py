@@ -32,6 +32,7 @@ ENTRY = EvaluationKind(
         "scratch": Column("From scratch", "scratch/accuracy", STAMP),
     },
     run=_run,
+    predicts="classifier",
     order=30,
     detail="{labels} labels",
 )

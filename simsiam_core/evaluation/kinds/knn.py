@@ -27,6 +27,7 @@ ENTRY = EvaluationKind(
     },
     columns={"knn": Column("kNN", "knn/accuracy", ("k", "temperature"))},
     run=_run,
+    predicts="vote",
     order=10,
     has_epochs=False,
 )

@@ -28,6 +28,7 @@ ENTRY = EvaluationKind(
     },
     columns={"linear": Column("Linear", "linear/accuracy", ("protocol", "epochs"))},
     run=_run,
+    predicts="classifier",
     order=20,
     detail="{protocol}",
 )
