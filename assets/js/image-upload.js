@@ -1,7 +1,8 @@
 // Takes images: dropped, chosen, pasted or from the camera. Files go up as they are (nothing is decoded on the way)
 // and become the component's value, a list; `props.limit` is the greatest size in bytes of one. `props.kinds` are the
-// files taken (image/* unless said) and `props.invitation` the words. A file that is refused is told in place and triggers
-// `clear`, so that no answer about the one before it stands under its name.
+// files taken (image/* unless said), `props.several` lets others than images come in number, and `props.invitation` is
+// what it says. A file that is refused is told in place and triggers `clear`, so that no answer about the one before it
+// stands under its name.
 const root = element.querySelector(".image-upload");
 root.tabIndex = 0;
 root.setAttribute("role", "button");
@@ -9,7 +10,7 @@ const input = root.appendChild(document.createElement("input"));
 input.type = "file";
 input.accept = props.kinds || "image/*";
 const images = input.accept === "image/*";
-input.multiple = images;
+input.multiple = images || props.several;
 const text = root.appendChild(document.createElement("p"));
 const invitation = props.invitation || "Drop images here, paste one, or click to choose";
 root.setAttribute("aria-label", invitation);
@@ -37,7 +38,7 @@ async function take(files) {
     }
   }
   props.value = sent;
-  text.textContent = `${sent.length > 1 ? `${sent.length} images` : files[0].name}. Drop${images ? ", paste" : ""} or choose another.`;
+  text.textContent = `${sent.length > 1 ? `${sent.length} ${images ? "images" : "files"}` : files[0].name}. Drop${images ? ", paste" : ""} or choose another.`;
   trigger("upload");
 }
 
@@ -62,7 +63,7 @@ for (const name of ["dragenter", "dragover"]) {
 for (const name of ["dragleave", "drop"]) root.addEventListener(name, () => root.classList.remove("is-over"));
 root.addEventListener("drop", (event) => {
   event.preventDefault();
-  if (event.dataTransfer.files.length) take([...event.dataTransfer.files].slice(0, images ? undefined : 1));
+  if (event.dataTransfer.files.length) take([...event.dataTransfer.files].slice(0, input.multiple ? undefined : 1));
 });
 // Only while this component is on screen: pasting elsewhere on the page is somebody else's business.
 document.addEventListener("paste", (event) => {

@@ -110,8 +110,9 @@ def _act_on_requests(store: RunStore) -> None:
 def check_trainable(run: RunDirectory) -> None:
     """Raise RunError for a run that cannot be trained further."""
     if run.read_only:
+        origin = "was imported" if run.imported else "came with the program"
         raise RunError(
-            f"Run {run.id} came with the program and is read-only: it has no heads or optimiser to train on "
+            f"Run {run.id} {origin} and is read-only: it has no heads or optimiser to train on "
             "with. Start a new run on the Train tab instead."
         )
     if sentence := run.config().data.unplaced:

@@ -15,6 +15,7 @@ from simsiam_core.config import Config, dump_yaml
 from simsiam_core.runs.config_file import read_config
 from simsiam_core.runs.files import changed_at, keep_damaged, version_of, write_text
 from simsiam_core.runs.header import Header, read_header
+from simsiam_core.runs.imported import is_imported
 from simsiam_core.runs.json_files import DamagedFileError
 from simsiam_core.runs.liveness import has_live_process
 from simsiam_core.runs.lock import RUN_LOCK, FileLock, LockedError
@@ -61,8 +62,13 @@ class RunDirectory:
 
     @property
     def read_only(self) -> bool:
-        """Whether it cannot be trained further: its checkpoint holds only a backbone."""
-        return self.id == BUNDLED
+        """Whether it cannot be trained further: its checkpoints hold only a backbone."""
+        return self.id == BUNDLED or self.imported
+
+    @property
+    def imported(self) -> bool:
+        """Whether its network was trained by another program."""
+        return is_imported(self.path)
 
     @property
     def metrics_path(self) -> Path:

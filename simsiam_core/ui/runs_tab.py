@@ -17,6 +17,7 @@ from simsiam_core.ui.actions import READ_ONLY
 from simsiam_core.ui.chart import plotly_chart
 from simsiam_core.ui.context import CLOCK, QUIET, Context, Page, Sent
 from simsiam_core.ui.disk_panel import DiskPanel
+from simsiam_core.ui.import_panel import ImportPanel
 from simsiam_core.ui.runs_table import RunsTable, differences
 from simsiam_core.ui.table import table as table_widget
 from simsiam_core.ui.train_tab import Fill
@@ -40,6 +41,7 @@ def build(context: Context, page: Page, tab: gr.Tab, fill: Fill) -> None:
     with gr.Column(elem_classes="sheet"):
         gr.HTML("<h3>Runs</h3>", padding=False)
         listed = table_widget("runs-table")
+        imports = ImportPanel(context)
     with gr.Row(elem_classes="chart-row"):
         with gr.Column(elem_classes="sheet"):
             current_head = gr.HTML("<h3>Click a run to write about it or to clone it</h3>", padding=False)
@@ -179,6 +181,7 @@ def build(context: Context, page: Page, tab: gr.Tab, fill: Fill) -> None:
         found = [run.id for run in runs]
         return [found, show(found), f'<p class="stamp">Queued, one after another: {names}.</p>']
 
+    imports.wire(page, tab)
     opened = tab.select(open_tab, [ticked, page.chosen], [ticked, listed], **QUIET)
     changed = listed.input(tick, ticked, [ticked, listed], **QUIET)
     listed.select(use, None, [current, current_head, tags, text, message], **QUIET).then(

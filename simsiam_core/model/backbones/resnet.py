@@ -36,7 +36,7 @@ class ResNet(Backbone):
             self.conv1 = nn.Conv2d(3, width, 3, stride=2 if stem == "stride2" else 1, padding=1, bias=False)
             self.maxpool = nn.Identity()
         self.bn1 = nn.BatchNorm2d(width)
-        self.relu = nn.ReLU(inplace=True)
+        self.relu = nn.Identity() if stem == "cifar-linear" else nn.ReLU(inplace=True)
         self.layer1 = self._stage(block, width, depths[0], stride=1)
         self.layer2 = self._stage(block, width * 2, depths[1], stride=2)
         self.layer3 = self._stage(block, width * 4, depths[2], stride=2)

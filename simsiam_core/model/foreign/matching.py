@@ -7,7 +7,7 @@ hold several networks, such as a student and a teacher; each is a `Fit` of its o
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -17,6 +17,8 @@ from simsiam_core.model.checkpoint import CheckpointError
 
 COUNTER = "num_batches_tracked"  # of batch norms; it has no effect on features, and older programs lack it
 LISTED = 3  # names in a message
+# Layouts that tell what a network computes: activations would have numbers of their own.
+IN_A_ROW, SHORTCUTS = "children numbered in a row", "shortcuts"
 # Of several networks in a file, averaged weights come first, and the slow encoder of a contrastive method last:
 # that one is a means of its training, and publications use the other.
 _PREFERRED = re.compile(r"(?<![a-z])(teacher|ema|averag\w*)(?![a-z])", re.IGNORECASE)
@@ -32,7 +34,7 @@ class Fit:
     sources: Mapping[str, str]  # the file's name by the backbone's, of tensors of equal shape
     missing: tuple[str, ...]  # the backbone's names of tensors that are not in the file
     reshaped: Mapping[str, str]  # as `sources`, of tensors whose shape in the file is another one
-    extra: tuple[str, ...]  # further layers of the same kind: the file's network is another one
+    extra: tuple[str, ...]  # the file's names of further layers: its network is another one
     total: int  # tensors of the backbone, without counters
 
     @property
@@ -111,8 +113,7 @@ def checked(found: Match, tensors: Mapping[str, Tensor], backbone: nn.Module, na
         )
     if fit.extra:
         raise CheckpointError(
-            f"The file does not fit {name}: it has more layers of the same kind ({_listed(fit.extra)}), so it is "
-            "another network."
+            f"The file does not fit {name}: it has further layers ({_listed(fit.extra)}), so it is another network."
         )
     return found
 
@@ -146,11 +147,11 @@ def ordered_fit(tensors: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -
     return Fit("", "by the order of shapes alone", sources, missing, {}, (), len(ours))
 
 
-def described(names: tuple[str, ...]) -> list[str]:
-    """Group names that share all but their last parts: `projector.* (6 tensors)`, `fc.weight`."""
+def described(names: Sequence[str]) -> list[str]:
+    """Group names by their first part: `projector.* (6 tensors)`, `fc.weight`."""
     groups: dict[str, list[str]] = {}
     for name in names:
-        groups.setdefault(name.rpartition(".")[0].partition(".")[0] or name, []).append(name)
+        groups.setdefault(name.partition(".")[0], []).append(name)
     return [each[0] if len(each) == 1 else f"{key}.* ({len(each)} tensors)" for key, each in groups.items()]
 
 
@@ -177,12 +178,13 @@ def _layouts(under: list[str], expected: Mapping[str, Tensor]) -> Iterator[tuple
     if len(numbers) >= len(children):
         number_of = dict(zip(children, map(str, numbers), strict=False))
         numbered = {n: n.replace(c := n.partition(".")[0], number_of[c], 1) for n in expected}
-        layouts.append(("numbered children", numbered))
+        in_a_row = numbers[: len(children)] == list(range(len(children)))
+        layouts.append((IN_A_ROW if in_a_row else "numbered children", numbered))
         yield layouts[-1]
     if any(".shortcut." in name for name in under):  # CIFAR ResNets of lightly and many others
         for words, names in layouts:
             renamed = {ours: name.replace(".downsample.", ".shortcut.") for ours, name in names.items()}
-            yield f"{words} and shortcuts".removeprefix(" and "), renamed
+            yield f"{words} and {SHORTCUTS}".removeprefix(" and "), renamed
 
 
 def _fit(
@@ -210,15 +212,22 @@ def _fit(
 
 
 def _further_layers(tensors: Mapping[str, Tensor], prefix: str, known: set[str]) -> tuple[str, ...]:
-    """Return tensors below the prefix with a known name but for its numbers, such as a third block's.
+    """Return unknown tensors in the backbone's own parts, such as a third block's or an attention module's.
 
-    The last linear layer is left out: it is a classifier, and may be numbered like the layers before it.
+    The last linear layer is left out: it is a classifier, which may stand in the same part. So are buffers of
+    whole numbers, which older releases stored.
     """
+    parts = {name.partition(".")[0] for name in known if "." in name}
     unknown = [n for name in tensors if name.startswith(prefix) and (n := name[len(prefix) :]) not in known]
     linear = [name for name in unknown if tensors[prefix + name].ndim == 2]
     classifier = linear[-1].rpartition(".")[0] + "." if linear else "\n"
-    patterns = {_without_numbers(name) for name in known if not name.endswith(COUNTER)}
-    return tuple(n for n in unknown if _without_numbers(n) in patterns and not n.startswith(classifier))
+    return tuple(
+        name
+        for name in unknown
+        if name.partition(".")[0] in parts
+        and tensors[prefix + name].is_floating_point()
+        and not name.startswith(classifier)
+    )
 
 
 def _usable(
@@ -262,10 +271,6 @@ def _of_network(fits: list[Fit], network: str) -> list[Fit]:
 
 def _preference(prefix: str) -> int:
     return 2 if _PREFERRED.search(prefix) else 0 if _LAST.search(prefix) else 1
-
-
-def _without_numbers(name: str) -> str:
-    return re.sub(r"\d+", "#", name)
 
 
 def _kind(name: str) -> str:

@@ -95,7 +95,7 @@ def test_what_does_not_fit_is_named(small: Backbone) -> None:
     with pytest.raises(CheckpointError, match=r"conv1.weight is 16×3×3×3 there and 8×3×3×3 in the network"):
         checked(match(wide, small), wide, small, "resnet10")
     deep = build_backbone(ModelConfig(backbone="resnet18", stem="cifar", width=8)).state_dict()
-    with pytest.raises(CheckpointError, match=r"more layers of the same kind \(layer1.1.conv1.weight"):
+    with pytest.raises(CheckpointError, match=r"further layers \(layer1.1.conv1.weight"):
         checked(match(deep, small), deep, small, "resnet10")
 
 
