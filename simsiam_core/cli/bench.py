@@ -16,6 +16,7 @@ QUESTIONS = {
     "neighbours": "how long a neighbour query takes, and whether it is exact",
     "map": "how soon a map of 10,000 points is there",
     "compare": "whether this checkout is as quick as another one (about twelve minutes)",
+    "images": "how fast images are decoded, measured, augmented, encoded and trained on",
     "canvas": "how smoothly a map of 50,000 points moves in Chromium (wants playwright)",
     "monitoring": "what watching a run costs the run",
     "load": "what 40 people at once cost the server and the training (four minutes)",
@@ -51,9 +52,14 @@ def add_to(commands: Any) -> None:
     neighbours.add_argument(
         "--large", action="store_true", help="also ask a bank of 1,000,000 × 512 on disk (writes 2 GB)"
     )
-    evaluation = parser.add_argument_group("evaluation")
+    evaluation = parser.add_argument_group("evaluation and images")
     evaluation.add_argument(
-        "--path", metavar="FOLDER", help="labelled images to take features of; without it they are made up"
+        "--path",
+        metavar="FOLDER",
+        help="images to take, labelled for evaluation; without it they are made up",
+    )
+    evaluation.add_argument(
+        "--image-size", type=whole_number, default=96, metavar="PX", help="of images (%(default)s)"
     )
     learning = parser.add_argument_group("methods")
     learning.add_argument(
@@ -102,6 +108,12 @@ def _bench(arguments: argparse.Namespace) -> int:
         options = {"methods": arguments.method, "seeds": arguments.seeds, "epochs": arguments.epochs}
     elif arguments.question == "evaluation":
         options = {"path": arguments.path}
+    elif arguments.question == "images":
+        options = {
+            "path": arguments.path,
+            "preset_name": arguments.preset,
+            "image_size": arguments.image_size,
+        }
     figures = importlib.import_module(f"simsiam_core.bench.{arguments.question}").measure(**options)
     print_figures(figures, arguments.json)
     return 0

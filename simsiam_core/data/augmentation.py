@@ -60,16 +60,20 @@ class Augmentation:
         `generator` must be on the images' device; the same state gives the same views. `images` may be the
         share `(i, n)` of a batch of n · B: they then get the same views as within the whole batch.
         """
-        return self.apply(*self._drawn(images, generator, count, share)).chunk(count)
+        return self.apply(*self.draw_for(images, generator, count, share)).chunk(count)
 
     def viewable_views(self, images: Tensor | ImageBatch, generator: torch.Generator, count: int) -> Tensor:
         """Make the views that `views` makes, [count · B, 3, V, V], but on the scale 0..1, for display."""
-        return self.viewable(*self._drawn(images, generator, count, (0, 1)))
+        return self.viewable(*self.draw_for(images, generator, count))
 
-    def _drawn(
-        self, images: Tensor | ImageBatch, generator: torch.Generator, count: int, share: tuple[int, int]
+    def draw_for(
+        self,
+        images: Tensor | ImageBatch,
+        generator: torch.Generator,
+        count: int = 1,
+        share: tuple[int, int] = (0, 1),
     ) -> tuple[Tensor | ImageBatch, Parameters]:
-        """Draw the parameters of `count` views, and repeat the images for them."""
+        """Draw the parameters of `count` views, and return them with the images, repeated `count` times."""
         (index, shares), rows = share, None
         total = count * shares * len(images)
         if shares > 1:

@@ -7,7 +7,7 @@ from simsiam_core.data.loading import count_train
 
 
 def check_fit(config: Config, images: int | None = None) -> None:
-    """Raise ConfigError where batch size or k exceed the training images.
+    """Raise ConfigError where batch size or k exceed the training images, or where there is only one.
 
     `images` is their number if already loaded; otherwise they are counted without decoding.
     Raises ConfigError at `data.path` for a folder that cannot be used.
@@ -15,6 +15,8 @@ def check_fit(config: Config, images: int | None = None) -> None:
     count = count_train(config.data) if images is None else images
     if count is None:
         return
+    if count < 2:
+        raise ConfigError.at("data.path", "There is only one training image; a batch needs two or more.")
     problems = []
     batch, k = config.training.batch_size, config.knn.k
     if batch > count:

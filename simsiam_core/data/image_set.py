@@ -13,6 +13,7 @@ from torch import Tensor
 from simsiam_core.data.image_batch import ImageBatch
 from simsiam_core.data.image_file import ImageError
 from simsiam_core.data.left_out import LeftOut
+from simsiam_core.data.memory import gathered
 
 Triple = tuple[float, float, float]  # one value per channel
 Encoded = Path | bytes | ImageError  # an image file, the contents of one, or why there is none
@@ -51,11 +52,17 @@ class ImageSet:
         return ImageSet(self.images[rows], labels, self.classes, tuple(self.ids[i] for i in rows.tolist()))
 
     def limit(self, count: int | None) -> ImageSet:
-        """Return `count` images, stratified by class; the whole set for None or if it has no more."""
+        """Return `count` images, stratified by class; the whole set for None or if it has no more.
+
+        They are copied, large ones into a file instead of memory. Raises OSError if that cannot be written.
+        """
         if count is None or count >= len(self):
             return self
         labels = torch.zeros(len(self), dtype=torch.int64) if self.labels is None else self.labels
-        return self.select(stratified(labels, count))
+        rows = stratified(labels, count)
+        chosen = None if self.labels is None else self.labels[rows]
+        ids = tuple(self.ids[row] for row in rows.tolist())
+        return ImageSet(gathered(self.images, rows), chosen, self.classes, ids)
 
     def index_of(self, image_id: str) -> int:
         """Return the row of an image. Raises KeyError, with a sentence as its argument, for an unknown id."""

@@ -23,6 +23,7 @@ from torch import Tensor
 
 from simsiam_core.config import Config, ConfigError
 from simsiam_core.config.cache import cache_dir
+from simsiam_core.config.sections.data import LARGEST_STORED
 from simsiam_core.data.cache import Progress, build
 from simsiam_core.data.image_batch import ImageBatch
 from simsiam_core.data.image_file import ImageError, read_resized, upright_size
@@ -30,21 +31,30 @@ from simsiam_core.data.image_set import Dataset, Encoded
 from simsiam_core.data.listing import blocks
 from simsiam_core.data.memory import mapped
 from simsiam_core.data.pruning import used
+from simsiam_core.data.sources import SOURCES
 
 T = TypeVar("T")
 VERSION = 1  # part of the file name: increment when the pixels change
 _STEP = 8  # px, to which the automatic size is rounded up
 _TIMED = 16  # images decoded to estimate the time
+AUTOMATIC_BYTES = 40e9  # the cache keeps 50 GB of decoded images; a larger size has to be set
 _ROOM = 1.02  # of the pixels' bytes: what a file system needs beside them
 PIXELS, SIZES = "pixels.uint8", "sizes.npy"
 
 
 def size_for_crops(config: Config) -> int:
-    """Return the shorter side at which no crop of a config has fewer pixels than its view."""
+    """Return the shorter side at which no crop of a config has fewer pixels than its view, within reason."""
     o, size = config.objective, config.data.image_size / math.sqrt(config.augmentation.crop_scale_min)
     if o.small_view_count:
         size = max(size, o.local_size / math.sqrt(o.local_scale_min))
-    return math.ceil(size / _STEP) * _STEP
+    return min(math.ceil(size / _STEP) * _STEP, LARGEST_STORED)
+
+
+def stored_size(config: Config) -> int:
+    """Return the shorter side at which training images are kept, if none of them is smaller."""
+    if SOURCES.get(config.data.source).list_images is None:
+        return config.data.image_size
+    return max(config.data.image_size, config.data.stored_size or size_for_crops(config))
 
 
 def with_larger(
@@ -59,15 +69,19 @@ def with_larger(
     come from no files. `say` is told the size and the time before anything is written. Raises ConfigError at
     data.stored_size if they do not fit the disk, or if a file has changed meanwhile.
     """
-    size, image_size = config.data.stored_size or size_for_crops(config), config.data.image_size
+    size, image_size = stored_size(config), config.data.image_size
     if dataset.encoded is None or size <= image_size:
         return dataset
     report = progress or (lambda fraction, text: None)
-    folder = cache_dir() / "decoded" / f"larger-{VERSION}-{dataset.fingerprint}-{size}"
+    automatic = config.data.stored_size is None  # may be lowered, so the name differs from that of a set size
+    name = f"larger-{VERSION}-{dataset.fingerprint}-{size}{'-at-most' * automatic}"
+    folder = cache_dir() / "decoded" / name
     complete = partial(_complete, count=len(dataset.train))
     try:
         if not complete(folder):
-            build(folder, complete, lambda made: _fill(made, dataset, size, image_size, report, say))
+            build(
+                folder, complete, lambda made: _fill(made, dataset, size, image_size, automatic, report, say)
+            )
         used(folder)
         return replace(dataset, larger=_mapped(folder))
     except OSError as error:
@@ -83,7 +97,7 @@ def in_memory(config: Config, dataset: Dataset, rows: Tensor) -> ImageBatch | No
 
     Raises ConfigError as `with_larger` does.
     """
-    size = config.data.stored_size or size_for_crops(config)
+    size = stored_size(config)
     if dataset.encoded is None or size <= config.data.image_size:
         return None
     ascending, order = rows.sort()
@@ -92,7 +106,7 @@ def in_memory(config: Config, dataset: Dataset, rows: Tensor) -> ImageBatch | No
     own = [_measured(one, image_id) for one, image_id in zip(encoded, ids, strict=True)]
     if max(map(max, own)) <= config.data.image_size:
         return None
-    sizes = [_kept_size(one, size) for one in own]
+    sizes = _kept_sizes(np.array(own), size).tolist()
     images = [
         _decoded(one, image_id, *shape) for one, image_id, shape in zip(encoded, ids, sizes, strict=True)
     ]
@@ -115,7 +129,7 @@ def _complete(folder: Path, count: int) -> bool:
     try:
         sizes = np.load(folder / SIZES)
         pixels = (folder / PIXELS).stat().st_size
-        return len(sizes) in (0, count) and pixels == 3 * int(sizes.prod(1).sum())
+        return len(sizes) in (0, count) and pixels == _bytes(sizes)
     except (OSError, ValueError, EOFError):
         return False
 
@@ -125,14 +139,22 @@ def _fill(
     dataset: Dataset,
     size: int,
     image_size: int,
+    automatic: bool,
     report: Progress,
     say: Callable[[str], object],
 ) -> None:
-    """Measure all images, then keep them; nothing is kept if none is larger than the square images."""
+    """Measure all images, then keep them; nothing is kept if none is larger than the square images.
+
+    An `automatic` size is lowered until the images take no more than `AUTOMATIC_BYTES`: it then depends on the
+    images alone, so that it is the same whenever a run resumes.
+    """
     sizes = np.array(list(_sizes(dataset, report)), np.int64).reshape(-1, 2)
     if sizes.max() <= image_size:
         sizes = sizes[:0]
-    kept = np.array([_kept_size((int(h), int(w)), size) for h, w in sizes], np.int64).reshape(-1, 2)
+    kept = _kept_sizes(sizes, size)
+    while automatic and _bytes(kept) > AUTOMATIC_BYTES and size > image_size:
+        size = max(image_size, size - _STEP)
+        kept = _kept_sizes(sizes, size)
     if len(kept):
         _check_room(kept, size, image_size)
         say(_announcement(dataset, kept, size))
@@ -142,10 +164,14 @@ def _fill(
             pixels.write(image)
 
 
-def _kept_size(own: tuple[int, int], size: int) -> tuple[int, int]:
-    """Return height and width with a shorter side of at most `size`, and never more than the image's own."""
-    scale = min(1.0, size / min(own))
-    return max(1, round(own[0] * scale)), max(1, round(own[1] * scale))
+def _kept_sizes(own: np.ndarray, size: int) -> np.ndarray:
+    """Return heights and widths [n, 2] with a shorter side of at most `size`, and never more than the images' own."""
+    scale = np.minimum(1.0, size / own.min(1, keepdims=True, initial=2**31))
+    return np.maximum(1, np.rint(own * scale)).astype(np.int64)
+
+
+def _bytes(sizes: np.ndarray) -> int:
+    return 3 * int(sizes.prod(1).sum())
 
 
 def _sizes(dataset: Dataset, report: Progress) -> Iterator[tuple[int, int]]:
@@ -195,7 +221,7 @@ def _reading(encoded: Encoded, image_id: str, read: Callable[[Path | bytes], T])
 
 def _check_room(kept: np.ndarray, size: int, image_size: int) -> None:
     """Raise ConfigError if images of these sizes do not fit the disk, with a size that would."""
-    needed, free = 3 * int(kept.prod(1).sum()), shutil.disk_usage(cache_dir()).free
+    needed, free = _bytes(kept), shutil.disk_usage(cache_dir()).free
     if _ROOM * needed <= free:
         return
     fits = int(size * math.sqrt(free / (_ROOM * needed))) // _STEP * _STEP
@@ -217,6 +243,6 @@ def _announcement(dataset: Dataset, kept: np.ndarray, size: int) -> str:
     seconds = (time.perf_counter() - started) / len(ids) * len(kept) / (os.cpu_count() or 1)
     minutes = "less than a minute" if seconds < 60 else f"about {seconds / 60:.0f} minutes"
     return (
-        f"Crops are cut from larger images: {len(kept):,} at {size} px take {3 * kept.prod(1).sum() / 1e9:,.2f} GB in "
+        f"Crops are cut from larger images: {len(kept):,} at {size} px take {_bytes(kept) / 1e9:,.2f} GB in "
         f"{cache_dir()}, made now, once, in {minutes}."
     )

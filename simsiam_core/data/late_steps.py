@@ -9,6 +9,7 @@ configs without them are unaffected.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 import torch
@@ -36,9 +37,9 @@ class LateParameters:
     height: Tensor
     width: Tensor
 
-    def __getitem__(self, part: Tensor) -> LateParameters:
-        """Return the parameters of some of the views."""
-        return LateParameters(**{field.name: getattr(self, field.name)[part] for field in fields(self)})
+    def each(self, change: Callable[[Tensor], Tensor]) -> LateParameters:
+        """Return the parameters with every tensor changed alike."""
+        return LateParameters(**{field.name: change(getattr(self, field.name)) for field in fields(self)})
 
 
 def draw_late(

@@ -9,12 +9,15 @@ import math
 import torch
 
 from simsiam_core.config import ConfigError, DataConfig
+from simsiam_core.config.cache import cache_dir
 from simsiam_core.config.sections.data import path_missing
 from simsiam_core.data.cache import Progress, statistics
 from simsiam_core.data.image_set import Dataset, ImageSet, Triple
 from simsiam_core.data.sources import SOURCES, Source
 
 _STATISTICS_FROM = 20_000  # images; more would not change the mean
+_AT_ONCE = 256  # images measured at once, fewer if they are so large that they would exceed:
+_AT_ONCE_BYTES = 2**26  # of float32 pixels
 
 
 def load(config: DataConfig, progress: Progress | None = None) -> Dataset:
@@ -24,8 +27,15 @@ def load(config: DataConfig, progress: Progress | None = None) -> Dataset:
     """
     report = progress or (lambda fraction, text: None)
     splits, name = _source(config).load(config, report)
-    train = splits.train.limit(config.train_limit)
-    test = splits.test.limit(config.test_limit) if splits.test else None
+    try:
+        train = splits.train.limit(config.train_limit)
+        test = splits.test.limit(config.test_limit) if splits.test else None
+    except OSError as error:
+        raise ConfigError.at(
+            "data.train_limit",
+            f"So many images cannot be put together in {cache_dir()} ({error.strerror or error}); make room there, or "
+            "leave Training images used empty.",
+        ) from None
     mean, std = statistics(name, config.train_limit, lambda: channel_statistics(train))
     identity = json.dumps([name, config.train_limit, config.test_limit])
     fingerprint = hashlib.sha256(identity.encode()).hexdigest()[:16]
@@ -68,7 +78,8 @@ def channel_statistics(images: ImageSet) -> tuple[Triple, Triple]:
     """Return mean and standard deviation of each channel (scale 0..1) from at most 20,000 evenly spaced images."""
     sample = images.images[:: -(-len(images) // _STATISTICS_FROM)]
     total, squares = torch.zeros(3, dtype=torch.float64), torch.zeros(3, dtype=torch.float64)
-    for chunk in sample.split(256):
+    at_once = max(1, min(_AT_ONCE, _AT_ONCE_BYTES // (4 * sample[0].numel())))
+    for chunk in sample.split(at_once):
         values = chunk.float() / 255
         total += values.mean((0, 2, 3)).double() * len(chunk)
         squares += values.square().mean((0, 2, 3)).double() * len(chunk)

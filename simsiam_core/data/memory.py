@@ -6,12 +6,16 @@ import errno
 import math
 import mmap
 import sys
+import tempfile
 from pathlib import Path
 
 import psutil
 import torch
 from torch import Tensor
 
+from simsiam_core.config.cache import cache_dir
+
+COPIED_BYTES = 2**30  # of images that are copied into memory; more go into a file
 RESIDENT_SHARE = 0.5  # share of a GPU's free memory for images; the rest is for the network
 # Linux's value, available in Python's mmap from 3.13; other systems do not reserve memory for private maps.
 NO_RESERVE = getattr(mmap, "MAP_NORESERVE", 0x4000 if sys.platform == "linux" else 0)
@@ -55,6 +59,23 @@ def free_bytes(device: torch.device) -> int:
 def fits(size: int, device: torch.device) -> bool:
     """Return whether images of `size` bytes fit on a device; always true for a CPU, which needs no copy."""
     return device.type != "cuda" or size < RESIDENT_SHARE * free_bytes(device)
+
+
+def gathered(images: Tensor, rows: Tensor) -> Tensor:
+    """Copy rows of uint8 images together: into memory, or into an unnamed file of the cache if they are large.
+
+    Pages of the file are read when they are used and dropped when memory runs short. Raises OSError.
+    """
+    size = len(rows) * images[:1].nbytes
+    if size <= COPIED_BYTES:
+        return images[rows]
+    place = cache_dir()
+    place.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=place, prefix="partial-") as file:
+        for some in rows.split(max(1, COPIED_BYTES // 16 // images[:1].nbytes)):
+            file.write(images[some].numpy().tobytes())
+        file.flush()
+        return mapped(Path(file.name), (len(rows), *images.shape[1:]))
 
 
 def mapped(path: Path, shape: tuple[int, ...], dtype: torch.dtype = torch.uint8, offset: int = 0) -> Tensor:

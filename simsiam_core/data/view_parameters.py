@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 
@@ -42,8 +43,15 @@ class Parameters:
 
     def __getitem__(self, part: Tensor) -> Parameters:
         """Return the parameters of some of the views."""
-        tensors = {f.name: getattr(self, f.name)[part] for f in fields(self) if f.name != "late"}
-        return Parameters(**tensors, late=None if self.late is None else self.late[part])
+        return self._each(lambda tensor: tensor[part])
+
+    def to(self, device: torch.device) -> Parameters:
+        """Return the parameters on a device."""
+        return self._each(lambda tensor: tensor.to(device))
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> Parameters:
+        tensors = {f.name: change(getattr(self, f.name)) for f in fields(self) if f.name != "late"}
+        return Parameters(**tensors, late=None if self.late is None else self.late.each(change))
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from simsiam_core.config import Config, OptimiserConfig, parse
 from simsiam_core.data import Progress, count_train
+from simsiam_core.data.larger import stored_size
 from simsiam_core.training.calibration import BusyError, calibrate
 from simsiam_core.training.device import HALF, Precision, resolve_device
 from simsiam_core.training.objective import FORWARD_SHARE, Objective
@@ -101,7 +102,9 @@ def _shape(config: Config) -> Config:
         model=config.model,
         objective=config.objective,
         augmentation=config.augmentation,
-        data=Config().data.model_copy(update={"image_size": config.data.image_size}),
+        data=Config().data.model_copy(
+            update={"image_size": config.data.image_size, "stored_size": stored_size(config)}
+        ),
     )
 
 

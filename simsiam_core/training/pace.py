@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from simsiam_core.config import Config
+from simsiam_core.data.image_batch import ImageBatch
 from simsiam_core.data.memory import free_bytes, is_out_of_memory
 from simsiam_core.training.allocator import keep_freed_memory
 from simsiam_core.training.device import Precision, autocast, matmul_precision
@@ -37,10 +38,11 @@ def step_loop(
     With `augmented` off, the views are made once, so that only the network is timed.
     """
     generator = torch.Generator(device).manual_seed(0)
-    side = config.data.image_size
-    pixels = torch.randint(
+    side = max(config.data.image_size, config.data.stored_size or 0)
+    squares = torch.randint(
         0, 256, (images, 3, side, side), dtype=torch.uint8, device=device, generator=generator
     )
+    pixels = squares if side == config.data.image_size else ImageBatch.of_square(squares)
     objective = Objective(config, *GREY)
     network = objective.network().to(device)
     optimiser = torch.optim.SGD(network.parameters(), lr=0.01, momentum=0.9, weight_decay=5e-4, fused=True)

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 import torch
 
-from simsiam_core.bench import evaluation, monitoring, neighbours
+from simsiam_core.bench import evaluation, images, monitoring, neighbours
 from simsiam_core.bench import map as map_bench
 from simsiam_core.cli import main
 
@@ -36,6 +37,16 @@ def test_a_made_up_map_is_drawn_and_an_image_is_placed_on_it() -> None:
     assert figures["points"] == 60
     assert figures["the same map again, ms"] > 0
     assert figures["placing an image, median ms"] > 0
+
+
+def test_images_are_measured_from_the_disk_to_the_step() -> None:
+    before = os.environ["SIMSIAM_CACHE"]
+    figures = images.measure(image_size=16, photos=12)
+    rates = [value for name, value in figures.items() if name.endswith("images/s")]
+    assert len(rates) == 7 and all(rate > 0 for rate in rates)
+    assert (figures["images"], figures["stored size, px"]) == (12, 40)
+    assert figures["100,000 images on the disk, GB"] == pytest.approx(1e5 * 3 * (16**2 + 40 * 53) / 1e9)
+    assert os.environ["SIMSIAM_CACHE"] == before
 
 
 def test_monitoring_is_a_share_of_training(capsys: pytest.CaptureFixture) -> None:

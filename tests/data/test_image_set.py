@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 
-from simsiam_core.data import Dataset, ImageSet
+from simsiam_core.data import Dataset, ImageSet, memory
 from simsiam_core.data.image_set import stratified
 
 
@@ -53,3 +55,16 @@ def test_stratified_is_exact_and_proportional(count: int) -> None:
     shares = torch.bincount(labels[rows], minlength=4) - torch.tensor([70, 0, 25, 5]) * count / 100
     assert shares.abs().max() < 1
     assert torch.equal(rows, stratified(labels, count))
+
+
+def test_a_large_choice_is_copied_into_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SIMSIAM_CACHE", str(tmp_path / "cache"))
+    in_memory = image_set(100).limit(40)
+    monkeypatch.setattr(memory, "COPIED_BYTES", 200)
+    in_file = image_set(100).limit(40)
+    assert torch.equal(in_memory.images, in_file.images) and in_memory.ids == in_file.ids
+    assert (tmp_path / "cache").is_dir() and not list((tmp_path / "cache").iterdir())
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("SIMSIAM_CACHE", str(tmp_path / "file"))
+    with pytest.raises(OSError, match="exists"):
+        image_set(100).limit(40)

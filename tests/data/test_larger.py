@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from simsiam_core.config import Config, ConfigError, merge, parse
-from simsiam_core.data import Dataset, larger, load
+from simsiam_core.data import Dataset, check_fit, larger, load
 from simsiam_core.data.larger import in_memory, size_for_crops, with_larger
 from simsiam_core.training.batches import Batches
 from simsiam_core.training.objective import Objective
@@ -77,10 +77,20 @@ def test_shapes_are_kept_and_no_image_grows(folder: Path) -> None:
 def test_the_automatic_size_is_what_the_smallest_crop_needs(folder: Path) -> None:
     assert size_for_crops(config(folder, data={"image_size": 96})) == 216
     assert size_for_crops(config(folder, augmentation={"crop_scale_min": 0.05})) == 72
+    assert size_for_crops(config(folder, augmentation={"crop_scale_min": 1e-6})) == 2048
     dataset = kept(config(folder))  # 40 px
     assert dataset.larger is not None and dataset.larger.heights.tolist() == [72, 40, 12, 40]
     limited = kept(config(folder, data={"train_limit": 2}))
     assert limited.larger is not None and len(limited.larger) == len(limited.train) == 2
+
+
+def test_an_automatic_size_is_lowered_where_it_would_fill_the_cache(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(larger, "AUTOMATIC_BYTES", 20_000)
+    lowered, chosen = kept(config(folder)).larger, kept(config(folder, data={"stored_size": 40})).larger
+    assert lowered is not None and lowered.heights.tolist() == [58, 32, 12, 32] and lowered.nbytes < 20_000
+    assert chosen is not None and chosen.heights.tolist() == [72, 40, 12, 40]
 
 
 @pytest.mark.parametrize(
@@ -143,6 +153,13 @@ def test_batches_are_the_same_whether_gathered_ahead_or_not(folder: Path) -> Non
         assert one.views[0].shape == (2, 3, 16, 16)
         assert all(torch.equal(a, b) for a, b in zip(one.views, other.views, strict=True))
         assert one.crops is not None and other.crops is not None and torch.equal(one.crops, other.crops)
+
+
+def test_a_single_image_is_too_few(tmp_path: Path) -> None:
+    (tmp_path / "one").mkdir()
+    Image.new("RGB", (20, 30)).save(tmp_path / "one/only.png")
+    with pytest.raises(ConfigError, match="There is only one training image; a batch needs two or more"):
+        check_fit(config(tmp_path / "one"))
 
 
 def test_a_stored_size_below_the_image_size_is_refused() -> None:

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
-from tiny import TINY
+import torch
+from tiny import TINY, tiny
 
 from simsiam_core.config import merge, parse
 from simsiam_core.training import estimate
 from simsiam_core.training.estimate import Estimate, knn_checks, predict, work
-from simsiam_core.training.pace import Pace
+from simsiam_core.training.pace import Pace, step_loop
 
 
 def test_work_is_counted_from_the_network() -> None:
@@ -76,3 +79,16 @@ def test_knn_checks_come_first_at_the_cadence_and_last() -> None:
     for epochs, every, checks in ((10, 1, 11), (10, 3, 5), (10, 5, 3), (2, 5, 2)):
         config = parse(merge(TINY, {"training": {"epochs": epochs}, "knn": {"knn_every": every}}))
         assert knn_checks(config) == checks
+
+
+def test_steps_are_timed_on_images_as_large_as_crops_are_cut_from(tmp_path: Path) -> None:
+    own = {"source": "folder", "path": str(tmp_path)}
+    for data, expected in (
+        (own, 40),
+        (own | {"stored_size": 16}, 16),
+        (own | {"stored_size": 24}, 24),
+        ({}, 16),
+    ):
+        shape = estimate._shape(tiny(data=data))
+        assert shape.data.stored_size == expected
+        step_loop(shape, torch.device("cpu"), "32-true", 4, augmented=True)[0]()

@@ -13,6 +13,7 @@ from simsiam_core.bench.accept.rows import Place, Row, within
 from simsiam_core.bench.accept.training import OTHERS, ROTATING, STEPS, fit, furthest, small
 from simsiam_core.config import AugmentationConfig
 from simsiam_core.data import Augmentation, augmentation, load
+from simsiam_core.data.image_batch import ImageBatch
 from simsiam_core.data.view_parameters import Parameters
 from simsiam_core.features.encode import encode
 from simsiam_core.features.neighbours import search, vote
@@ -32,6 +33,7 @@ def check(place: Place) -> Iterator[Row]:
     """Compare with the CPU; without a GPU, with another CPU implementation if there is one, or itself."""
     note = "" if place.gpu else "the kernel of the CPU against the views that a GPU makes"
     yield within("views", _views_apart(place), VIEWS, note)
+    yield within("views of larger images", _larger_apart(place), VIEWS, note)
     note = "" if place.gpu else "the CPU against itself"
     for name, method in METHODS.items():
         expected = _losses(place, method, device="cpu")
@@ -56,13 +58,31 @@ def _views_apart(place: Place) -> float:
     generator = torch.Generator().manual_seed(0)
     images = torch.randint(0, 256, (count, 3, size, size), dtype=torch.uint8, generator=generator)
     drawn = augment.draw(count, generator)
-    ours = augment.viewable(images, drawn)
-    moved = Parameters(**{name: value.to(place.device) for name, value in vars(drawn).items()})
+    return _apart(place, augment, images, drawn)
+
+
+def _larger_apart(place: Place) -> float:
+    """Return the same for antialiased crops of images of different sizes, with the steps that are off elsewhere.
+
+    Solarisation is not among them: rounding decides on which side of its threshold a pixel lies.
+    """
+    late = {"vertical_flip_probability": 0.5, "rotation_degrees": 20.0, "erase_probability": 0.5}
+    augment = Augmentation(AugmentationConfig.model_validate(late), 32, (0.5,) * 3, (0.25,) * 3)
+    generator = torch.Generator().manual_seed(0)
+    sizes = torch.randint(24, 160, (128, 2), generator=generator).tolist()
+    batch = ImageBatch.of(
+        [torch.randint(0, 256, (3, *size), dtype=torch.uint8, generator=generator) for size in sizes]
+    )
+    return _apart(place, augment, *augment.draw_for(batch, generator))
+
+
+def _apart(place: Place, augment: Augmentation, images: Tensor | ImageBatch, drawn: Parameters) -> float:
+    ours, device = augment.viewable(images, drawn), torch.device(place.device)
     if place.gpu:
-        theirs = augment.viewable(images.to(place.device), moved)
+        theirs = augment.viewable(images.to(device), drawn.to(device))
     else:
         with patch.object(augmentation, "cpu_kernel", lambda: None):
-            theirs = augment.viewable(images, moved)
+            theirs = augment.viewable(images, drawn)
     return float((ours - theirs.cpu()).abs().max())
 
 

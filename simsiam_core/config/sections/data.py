@@ -12,6 +12,7 @@ from simsiam_core.config.section import AS_STORED, Section, setting
 from simsiam_core.names import storable
 from simsiam_core.registry import names_in
 
+LARGEST_STORED = 2048  # px
 DEFAULT_SOURCE, FOLDER = "textures", "folder"
 OWN_IMAGES = ("csv", "parquet", FOLDER)  # the user's own images, listed last
 
@@ -67,7 +68,7 @@ class DataConfig(Section, title="Images"):
         "the smallest crop needs. The same as Image size: crops of the small squares, and no larger copy on the disk.",
         unit="px",
         ge=8,
-        le=2048,
+        le=LARGEST_STORED,
         advanced=True,
     )
     train_limit: int | None = setting(
