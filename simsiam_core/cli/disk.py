@@ -61,7 +61,10 @@ def _du(arguments: argparse.Namespace) -> int:
         return 0
     width = max([len(run_id) for run_id, _ in used] + [len("shared cache")])
     for run_id, of in used:
-        parts = f"{size(of.checkpoints)} checkpoints, {size(of.caches)} caches, {size(of.records)} log and metrics"
+        parts = (
+            f"{size(of.checkpoints)} checkpoints, {size(of.caches)} caches, {size(of.records)} log and metrics, "
+            f"{size(of.other)} evaluations and all else"
+        )
         print_row(f"{run_id:<{width}}", f"{size(of.total):>10}", text=parts)
     print_row(f"{'trash':<{width}}", f"{size(trash):>10}", text=counted(trashed, "run"))
     print_row(f"{'shared cache':<{width}}", f"{size(cache):>10}", text=str(cache_dir()))

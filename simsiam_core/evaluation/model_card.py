@@ -17,6 +17,7 @@ from simsiam_core.evaluation.results import COLUMNS, figures_of
 from simsiam_core.metrics.val_knn_accuracy import KNN_ACCURACY
 from simsiam_core.model import Encoder, fingerprint, load_encoder
 from simsiam_core.runs import Checkpoint, RunDirectory, RunError
+from simsiam_core.runs.disk import counted
 from simsiam_core.runs.evaluations import results
 from simsiam_core.runs.files import write_text
 
@@ -30,11 +31,12 @@ MARK = (
 
 @dataclass(frozen=True)
 class CardFigure:
-    """A measured accuracy, 0 to 1, with its settings (k and T, or the protocol) and split."""
+    """A measured accuracy, 0 to 1, with its settings (k and T, or the protocol), images and split."""
 
     name: str
     value: float
     settings: str
+    data: str  # the source of the images it was measured on, which may be others than those of training
     split: str
 
 
@@ -77,7 +79,7 @@ def model_card(
         "pipeline_tag": "image-feature-extraction",
         "tags": ["self-supervised-learning", "simsiam", "feature-extraction"],
         **({"datasets": [data.source]} if not _is_private(data.source) else {}),
-        **({"metrics": ["accuracy"], "model-index": [_index(name, data.source, figures)]} if figures else {}),
+        **({"metrics": ["accuracy"], "model-index": [_index(name, figures)]} if figures else {}),
     }
     front = yaml.safe_dump(about, sort_keys=False, allow_unicode=True)
     sections = [
@@ -98,8 +100,9 @@ def measured(run: RunDirectory, checkpoint: Checkpoint, encoder: Encoder) -> Ite
         line[KNN_ACCURACY] for line in run.metrics() if line["step"] == encoder.step and KNN_ACCURACY in line
     ]
     if lines and knn:
-        yield CardFigure("kNN accuracy", lines[-1], knn, "test, measured during training")
-    found: dict[tuple[str, str], CardFigure] = {}
+        source = encoder.config.data.source
+        yield CardFigure("kNN accuracy", lines[-1], knn, source, "test, measured during training")
+    found: dict[tuple[str, str, str], CardFigure] = {}
     for result in results(run)[0]:
         stamp = result["stamp"]
         if stamp.get("checkpoint_fingerprint") != fingerprint(checkpoint.path):
@@ -107,8 +110,9 @@ def measured(run: RunDirectory, checkpoint: Checkpoint, encoder: Encoder) -> Ite
         split = f"{stamp.get('reported_on', 'test')}, {stamp.get('test_images', 0):,} images"
         for key, figure in figures_of(result["kind"], result["figures"], stamp):
             if key != "scratch":  # another network's
-                title = f"{COLUMNS[key].title} accuracy"
-                found[title, figure.settings] = CardFigure(title, figure.value, figure.settings, split)
+                title, data = f"{COLUMNS[key].title} accuracy", str(stamp.get("data", ""))
+                made = CardFigure(title, figure.value, figure.settings, data, split)
+                found[title, figure.settings, data] = made
     yield from found.values()
 
 
@@ -128,16 +132,19 @@ def _is_private(source: str) -> bool:
     return entry.needs_path or entry.generated
 
 
-def _index(name: str, source: str, figures: list[CardFigure]) -> dict[str, Any]:
-    metrics = [
-        {"type": "accuracy", "name": f"{f.name} ({f.settings}; {f.split})", "value": round(f.value, 4)}
-        for f in figures
-    ]
+def _index(name: str, figures: list[CardFigure]) -> dict[str, Any]:
+    """Return the Hub's `model-index`: the figures by the images they were measured on."""
     task = {"type": "image-classification", "name": "Classification on frozen features"}
-    return {
-        "name": name,
-        "results": [{"task": task, "dataset": {"name": source, "type": source}, "metrics": metrics}],
-    }
+    by_data: dict[str, list[dict[str, Any]]] = {}
+    for figure in figures:
+        about = f"{figure.name} ({figure.settings}; {figure.split})"
+        metric = {"type": "accuracy", "name": about, "value": round(figure.value, 4)}
+        by_data.setdefault(figure.data, []).append(metric)
+    results = [
+        {"task": dict(task), "dataset": {"name": data, "type": data}, "metrics": metrics}
+        for data, metrics in by_data.items()
+    ]
+    return {"name": name, "results": results}
 
 
 def _summary(encoder: Encoder, recipe: Mapping[str, Any]) -> str:
@@ -146,11 +153,10 @@ def _summary(encoder: Encoder, recipe: Mapping[str, Any]) -> str:
     where = f"`{Path(data.path).name}`, a folder of images" if data.path else f"`{data.source}`"
     classes = f" Classes of these images: {', '.join(encoder.classes)}." if encoder.classes else ""
     started = f" It started from: {source}." if (source := _source(recipe)) else ""
-    trained = (
-        f"trained with SimSiam (Chen & He, 2020) for {encoder.epoch:,} epochs on {where}, without labels."
-    )
+    epochs = counted(encoder.epoch, "epoch")
+    trained = f"trained with SimSiam (Chen & He, 2020) for {epochs} on {where}, without labels."
     if not encoder.epoch:
-        trained = "as it was before any training by SimSiam."
+        trained = "not trained by SimSiam here."
     size = f"{_parameters(encoder)} parameters, {encoder.dim:,} features an image"
     return f"Backbone `{config.model.backbone}`, {size}, {trained}{started}{classes}"
 
@@ -181,15 +187,17 @@ def _use(encoder: Encoder, exporter: Exporter, file: str) -> str:
 def _figures(figures: list[CardFigure]) -> str:
     if not figures:
         return "## Figures\n\nNone were measured of this checkpoint."
-    rows = [f"| {f.name} | {f.value:.1%} | {f.settings} | {f.split} |" for f in figures]
-    return "\n".join(
-        ["## Figures\n", "| figure | value | settings | split |", "| --- | --- | --- | --- |", *rows]
-    )
+    rows = [f"| {f.name} | {100 * f.value:.1f} % | {f.settings} | {f.data} | {f.split} |" for f in figures]
+    head = ["| figure | value | settings | images | split |", "| --- | --- | --- | --- | --- |"]
+    return "\n".join(["## Figures\n", *head, *rows])
 
 
 def _recipe(encoder: Encoder) -> str:
     config = encoder.config.model_dump(mode="json")
     shown = {name: config[name] for name in ("model", "objective", "augmentation", "optimiser", "training")}
     data = {name: value for name, value in config["data"].items() if name != "path"}
+    shown["model"].pop(
+        "weights", None
+    )  # may name a file of this machine; the summary says where they are from
     text = yaml.safe_dump({"data": data, **shown}, sort_keys=False, allow_unicode=True)
     return f"## Recipe\n\n```yaml\n{text}```"

@@ -26,6 +26,7 @@ from simsiam_core.runs.evaluations import EvaluationDirectory, evaluations
 
 ALL_CLASSES = 20  # with more classes, a table has the most probable ones instead of a column each
 MOST_PROBABLE = 5
+GPU_IMAGES = 64  # per batch, at least
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ def _by_vote(
 @torch.no_grad()
 def _features(encoder: Encoder, images: Tensor, device: torch.device) -> Iterator[Tensor]:
     """Yield backbone outputs [b, d], not normalised, of uint8 images batch by batch."""
-    batch = max(1, CPU_PIXELS // images.shape[-1] ** 2)
+    batch = max(1 if device.type == "cpu" else GPU_IMAGES, CPU_PIXELS // images.shape[-1] ** 2)
     for part in images.split(batch) if len(images) else ():
         with true_fp32(device.type):
             inputs = normalise(part.to(device), encoder.mean, encoder.std)

@@ -136,7 +136,7 @@ def test_the_card_names_figures_licence_and_recipe(
         name for name in metrics if name.startswith("Linear accuracy (features cached, epochs 2, seed 0")
     ]
     assert metrics[linear[0]] == pytest.approx(result["figures"]["linear/accuracy"])
-    assert f"| Linear accuracy | {result['figures']['linear/accuracy']:.1%} |" in text
+    assert f"| Linear accuracy | {100 * result['figures']['linear/accuracy']:.1f} % |" in text
     assert "3 epochs" in text and "base_lr: 0.2" in text and trained.id in text
 
     assert main([*command, "--licence", "cc-by-4.0"]) == 0
