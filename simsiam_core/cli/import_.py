@@ -100,8 +100,8 @@ def _import(arguments: argparse.Namespace) -> int:
     try:
         if arguments.pretrained:
             with progress_line() as progress:
-                run = import_pretrained(store, progress)
-            print_json({"run": run.id}) if arguments.json else print_row(f"{'Run':<10}", text=run.id)
+                there = import_pretrained(store, progress)
+            print_json({"run": there.id}) if arguments.json else print_row(f"{'Run':<10}", text=there.id)
             return 0
         with progress_line() as progress:
             found = understand(arguments.files, _wishes(arguments), progress)

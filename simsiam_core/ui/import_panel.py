@@ -24,7 +24,7 @@ MAX_FILE_BYTES = 500 * 2**20
 KINDS = (".pt", ".pth", ".ckpt", ".safetensors", ".bin", ".tar", ".zip")
 LISTED = 200  # files below the root
 MOST_FILES = 50
-ASK = "Say which network it was, then look again."
+ASK = "Choose it under Network."
 
 
 class ImportPanel:
@@ -79,8 +79,11 @@ class ImportPanel:
             gr.HTML(stamp(words), elem_id="import-imagenet-note", padding=False)
 
     def _form(self) -> None:
-        """Controls in the order of `_wishes`."""
-        with gr.Accordion("Say otherwise", open=False, elem_classes="form-more", elem_id="import-more"):
+        """Controls in the order of `wishes`."""
+        self._more = gr.Accordion(
+            "Say otherwise", open=False, elem_classes="form-more", elem_id="import-more"
+        )
+        with self._more:
             self._network = gr.Dropdown(
                 label="Network",
                 allow_custom_value=True,
@@ -108,11 +111,21 @@ class ImportPanel:
 
     def wire(self, page: Page, tab: gr.Tab) -> None:
         """Look at what is given, and import it on demand; the run made is then the page's."""
-        looked = [*self._wait.outputs, self._files, self._shown, self._import, self._network, self._done]
+        looked = [
+            *(*self._wait.outputs, self._files, self._shown, self._import),
+            *(self._network, self._more, self._done),
+        ]
+        forget = {"fn": _nothing_said, "inputs": None, "outputs": self._controls, **QUIET}
         tab.select(self._offered, None, self._below, **QUIET)
-        self._box.upload(self._take, [self._box, *self._controls], looked, **QUIET)
-        self._below.input(self._choose, [self._below, *self._controls], looked, **QUIET)
-        self._again.click(self._look, [self._files, *self._controls], looked, **QUIET)
+        self._box.upload(**forget).then(self._take, self._box, looked, **QUIET)
+        self._below.input(**forget).then(self._choose, self._below, looked, **QUIET)
+        gr.on(
+            [self._again.click, self._network.input],
+            self._look,
+            [self._files, *self._controls],
+            looked,
+            **QUIET,
+        )
         made = [*self._wait.outputs, self._done, page.chosen, page.link]
         self._import.click(self._bring, [self._files, self._name, *self._controls], made, **QUIET)
         self._imagenet.click(self._bring_imagenet, None, made, **QUIET)
@@ -130,15 +143,16 @@ class ImportPanel:
     def _offered(self) -> Any:
         return gr.update(choices=list(self._below_root()))
 
-    def _take(self, files: ListFiles, *given: Any) -> Iterator[list[Any]]:
-        yield from self._look([file.path for file in files.root[:MOST_FILES]], *given)
+    def _take(self, files: ListFiles) -> Iterator[list[Any]]:
+        yield from self._look([file.path for file in files.root[:MOST_FILES]], *_nothing_said())
 
-    def _choose(self, names: list[str] | None, *given: Any) -> Iterator[list[Any]]:
+    def _choose(self, names: list[str] | None) -> Iterator[list[Any]]:
         known = self._below_root()
-        yield from self._look([str(known[name]) for name in names or [] if name in known], *given)
+        chosen = [str(known[name]) for name in (names or [])[:MOST_FILES] if name in known]
+        yield from self._look(chosen, *_nothing_said())
 
     def _look(self, files: list[str], *given: Any) -> Iterator[list[Any]]:
-        wait, stay = self._wait, [gr.skip()] * 5
+        wait, stay = self._wait, [gr.skip()] * 6
         if not files:
             yield [*wait.failed("Give the file of a network first."), *stay]
             return
@@ -148,14 +162,16 @@ class ImportPanel:
                 yield [*update, *stay]
             found = task.result()
         except (WorkError, ConfigError) as error:
-            yield [*wait.failed(error), files, "", gr.update(interactive=False), gr.skip(), ""]
+            yield [*wait.failed(error), files, "", gr.update(interactive=False), *stay[:2], ""]
             return
         rows = "".join(_row(*line) for line in found.report.lines()) if found.report else ""
         shown = f"<table class='facts'>{rows}</table>" if rows else stamp(found.note) if found.note else ""
-        offered = gr.update(choices=[name for _, name in found.choices]) if found.choices else gr.skip()
+        offered = [gr.skip(), gr.skip()]
+        if found.choices:
+            offered = [gr.update(choices=[name for _, name in found.choices]), gr.update(open=True)]
         trouble = f"{found.problem} {ASK if found.choices else ''}".strip()
         ended = wait.failed(trouble) if trouble else wait.over()
-        yield [*ended, files, shown, gr.update(interactive=not trouble), offered, ""]
+        yield [*ended, files, shown, gr.update(interactive=not trouble), *offered, ""]
 
     def _bring(self, files: list[str], name: str, *given: Any) -> Iterator[list[Any]]:
         paths = tuple(map(Path, files))
@@ -186,6 +202,11 @@ class ImportPanel:
         self._context.glances.forget()
         told = f"{run_name(run_id)} is there: look inside it on Neighbours and Map. {note}".strip()
         yield [*wait.over(), stamp(told), [run_id], {"run": run_id}]
+
+
+def _nothing_said() -> list[Any]:
+    """Return the values of the form in which nothing is said, in the order of `wishes`."""
+    return [None, None, "", "", "", False]
 
 
 def wishes(

@@ -11,6 +11,7 @@ from simsiam_core.training.methods import METHODS
 
 _STEMS = {
     "cifar": "3×3, stride 1, no pooling: full resolution, right for 32 px",
+    "cifar-padded": "3×3, stride 1, padding 2: as in solo-learn's networks for CIFAR",
     "cifar-linear": "3×3, stride 1, without ReLU: as in lightly's examples",
     "stride2": "3×3, stride 2: a quarter of the work, a little less detail",
     "imagenet": "7×7, stride 2, max-pool: for 96 px and more; at 32 px it costs about ten points",

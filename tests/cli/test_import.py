@@ -19,6 +19,7 @@ from simsiam_core.model.foreign.reading import MAX_BYTES
 from simsiam_core.runs import RunDirectory, RunError, RunStore
 from simsiam_core.runs.archive import write_archive
 
+LONG = "of_a_program_that_gives_its_files_long_names"
 WEIGHTS = build_backbone(ModelConfig(backbone="resnet10", stem="cifar", width=8)).state_dict()
 
 
@@ -66,8 +67,8 @@ def test_equal_fits_must_be_told_apart(here: Path, capsys: pytest.CaptureFixture
     """The stems `cifar` and `stride2` have equal shapes."""
     torch.save(WEIGHTS, "mine.pth")
     assert main(["import", "mine.pth"]) == 2
-    assert "fits 2 networks equally" in (error := capsys.readouterr().err)
-    assert "name the one it was with --stem: cifar, stride2." in error
+    assert "fits 3 networks equally" in (error := capsys.readouterr().err)
+    assert "name the one it was with --stem: cifar, cifar-padded, stride2." in error
     assert not (here / "runs").exists()
     assert main(["import", "mine.pth", "--stem", "stride2"]) == 0
     assert only_run(here / "runs").config().model.stem == "stride2"
@@ -75,9 +76,18 @@ def test_equal_fits_must_be_told_apart(here: Path, capsys: pytest.CaptureFixture
 
 def test_several_files_are_one_training(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for epoch in (10, 2):
-        torch.save({n: v + epoch for n, v in WEIGHTS.items()}, f"checkpoint_{epoch:04d}.pth.tar")
+        torch.save({n: v + epoch for n, v in WEIGHTS.items()}, f"{LONG}_checkpoint_{epoch:04d}.pth.tar")
     assert (
-        main(["import", "checkpoint_0010.pth.tar", "checkpoint_0002.pth.tar", "--stem", "cifar", "--json"])
+        main(
+            [
+                "import",
+                f"{LONG}_checkpoint_0010.pth.tar",
+                f"{LONG}_checkpoint_0002.pth.tar",
+                "--stem",
+                "cifar",
+                "--json",
+            ]
+        )
         == 0
     )
     told = json.loads(capsys.readouterr().out)
@@ -89,7 +99,7 @@ def test_several_files_are_one_training(here: Path, capsys: pytest.CaptureFixtur
     assert shift == [2, 10, 10]
     other = build_backbone(ModelConfig(backbone="resnet18", stem="cifar", width=8)).state_dict()
     torch.save(other, "other.pth")
-    assert main(["import", "checkpoint_0010.pth.tar", "other.pth", "--stem", "cifar"]) == 2
+    assert main(["import", f"{LONG}_checkpoint_0010.pth.tar", "other.pth", "--stem", "cifar"]) == 2
     assert "other.pth: The file does not fit resnet10" in capsys.readouterr().err
 
 
@@ -160,6 +170,10 @@ BAD: dict[str, tuple[Callable[[Path], object], str]] = {
     "an empty dict": (_saved({}), "holds no tensors"),
     "hostile": (
         _saved({"w": WEIGHTS, "x": _Hostile(exec, "open('owned', 'w')")}),
+        "asks to call builtins.exec",
+    ),
+    "hostile and old": (
+        lambda p: torch.save(_Hostile(exec, "open('owned', 'w')"), p, _use_new_zipfile_serialization=False),
         "asks to call builtins.exec",
     ),
     "a program": (

@@ -76,12 +76,12 @@ class ModelConfig(Section, title="Network"):
         "Weights of the backbone to start from: a file, a run's checkpoint as RUN:last or RUN:epoch=0010, or "
         "pretrained for those that timm publishes. Empty: random. They are copied into the run.",
     )
-    stem: Literal["cifar", "stride2", "imagenet", "cifar-linear"] = setting(
+    stem: Literal["cifar", "stride2", "imagenet", "cifar-padded", "cifar-linear"] = setting(
         "cifar",
         "Stem",
         "Of the ResNets. cifar: 3×3, stride 1, no pooling, for 32 px. stride2: 3×3, stride 2, four times faster. "
-        "imagenet: 7×7, stride 2, max-pool, for 96 px and more. cifar-linear: cifar without ReLU, as in networks "
-        "imported from lightly's examples.",
+        "imagenet: 7×7, stride 2, max-pool, for 96 px and more. For imported networks: cifar-padded is cifar with "
+        "padding 2, as in solo-learn; cifar-linear is cifar without ReLU, as in lightly's examples.",
     )
     width: int = setting(
         64, "Width", "Channels of the ResNets' first stage; 64 is the standard network.", ge=8, le=256

@@ -33,7 +33,8 @@ class ResNet(Backbone):
             self.conv1 = nn.Conv2d(3, width, 7, stride=2, padding=3, bias=False)
             self.maxpool: nn.Module = nn.MaxPool2d(3, stride=2, padding=1)
         else:
-            self.conv1 = nn.Conv2d(3, width, 3, stride=2 if stem == "stride2" else 1, padding=1, bias=False)
+            stride, padding = 2 if stem == "stride2" else 1, 2 if stem == "cifar-padded" else 1
+            self.conv1 = nn.Conv2d(3, width, 3, stride, padding, bias=False)
             self.maxpool = nn.Identity()
         self.bn1 = nn.BatchNorm2d(width)
         self.relu = nn.Identity() if stem == "cifar-linear" else nn.ReLU(inplace=True)

@@ -14,6 +14,7 @@ IMAGENET_STD: Triple = (0.229, 0.224, 0.225)
 IMAGENET_SIZE = 224  # px
 STEM_SIZES = {
     "cifar": 32,
+    "cifar-padded": 32,
     "cifar-linear": 32,
     "stride2": 64,
     "imagenet": IMAGENET_SIZE,

@@ -25,6 +25,7 @@ from simsiam_core.model.foreign.defaults import preprocessing
 from simsiam_core.model.foreign.matching import IN_A_ROW, SHORTCUTS, Fit, all_fits, match
 from simsiam_core.model.foreign.reading import Progress
 
+SMALL_STEMS = ("cifar", "cifar-padded", "cifar-linear", "stride2")  # with equal shapes
 WIDTHS = range(8, 257)  # of this program's ResNets
 SAME = 1e-5  # largest relative difference of features of networks that compute the same
 MISSING_SHOWN = 3
@@ -137,7 +138,7 @@ def _models(tensors: Mapping[str, Tensor]) -> Iterator[tuple[ModelConfig, int]]:
     """
     first = [value.shape for value in tensors.values() if value.ndim == 4 and value.shape[1] == 3]
     for width, _, kernel, _ in dict.fromkeys(first):
-        stems = {7: ("imagenet",), 3: ("cifar", "cifar-linear", "stride2")}.get(kernel, ())
+        stems = {7: ("imagenet",), 3: SMALL_STEMS}.get(kernel, ())
         for stem in stems if width in WIDTHS else ():
             for name in RESNETS:
                 model = {"backbone": name, "stem": stem, "width": width}

@@ -17,8 +17,7 @@ from simsiam_core.model.foreign.understanding import Understanding
 from simsiam_core.runs import Notes, RunDirectory, RunError, RunStore, Status
 from simsiam_core.runs.imported import write_import
 
-LARGE = 96  # px; for larger images fewer textures are drawn, or the first look would take minutes
-FEW_TEXTURES = {"train_limit": 1000, "test_limit": 500}
+LONGEST_NAME = 40  # letters of a run's name
 
 
 def install(
@@ -67,12 +66,10 @@ def _write(
 
 def _config(found: Sequence[Understanding], name: str, data: dict[str, Any]) -> Config:
     first = found[0]
-    size = first.images.image_size
-    few = FEW_TEXTURES if size > LARGE and data.get("source", "textures") == "textures" else {}
     return parse(
         {
-            "name": name or Path(first.file.name).stem,
-            "data": {**few, **data, "image_size": size},
+            "name": name or Path(first.file.name).stem[:LONGEST_NAME],
+            "data": {**data, "image_size": first.images.image_size},
             "model": first.model.model_dump(),
             "training": {"epochs": max(1, *_epochs(found))},
         }

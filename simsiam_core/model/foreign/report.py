@@ -59,9 +59,7 @@ class Report:
             ("Images", f"{self.image_size} px, mean {mean}, std {std} ({self.normalisation})"),
         ]
         if self.equals:
-            found.append(
-                ("Also fits", f"{', '.join(self.equals)}; say which with --backbone if it is one of them")
-            )
+            found.append(("Also fits", "; ".join(self.equals)))
         for file in self.files:
             found += _lines_of(file, len(self.files) > 1)
         return found

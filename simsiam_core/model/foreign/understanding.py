@@ -15,6 +15,7 @@ from simsiam_core.model.checkpoint import RECIPE, CheckpointError
 from simsiam_core.model.foreign.content import ForeignFile
 from simsiam_core.model.foreign.defaults import Preprocessing, preprocessing
 from simsiam_core.model.foreign.identification import (
+    SMALL_STEMS,
     WIDTHS,
     Candidate,
     built,
@@ -173,7 +174,7 @@ def _named(wishes: Wishes, file: ForeignFile) -> list[ModelConfig]:
     if name in RESNETS:
         widths = [v.shape[0] for v in file.tensors.values() if v.ndim == 4 and v.shape[0] in WIDTHS]
         kernels = [v.shape[-1] for v in file.tensors.values() if v.ndim == 4 and v.shape[1] == 3]
-        stems = ("imagenet",) if kernels[:1] == [7] else ("cifar", "stride2")
+        stems = ("imagenet",) if kernels[:1] == [7] else SMALL_STEMS
         chosen = (wishes.stem,) if wishes.stem else stems
         return [
             ModelConfig.model_validate({"backbone": name, "stem": s, "width": (widths or [64])[0]})

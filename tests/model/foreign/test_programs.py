@@ -68,6 +68,15 @@ def lightly_resnet() -> Program:
     return nn.Sequential(backbone, nn.Flatten()), saved
 
 
+def solo_learn_resnet() -> Program:
+    """For CIFAR its first convolution pads by 2, which shapes do not tell."""
+    from torchvision.models import resnet18
+
+    whole = resnet18()
+    whole.conv1, whole.maxpool, whole.fc = nn.Conv2d(3, 64, 3, 1, 2, bias=False), nn.Identity(), nn.Identity()
+    return whole, {"state_dict": {f"backbone.{name}": value for name, value in whole.state_dict().items()}}
+
+
 def data_parallel() -> Program:
     """Under `module.`, with the optimiser and its momentum beside it."""
     from torchvision.models import resnet18
@@ -101,6 +110,7 @@ PROGRAMS: dict[Callable[[], Program], tuple[str, int, Wishes]] = {
     torchvision_mobilenet: ("torchvision:mobilenet_v3_small", 64, Wishes(image_size=64)),
     timm_vit: ("timm:vit_tiny_patch16_224", 64, Wishes()),
     lightly_resnet: ("resnet18", 32, Wishes()),
+    solo_learn_resnet: ("resnet18", 32, Wishes(stem="cifar-padded")),
     data_parallel: ("resnet18", 32, Wishes(image_size=32)),
     authors_simsiam: ("resnet50", 32, Wishes(image_size=32)),
 }
