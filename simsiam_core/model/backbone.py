@@ -100,7 +100,7 @@ def _refusal(model: ModelConfig, image_size: int, error: SizeError) -> str:
     if taken := _sizes_taken(model, image_size, error.multiple or SIZE_STEP):
         sizes = " or ".join(map(str, taken))
         if error.multiple and max(abs(size - image_size) for size in taken) < error.multiple:
-            return f"{sentence}; choose a multiple of {error.multiple} px, such as {sizes}."
+            return f"{sentence}; choose a multiple of {error.multiple} px, such as {sizes} px."
         return f"{sentence}; choose {sizes} px."
     reason = f": {error}" if str(error) else ""
     return f"{sentence}, nor any other size that images have here{reason}; choose another network."

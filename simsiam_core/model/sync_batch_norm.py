@@ -104,7 +104,7 @@ def _synchronised(norm: _BatchNorm, cuda: bool) -> nn.Module:
             "devices; switch Batch norm over all devices off, or choose one device.",
         )
     if cuda and activates:
-        from timm.layers import convert_sync_batchnorm
+        from timm.layers.norm_act import convert_sync_batchnorm
 
         return convert_sync_batchnorm(norm)
     assert norm.momentum is not None

@@ -83,12 +83,14 @@ def _work(config: Config) -> Work:
         return tensor
 
     kept: list[Tensor] = []
-    with FlopCounterMode(display=False) as counter:
-        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-            loss = objective.losses(network, views).total
-        loss.backward()
+    # Only forward: PyTorch counts the backward pass of grouped convolutions as if they had no groups.
+    with (
+        FlopCounterMode(display=False) as counter,
+        torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor),
+    ):
+        objective.losses(network, views)
     return Work(
-        counter.get_total_flops() / images,
+        counter.get_total_flops() / FORWARD_SHARE / images,
         sum(saved.values()) / images,
         sum(p.numel() for p in network.parameters()),
         sum(p.numel() for p in network.trained_parameters().values()),

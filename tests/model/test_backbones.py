@@ -67,7 +67,7 @@ def refusal(name: str, size: int) -> str:
         ("timm:vit_small_patch14_dinov2", 64, "64 px; choose a multiple of 14 px, such as 56 or 70 px."),
         ("timm:convnext_atto", 50, "50 px; choose a multiple of 4 px, such as 48 or 52 px."),
         ("timm:maxvit_rmlp_pico_rw_256", 50, "50 px; choose 48 or 64 px."),
-        ("timm:xcit_nano_12_p16_224", 8, "8 px; choose a multiple of 16 px, such as 16 px."),
+        ("timm:xcit_nano_12_p16_224", 24, "24 px; choose 16 or 32 px."),
         ("timm:inception_v3", 32, "32 px; choose 80 px."),
         ("torchvision:maxvit_t", 240, "240 px; choose 224 px."),
         ("timm:vit_tiny_patch16_224", 250, "250 px; choose a multiple of 16 px, such as 240 or 256 px."),

@@ -24,6 +24,15 @@ from simsiam_core.training.objective import Objective
 from simsiam_core.training.pace import GREY
 
 SIZE = 32
+# Written as ONNX here, which takes seconds of each: the kinds of layers that the other six are made of, too.
+ONNX = (
+    "timm:convnext_atto",
+    "timm:mobilenetv3_small_100",
+    "timm:vit_tiny_patch16_224",
+    "timm:fasternet_t1",
+    "timm:mobilevit_xxs",
+    "timm:xcit_nano_12_p16_224",
+)
 # Through the whole program: stochastic depth, dropout, tokens, and a network that normalises nothing.
 WHOLE = (
     "timm:fasternet_t1",
@@ -138,6 +147,8 @@ def test_it_is_exported(name: str, tmp_path: Path) -> None:
     assert weights.keys() == state.keys() and all(torch.equal(weights[key], state[key]) for key in state)
     program = torch.jit.load(written("torchscript"))
     torch.testing.assert_close(program(images), expected, rtol=1e-4, atol=1e-5)
+    if name not in ONNX:
+        return
     runtime = pytest.importorskip("onnxruntime")
     session = runtime.InferenceSession(written("onnx"), providers=["CPUExecutionProvider"])
     (found,) = session.run(None, {session.get_inputs()[0].name: images.numpy()})

@@ -11,11 +11,13 @@ import psutil
 import pytest
 import torch
 from tiny import tiny
+from torch import Tensor, nn
 
 from simsiam_core.cli.train import announce
 from simsiam_core.config import ConfigError
 from simsiam_core.jobs import launch, stop
 from simsiam_core.model import load_encoder
+from simsiam_core.model.sync_batch_norm import synchronise_batch_norms
 from simsiam_core.runs import RunDirectory, RunStore
 from simsiam_core.training.ranks import Ranks
 from simsiam_core.training.worker import train
@@ -24,13 +26,17 @@ TOLERANCE = 1e-5  # 12 steps apart by rounding alone: seen were 1.5e-7
 
 
 def trained(
-    store: RunStore, weights: str = "", method: str = "simsiam", images: int = 80, **training: object
+    store: RunStore,
+    model: dict | None = None,
+    method: str = "simsiam",
+    images: int = 80,
+    **training: object,
 ) -> RunDirectory:
     """Slowly, so that rounding does not grow from step to step."""
     config = tiny(
         training=training,
         optimiser={"base_lr": 0.02},
-        model={"weights": weights},
+        model=model or {},
         objective={"method": method, "target_momentum": 0.5},
         data={"train_limit": images},
     )
@@ -70,9 +76,9 @@ def test_two_processes_have_the_losses_of_one_with_the_joined_batch(store: RunSt
 def test_two_processes_freeze_and_unfreeze_weights_as_one_does(store: RunStore, synchronised: bool) -> None:
     first = trained(store, images=40)  # of another mean, by which the others are normalised too
     frozen = {"frozen_stages": 99, "frozen_epochs": 2, "sync_batch_norm": synchronised}
-    two = trained(store, f"{first.id}:last", devices=2, **frozen)
+    two = trained(store, {"weights": f"{first.id}:last"}, devices=2, **frozen)
     if synchronised:  # else each has batch statistics of its own
-        one = trained(store, f"{first.id}:last", **frozen)
+        one = trained(store, {"weights": f"{first.id}:last"}, **frozen)
         assert column(two, "train/loss") == pytest.approx(column(one, "train/loss"), abs=TOLERANCE)
     weights = [load_encoder(run.checkpoint(at).path).backbone.state_dict() for run, at in
         ((first, "last"), (two, "epoch=0000"), (two, "epoch=0002"), (two, "last"))]  # fmt: skip
@@ -80,6 +86,36 @@ def test_two_processes_freeze_and_unfreeze_weights_as_one_does(store: RunStore, 
         assert torch.equal(weights[1][name], value), name
         assert torch.equal(weights[2][name], value), name
     assert not torch.equal(weights[3]["layer1.0.conv1.weight"], weights[0]["layer1.0.conv1.weight"])
+
+
+def test_batch_norms_that_hold_an_activation_are_synchronised_with_it(store: RunStore) -> None:
+    """Those of timm, of which an activation that is lost would leave another network."""
+    model = {"backbone": "timm:test_efficientnet"}
+    one, two = trained(store, model, epochs=1), trained(store, model, epochs=1, devices=2)
+    for name in ("train/loss", "representation/std"):
+        assert column(two, name) == pytest.approx(column(one, name), abs=1e-4), name
+
+
+def test_a_batch_norm_of_an_unknown_kind_is_refused() -> None:
+    class Own(nn.BatchNorm2d):
+        def forward(self, input: Tensor) -> Tensor:
+            return super().forward(input).relu()
+
+    network = nn.Sequential(nn.Conv2d(3, 4, 1), Own(4))
+    with pytest.raises(ConfigError, match="batch norms of its own, Own, which cannot be computed over all"):
+        synchronise_batch_norms(network, cuda=False)
+
+
+@pytest.mark.parametrize("cuda", [False, True])
+def test_a_synchronised_batch_norm_in_one_process_is_the_same_function(cuda: bool) -> None:
+    timm = pytest.importorskip("timm.layers")
+    images = torch.randn(4, 3, 5, 5)
+    network = nn.Sequential(timm.BatchNormAct2d(3, act_layer=nn.SiLU), nn.BatchNorm2d(3))
+    network(images)  # other statistics than at the start
+    expected, names = network.eval()(images), network.state_dict().keys()
+    synchronise_batch_norms(network, cuda=cuda)
+    assert network.state_dict().keys() == names
+    torch.testing.assert_close(network.eval()(images), expected)
 
 
 @pytest.fixture
