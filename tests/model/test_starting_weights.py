@@ -15,9 +15,10 @@ import timm
 import torch
 from safetensors.torch import save, save_file
 from tiny import tiny
+from torchvision.models import VisionTransformer
 
 from simsiam_core.config import Config, ConfigError
-from simsiam_core.model.starting_weights import StartingWeights, starting_weights
+from simsiam_core.model.starting_weights import StartingWeights, _matched, starting_weights
 from simsiam_core.runs import RunStore
 
 ADDRESS = "https://huggingface.co/timm/lcnet_050.ra2_in1k/resolve/main/model.safetensors"
@@ -104,7 +105,17 @@ def test_position_embeddings_are_resampled_to_the_image_size(store: RunStore, tm
     assert found.weights["pos_embed"].shape == (1, 5, 192)
     assert torch.equal(found.weights["pos_embed"][:, 0], theirs.pos_embed[:, 0])
     assert torch.equal(found.weights["norm.weight"], theirs.norm.weight)
-    assert found.sentence.endswith("150 of 150 tensors; left over: head.* (2 tensors).")
+    assert found.sentence.endswith(
+        "150 of 150 tensors; left over: head.* (2 tensors); normalisation: timm's for this network."
+    )
+
+
+def test_torchvision_s_position_embeddings_are_resampled_too(tmp_path: Path) -> None:
+    theirs, ours = (VisionTransformer(size, 16, 1, 2, 8, 8) for size in (64, 32))
+    torch.save(theirs.state_dict(), tmp_path / "vit.pth")
+    found, _ = _matched(tmp_path / "vit.pth", ours, "torchvision:small", False, lambda *_: None)
+    assert found.weights["encoder.pos_embedding"].shape == (1, 5, 8)
+    assert torch.equal(found.weights["encoder.pos_embedding"][:, 0], theirs.encoder.pos_embedding[:, 0])
 
 
 def _without_one(weights: dict[str, torch.Tensor]) -> None:

@@ -8,6 +8,7 @@ from tiny import TINY, tiny
 
 from simsiam_core.config import Config, ConfigError, DataConfig, merge, parse, preset, presets
 from simsiam_core.config.sections.network import NAMED, RESNETS
+from simsiam_core.runs import RunStore
 from simsiam_core.ui import counts as counts_module
 from simsiam_core.ui.counts import ImageCounts
 from simsiam_core.ui.form import SHOWN_WHERE, Form
@@ -153,3 +154,12 @@ def test_a_folder_that_is_missing_is_looked_for_again(tmp_path: Path) -> None:
     (tmp_path / "later").mkdir()
     (tmp_path / "later" / "a.jpg").write_text("x")
     assert counts.of(config) == 1
+
+
+def test_weights_that_are_not_there_are_said_at_their_field(store: RunStore) -> None:
+    form = Form(preset("quick").values, store)
+    values = merge(form.defaults(), {"model": {"weights": "2099:last"}})
+    assert form.problems(values, thousand) == {
+        "model.weights": f"There is no run '2099' in {store.path}; 'runs list' shows those there are."
+    }
+    assert form.problems(merge(form.defaults(), {"model": {"weights": " "}}), thousand) == {}

@@ -70,12 +70,6 @@ class ModelConfig(Section, title="Network"):
         "The network whose output is the representation: resnet10, resnet18, resnet34, resnet50, or a network of "
         "another library, such as timm:vit_tiny_patch16_224.",
     )
-    weights: str = setting(
-        "",
-        "Start from weights",
-        "Weights of the backbone to start from: a file, a run's checkpoint as RUN:last or RUN:epoch=0010, or "
-        "pretrained for those that timm publishes. Empty: random. They are copied into the run.",
-    )
     stem: Literal["cifar", "stride2", "imagenet", "cifar-padded", "cifar-linear"] = setting(
         "cifar",
         "Stem",
@@ -85,6 +79,12 @@ class ModelConfig(Section, title="Network"):
     )
     width: int = setting(
         64, "Width", "Channels of the ResNets' first stage; 64 is the standard network.", ge=8, le=256
+    )
+    weights: str = setting(
+        "",
+        "Start from weights",
+        "Weights of the backbone to start from: a file, a run's checkpoint as RUN:last or RUN:epoch=0010, or "
+        "pretrained for those that timm publishes. Empty: random. They are copied into the run.",
     )
     projector_layers: int = setting(
         2,
