@@ -30,6 +30,7 @@ from simsiam_core.training.pace import fitting_pace
 
 PHOTOS, HEIGHT, WIDTH = 256, 375, 500
 EXTRAPOLATED = 100_000  # images
+ENCODED = 256  # images encoded
 VIEWED = 64  # images of which views are made at once
 T = TypeVar("T")
 
@@ -83,7 +84,8 @@ def _figures(config: Config, preset_name: str) -> dict[str, Any]:
     rates |= _view_rates(config, dataset)
     network = Objective(config, dataset.mean, dataset.std).network().eval()
     encoder = Encoder(network.backbone, config, dataset.mean, dataset.std, dataset.train.classes, 0, 0)
-    rates["encode"] = count / _seconds(lambda: encode(encoder, dataset.train, best_device()))
+    some = dataset.train[:ENCODED]
+    rates["encode"] = len(some) / _seconds(lambda: encode(encoder, some, best_device()))
     accelerator, precision = resolve_device(config.training)
     place = torch.device("cuda" if accelerator == "gpu" else "cpu")
     pace = fitting_pace(config, config.training.batch_size, place, precision)

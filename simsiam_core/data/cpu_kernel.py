@@ -21,6 +21,7 @@ from simsiam_core.data.image_set import Triple
 from simsiam_core.data.view_parameters import Parameters
 
 Array = Any  # numpy array; Numba infers the types
+Arrays = tuple[Array, ...]
 Number = Any  # float32
 f32 = np.float32  # used for all constants: a Python float would promote whole loops to float64
 NOTHING, HALF, WHOLE = f32(0), f32(0.5), f32(1)
@@ -46,23 +47,17 @@ def make_views(
         pictures = _arrays(images.pixels, images.offsets, images.heights, images.widths)
     crops = _arrays(p.top, p.left, p.height, p.width, p.flip)
     colours = _arrays(p.blends, p.factors, p.hue, p.hue_after, p.grey)
-    make(pictures, crops, colours, np.array(mean, f32), WHOLE / np.array(std, f32), views.numpy())
+    make(pictures, crops, colours, (np.array(mean, f32), WHOLE / np.array(std, f32), views.numpy()))
     return views.permute(0, 3, 1, 2)
 
 
-def _arrays(*tensors: Tensor) -> tuple[Array, ...]:
+def _arrays(*tensors: Tensor) -> Arrays:
     return tuple(tensor.contiguous().numpy() for tensor in tensors)
 
 
 @_compiled
-def _make(
-    pictures: tuple[Array, ...],
-    crops: tuple[Array, ...],
-    colours: tuple[Array, ...],
-    mean: Array,
-    scale: Array,
-    views: Array,
-) -> None:
+def _make(pictures: Arrays, crops: Arrays, colours: Arrays, target: Arrays) -> None:
+    mean, scale, views = target
     (images,) = pictures
     top, left, height, width, flip = crops
     side = views.shape[1]
@@ -74,14 +69,8 @@ def _make(
 
 
 @_compiled
-def _make_antialiased(
-    pictures: tuple[Array, ...],
-    crops: tuple[Array, ...],
-    colours: tuple[Array, ...],
-    mean: Array,
-    scale: Array,
-    views: Array,
-) -> None:
+def _make_antialiased(pictures: Arrays, crops: Arrays, colours: Arrays, target: Arrays) -> None:
+    mean, scale, views = target
     pixels, offsets, heights, widths = pictures
     top, left, height, width, flip = crops
     side = views.shape[1]
@@ -98,7 +87,7 @@ def _make_antialiased(
 
 
 @_compiled
-def _colour(view: Array, i: int, colours: tuple[Array, ...]) -> None:
+def _colour(view: Array, i: int, colours: Arrays) -> None:
     """Apply the i-th view's colour jitter and greyscale."""
     blends, factors, hue, hue_after, grey = colours
     for j in range(4):

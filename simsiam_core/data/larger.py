@@ -38,6 +38,7 @@ VERSION = 1  # part of the file name: increment when the pixels change
 _STEP = 8  # px, to which the automatic size is rounded up
 _TIMED = 16  # images decoded to estimate the time
 AUTOMATIC_BYTES = 40e9  # the cache keeps 50 GB of decoded images; a larger size has to be set
+_HELD_BYTES = 2**28  # of decoded images in memory at once
 _ROOM = 1.02  # of the pixels' bytes: what a file system needs beside them
 PIXELS, SIZES = "pixels.uint8", "sizes.npy"
 
@@ -194,7 +195,10 @@ def _images(dataset: Dataset, kept: np.ndarray, size: int, report: Progress) -> 
             work = [
                 (encoded, image_id, *shape) for (image_id, encoded), shape in zip(block, shapes, strict=True)
             ]
-            yield from pool.map(lambda one: _decoded(*one).numpy().tobytes(), work)
+            at_once = max(1, _HELD_BYTES // (3 * max(height * width for height, width in shapes)))
+            for start in range(0, len(work), at_once):
+                part = work[start : start + at_once]
+                yield from pool.map(lambda one: _decoded(*one).numpy().tobytes(), part)
             done += len(block)
 
 

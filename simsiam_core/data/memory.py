@@ -78,6 +78,15 @@ def gathered(images: Tensor, rows: Tensor) -> Tensor:
         return mapped(Path(file.name), (len(rows), *images.shape[1:]))
 
 
+def joined(first: Tensor, second: Tensor) -> Tensor:
+    """Concatenate images; no pixel is copied if they are neighbouring parts of one tensor, such as two splits."""
+    same = first.untyped_storage().data_ptr() == second.untyped_storage().data_ptr()
+    if same and first.is_contiguous() and first.data_ptr() + first.nbytes == second.data_ptr():
+        shape = (len(first) + len(second), *first.shape[1:])
+        return first.as_strided(shape, first.stride())
+    return torch.cat((first, second))
+
+
 def mapped(path: Path, shape: tuple[int, ...], dtype: torch.dtype = torch.uint8, offset: int = 0) -> Tensor:
     """Memory-map a file's contents from byte `offset` as a tensor. Raises OSError.
 

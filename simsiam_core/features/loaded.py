@@ -13,6 +13,7 @@ import torch
 
 from simsiam_core.config import ConfigError, DataConfig
 from simsiam_core.data import Dataset, ImageSet, Progress, cache_dir, load
+from simsiam_core.data.memory import joined
 from simsiam_core.data.pruning import used
 from simsiam_core.features.bank import FeatureBank, bank_path, load_bank
 from simsiam_core.features.folder_split import folder_of
@@ -79,7 +80,7 @@ def folder_dataset(folder: str, image_size: int, progress: Progress | None = Non
         parts = (images.train, images.test)
         labels = [part.labels for part in parts if part.labels is not None]
         whole = ImageSet(
-            torch.cat([part.images for part in parts]),
+            joined(images.train.images, images.test.images),
             torch.cat(labels) if labels else None,
             images.train.classes,
             tuple(image_id for part in parts for image_id in part.ids),

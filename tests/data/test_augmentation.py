@@ -11,23 +11,14 @@ import torchvision.transforms.functional as TF
 from torch import Tensor
 
 from simsiam_core.config import AugmentationConfig
-from simsiam_core.data import augmentation as module
-from simsiam_core.data.augmentation import Augmentation, cpu_kernel, normalise
+from simsiam_core.data.augmentation import Augmentation, normalise
 from simsiam_core.data.view_parameters import Parameters
 
 SIZE = 32
 MEAN, STD = (0.49, 0.48, 0.45), (0.25, 0.24, 0.26)
 TOLERANCE = 1e-4  # of a scale from 0 to 1: a fortieth of one grey level
 
-
-@pytest.fixture(params=["the kernel", "batched operations"], autouse=True)
-def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Both ways to make views on a CPU."""
-    if request.param != "the kernel":
-        monkeypatch.setattr(module, "cpu_kernel", lambda: None)
-    elif cpu_kernel() is None:
-        pytest.skip("needs numba")
-    return request.param
+pytestmark = pytest.mark.usefixtures("way")
 
 
 def augmentation(**settings: Any) -> Augmentation:

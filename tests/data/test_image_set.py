@@ -57,6 +57,14 @@ def test_stratified_is_exact_and_proportional(count: int) -> None:
     assert torch.equal(rows, stratified(labels, count))
 
 
+def test_neighbouring_parts_are_joined_without_a_copy() -> None:
+    whole = torch.arange(48, dtype=torch.uint8).view(4, 3, 2, 2).clone()
+    for first, second, copied in ((whole[:3], whole[3:], False), (whole[3:], whole[:3], True)):
+        found = memory.joined(first, second)
+        assert torch.equal(found, torch.cat((first, second)))
+        assert (found.untyped_storage().data_ptr() != whole.untyped_storage().data_ptr()) is copied
+
+
 def test_a_large_choice_is_copied_into_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SIMSIAM_CACHE", str(tmp_path / "cache"))
     in_memory = image_set(100).limit(40)

@@ -12,8 +12,7 @@ from torch import Tensor
 from torchvision.transforms import InterpolationMode, RandomErasing
 
 from simsiam_core.config import AugmentationConfig
-from simsiam_core.data import augmentation as module
-from simsiam_core.data.augmentation import Augmentation, cpu_kernel
+from simsiam_core.data.augmentation import Augmentation
 from simsiam_core.data.image_batch import ImageBatch
 from simsiam_core.data.late_steps import ERASED_AREA, ERASED_RATIO, draw_late
 
@@ -25,15 +24,6 @@ ALL = {
     "solarise_probability": 0.4,
     "erase_probability": 0.6,
 }
-
-
-@pytest.fixture(params=["the kernel", "batched operations"])
-def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    if request.param != "the kernel":
-        monkeypatch.setattr(module, "cpu_kernel", lambda: None)
-    elif cpu_kernel() is None:
-        pytest.skip("needs numba")
-    return request.param
 
 
 def augmentation(**settings: Any) -> Augmentation:

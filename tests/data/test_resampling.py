@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-import pytest
 import torch
 from torch import Tensor
 from torchvision.transforms import RandomResizedCrop
 from torchvision.transforms.v2 import functional as TF
 
 from simsiam_core.config import AugmentationConfig
-from simsiam_core.data import augmentation as module
-from simsiam_core.data.augmentation import Augmentation, cpu_kernel
+from simsiam_core.data.augmentation import Augmentation
 from simsiam_core.data.image_batch import ImageBatch
 from simsiam_core.data.view_parameters import CROP_RATIO, Parameters, draw_unplaced
 
 VIEW = 24
 SIZES = [(24, 24), (90, 30), (31, 140), (9, 7), (64, 65), (24, 25), (120, 120), (1, 200)]
 PLAIN = {"jitter_probability": 0.0, "grey_probability": 0.0}
-
-
-@pytest.fixture(params=["the kernel", "batched operations"])
-def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    if request.param != "the kernel":
-        monkeypatch.setattr(module, "cpu_kernel", lambda: None)
-    elif cpu_kernel() is None:
-        pytest.skip("needs numba")
-    return request.param
 
 
 def pictures() -> list[Tensor]:

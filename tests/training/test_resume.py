@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import pytorch_lightning as pl
 import torch
 from pausing import curve, trained
+from PIL import Image
 from tiny import tiny
 
 from simsiam_core.cli.train import announce
@@ -57,6 +60,25 @@ def test_a_run_may_be_paused_again_and_again(store: RunStore, whole: RunDirector
     for step in (2, 4, 7):
         trained(run, pause_at=step)
         assert run.status().step == step
+    assert curve(trained(run)) == curve(whole)
+
+
+def test_crops_of_larger_images_and_small_views_are_the_same_after_a_pause(
+    store: RunStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(24):
+        path = tmp_path / "p" / "ab"[number % 2] / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pixels = np.random.default_rng(number).integers(0, 256, (20 + number, 40, 3), np.uint8)
+        Image.fromarray(pixels).save(path)
+    config = tiny(
+        data={"source": "folder", "path": str(tmp_path / "p"), "train_limit": None, "test_limit": None},
+        objective={"local_views": 1, "local_size": 8},
+        augmentation={"rotation_degrees": 20.0, "erase_probability": 0.5},
+        training={"batch_size": 10},
+    )
+    whole, run = trained(store.create(config)), trained(store.create(config), pause_at=3)
+    assert "Crops are cut from larger images: 22 at 40 px" in capsys.readouterr().out
     assert curve(trained(run)) == curve(whole)
 
 
