@@ -32,6 +32,8 @@ def gradients(index: int = 0, count: int = 1, place: Path | None = None) -> dict
         network = objective.network().double()
         if count > 1:
             synchronise_batch_norms(network, cuda=False)
+        assert all(p.requires_grad for p in network.trained_parameters().values())
+        assert sum(p.requires_grad for p in network.parameters()) == len(network.trained_parameters())
         made = objective.views(images[ranks.shard(COUNT)], torch.Generator().manual_seed(0))
         crops = None if made.crops is None else made.crops.double()
         loss = objective.losses(network, Views(tuple(view.double() for view in made.views), crops)).total

@@ -48,11 +48,11 @@ def helped(*words):
     return printed.getvalue()
 
 
-sources, evaluations, formats, families = json.loads(sys.argv[1])
+sources, evaluations, formats, families, methods = json.loads(sys.argv[1])
 told = {"help": {words: helped(*words.split()) for words in ("train", "evaluate", "export", "evaluate few_shot")}}
 told["backbones"] = json.loads(typed("backbones", families[0] + ":", "--json"))["backbones"]
 backbone = told["backbones"][0]["name"]
-new = ("--data.source", sources[0], "--backbone", backbone)
+new = ("--data.source", sources[0], "--backbone", backbone, "--method", methods[0])
 run = json.loads(typed("train", "--config", "tiny.yaml", *new, "--json"))["run"]
 typed("export", run, "--format", "torchscript", "--out", "program")
 told["exported network"] = json.loads(Path("program.json").read_text())
@@ -69,6 +69,7 @@ with gr.Blocks():
     form.render()
     measuring = evaluate_form.Form(None)
 told["sources"] = [value for _, value in form.controls["data.source"].choices]
+told["methods"] = form.controls["objective.method"].choices
 told["kinds"] = dict(measuring.kind.choices)
 told["ids"] = [control.elem_id for control in measuring.settings]
 
@@ -118,7 +119,13 @@ def told(files: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> dic
     (copy / "tiny.yaml").write_text(yaml.safe_dump(tiny), encoding="utf-8")
     added = [
         names(files, package)
-        for package in ("data/sources", "evaluation/kinds", "evaluation/exporters", "model/backbones")
+        for package in (
+            "data/sources",
+            "evaluation/kinds",
+            "evaluation/exporters",
+            "model/backbones",
+            "training/methods",
+        )
     ]
     process = subprocess.run(
         [sys.executable, "-c", SCRIPT, json.dumps(added)],
@@ -144,13 +151,14 @@ def test_the_page_has_an_example_of_each(files: dict[str, str]) -> None:
         "evaluation/kinds",
         "evaluation/exporters",
         "model/backbones",
+        "training/methods",
         "config/evaluations",
     ):
         assert names(files, package), package
 
 
 def test_the_terminal_lists_them(told: dict) -> None:
-    assert "gratings" in told["help"]["train"]
+    assert "gratings" in told["help"]["train"] and "alignment_uniformity" in told["help"]["train"]
     assert "few_shot" in told["help"]["evaluate"] and "--shots" in told["help"]["evaluate few_shot"]
     assert "tsv: features as a table of text (.tsv)" in " ".join(told["help"]["export"].split())
 
@@ -166,6 +174,7 @@ def test_the_page_offers_them(told: dict) -> None:
         "parquet",
         "folder",
     ]
+    assert ["Alignment and uniformity", "alignment_uniformity"] in told["methods"]
     assert list(told["kinds"].values()) == ["knn", "linear", "finetune", "few_shot"]
     assert "Few-shot" in told["kinds"] and "evaluate-shots" in told["ids"]
 
@@ -175,6 +184,9 @@ def test_they_train_measure_and_export(told: dict, files: dict[str, str]) -> Non
     assert told["result"]["stamp"]["data"] == "gratings" and told["result"]["settings"]["shots"] == 2
     assert "Few-shot: shots 2, seed 0" in told["results"]
     assert len(told["exported"]) == 80
+    losses = [line["train/loss"] for line in told["metric"]["record"] if "train/loss" in line]
+    assert len(losses) == 8 and all(-4 < loss < 4 for loss in losses), "not those of SimSiam"
+    assert min(losses) < -1
     assert told["exported"][0].split("\t")[1].endswith("degrees")
 
 

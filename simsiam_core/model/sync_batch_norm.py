@@ -90,7 +90,10 @@ def synchronise_batch_norms(network: nn.Module, *, cuda: bool) -> None:
     """
     for name, child in network.named_children():
         if isinstance(child, _BatchNorm):
-            setattr(network, name, _synchronised(child, cuda))
+            whole = _synchronised(child, cuda)
+            for new, old in zip(whole.parameters(), child.parameters(), strict=True):
+                new.requires_grad_(old.requires_grad)  # that of a target network has none
+            setattr(network, name, whole)
         else:
             synchronise_batch_norms(child, cuda=cuda)
 

@@ -47,7 +47,7 @@ class Form:
                 if any(spec.path == PATH for spec in inside):
                     self.folder.render()
                 if advanced := [spec for spec in inside if spec.advanced]:
-                    titles = ", ".join(spec.title.lower() for spec in advanced)
+                    titles = ", ".join(_headings(advanced))
                     with gr.Accordion(f"More: {titles}", open=False, elem_classes="form-more"):
                         self._place(advanced)
 
@@ -128,6 +128,12 @@ class Form:
         if spec.path in SHOWN_WHERE:  # or where its value is refused all the same
             look["visible"] = bool(problem) or SHOWN_WHERE[spec.path](values)
         return look
+
+
+def _headings(specs: Sequence[FieldSpec]) -> list[str]:
+    """Return the titles of settings that every method uses, and one heading for all that only some do."""
+    titles = [spec.title.lower() for spec in specs if not spec.methods]
+    return [*titles, "settings of the method"] if len(titles) < len(specs) else titles
 
 
 def _needs_path(values: Mapping[str, Any]) -> bool:

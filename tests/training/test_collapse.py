@@ -5,6 +5,7 @@ from tiny import tiny
 
 from simsiam_core.runs import CollapseReader, RunStore, Status, collapse
 from simsiam_core.training.collapse import PATIENCE_STEPS, CollapseWatch
+from simsiam_core.training.methods import METHODS
 from simsiam_core.training.worker import train
 
 
@@ -37,6 +38,16 @@ def test_a_collapsed_run_ends_by_itself_where_asked(store: RunStore) -> None:
     assert status.state == "stopped" and status.step < status.total_steps
     assert status.error.startswith("Collapse: ")
     assert run.checkpoint("last").path.exists()
+
+
+def test_the_advice_is_that_of_the_method(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(collapse, "COLLAPSED_STD", 2.0)  # no std is as high
+    run = store.create(tiny(objective={"method": "vicreg"}, training={"epochs": 6}, knn={"knn_every": 100}))
+    assert train(run) == 0
+    found = run.status().collapse
+    assert found is not None and found.sentence is not None
+    assert found.sentence.endswith(METHODS.get("vicreg").advice)
+    assert "stop-gradient" not in found.sentence
 
 
 def test_the_judgement_is_recorded_and_goes_on_where_a_run_is_resumed(

@@ -18,7 +18,7 @@ from torch._dynamo.utils import counters
 from simsiam_core.cli.train import announce
 from simsiam_core.config import TrainingConfig
 from simsiam_core.jobs.stop_request import StopRequest
-from simsiam_core.model import simsiam
+from simsiam_core.model import JointEmbedding, simsiam
 from simsiam_core.model.checkpoint import read_checkpoint
 from simsiam_core.runs import RunStore
 from simsiam_core.training import compilation
@@ -46,6 +46,16 @@ class OneConvolution(nn.Module):
         return self.norm(self.convolution(x)).relu().mean((2, 3))
 
 
+def both_ways(objective: Objective) -> tuple[JointEmbedding, JointEmbedding]:
+    """The same network compiled, with nothing compiled before it counted, and as it is."""
+    eager = objective.network()
+    compiled = copy.deepcopy(eager)
+    torch.compiler.reset()
+    counters.clear()
+    compilation.compile_network(compiled)
+    return compiled, eager
+
+
 @pytest.mark.timeout(900)
 @pytest.mark.skipif(not (shutil.which("g++") or shutil.which("clang++")), reason="needs a C++ compiler")
 def test_rotations_train_as_well_when_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -54,11 +64,7 @@ def test_rotations_train_as_well_when_compiled(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(simsiam, "build_backbone", OneConvolution)
     torch.manual_seed(0)
     objective = Objective(tiny(objective=ROTATION), *GREY)
-    eager = objective.network()
-    compiled = copy.deepcopy(eager)
-    torch.compiler.reset()
-    counters.clear()
-    compilation.compile_network(compiled)
+    compiled, eager = both_ways(objective)
     images = torch.randint(0, 256, (20, 3, 16, 16), dtype=torch.uint8)
     for seed in range(2):
         views = objective.views(images, torch.Generator().manual_seed(seed))
@@ -78,11 +84,7 @@ def test_rotations_train_as_well_when_compiled(monkeypatch: pytest.MonkeyPatch) 
 def test_a_target_network_is_compiled_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(compilation.BACKEND_VARIABLE, "aot_eager")
     objective = Objective(tiny(objective={"method": "byol"}), *GREY)
-    eager = objective.network()
-    compiled = copy.deepcopy(eager)
-    torch.compiler.reset()
-    counters.clear()
-    compilation.compile_network(compiled)
+    compiled, eager = both_ways(objective)
     images = torch.randint(0, 256, (20, 3, 16, 16), dtype=torch.uint8)
     for step in range(2):
         views = objective.views(images, torch.Generator().manual_seed(step))

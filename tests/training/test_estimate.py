@@ -9,7 +9,8 @@ from tiny import TINY, tiny
 from simsiam_core.config import merge, parse
 from simsiam_core.training import estimate
 from simsiam_core.training.estimate import Estimate, knn_checks, predict, work
-from simsiam_core.training.pace import Pace, step_loop
+from simsiam_core.training.objective import Objective
+from simsiam_core.training.pace import GREY, Pace, step_loop
 
 
 def test_work_is_counted_from_the_network() -> None:
@@ -34,6 +35,19 @@ def test_views_and_turned_crops_cost_what_they_are() -> None:
     )
     assert four == pytest.approx(2 * two)
     assert turned == pytest.approx(1.5 * two, rel=0.02)  # four quarters of an image beside two views
+
+
+def test_a_target_network_costs_its_way_there_and_its_weights() -> None:
+    """A third of a pass for every view, no activations, and neither gradients nor momentum."""
+    model = {"projector_dim": 64, "predictor_hidden": 4, "projection_dim": 8}
+    byol, simclr = (parse({"objective": {"method": method}, "model": model}) for method in ("byol", "simclr"))
+    target, plain = work(byol), work(simclr)
+    assert target.flop == pytest.approx(4 / 3 * plain.flop, rel=0.01)
+    assert target.activation_bytes == pytest.approx(plain.activation_bytes, rel=0.01)
+    assert target.trained_parameters == pytest.approx(plain.parameters, rel=0.001)
+    assert target.parameters == pytest.approx(2 * plain.parameters, rel=0.001)
+    assert plain.trained_parameters == plain.parameters
+    assert Objective(byol, *GREY).passes == pytest.approx(4 / 3 * Objective(simclr, *GREY).passes)
 
 
 def test_activations_grow_with_the_area_and_weights_are_none() -> None:

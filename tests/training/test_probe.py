@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from fitting import AskAt
 from tiny import tiny
 
 from simsiam_core.cli.train import announce
@@ -16,8 +17,6 @@ from simsiam_core.model.checkpoint import read_checkpoint
 from simsiam_core.runs import RunDirectory, RunStore
 from simsiam_core.training.probe import OnlineProbe
 from simsiam_core.training.worker import train
-
-from .test_resume import AskAt
 
 
 def trained(store: RunStore, pause_at: int | None = None, **knn: Any) -> RunDirectory:

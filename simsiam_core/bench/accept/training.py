@@ -19,7 +19,7 @@ from simsiam_core.data import Dataset, load
 from simsiam_core.metrics.train_loss import TRAIN_LOSS
 from simsiam_core.training.callbacks import KnnCallback
 from simsiam_core.training.evaluation import Evaluation
-from simsiam_core.training.methods import listed
+from simsiam_core.training.methods import METHODS, listed
 from simsiam_core.training.module import SimSiamModule
 from simsiam_core.training.step import Views
 from simsiam_core.training.trainer import build_trainer
@@ -70,7 +70,10 @@ def methods(by_graph: bool = False) -> dict[str, dict[str, Any]]:
         values["model"] = {key: value for key, value in values["model"].items() if key not in sizes}
         values["augmentation"].pop("crop_scale_min", None)  # crop positions do not affect the network
         same = {"objective": {"views": 2}} if by_graph else {}
-        shape = parse(merge(values, same)).model_dump_json()
+        config = parse(merge(values, same))
+        shape = config.model_dump_json(exclude={"objective"} if by_graph else None)
+        if by_graph:
+            shape += str(METHODS.get(config.objective.method).network)
         found.setdefault(shape, ([], values))[0].append(name)
     named = {", ".join(names): values for names, values in found.values()}
     named["without predictor"] = {"model": {"predictor": False}}
