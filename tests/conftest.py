@@ -25,7 +25,7 @@ from simsiam_core.runs import RunStore
 garbage_collection.reduce_gc_overhead()
 
 
-LONGEST_FIRST = ("browser", "faults", "bench")  # so that no worker is left with one of these in the end
+LONGEST_FIRST = ("browser", "faults", "bench", "training")  # so that none of these is left to one worker
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -35,13 +35,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Keep the tests of a file together, which share what they start, and all that look at the page."""
+    """Keep the tests of a file together, which share what they start."""
     from xdist.scheduler import LoadScopeScheduling
 
     class Scheduler(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            path = nodeid.partition("::")[0]
-            return "browser" if "/browser/" in path else path
+            return nodeid.partition("::")[0]
 
     return Scheduler(config, log)
 

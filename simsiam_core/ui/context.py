@@ -152,6 +152,6 @@ class Sent:
 
     def changes(self, name: str, token: Any) -> bool:
         """Whether the token is not the one last sent under this name; it counts as sent from here on."""
-        changed = self._tokens.get(name) != token
+        changed = name not in self._tokens or self._tokens[name] != token
         self._tokens[name] = token
         return changed

@@ -135,7 +135,7 @@ class DiskPanel:
                 "Empty the trash",
                 trash,
                 f"Delete {counted(gone, 'run')} in the trash for good? That frees {size(trash)}.",
-                read_only or ("" if gone else "The trash is empty."),
+                read_only if gone else "The trash is empty.",
                 store.empty_trash,
             ),
         }
@@ -148,7 +148,8 @@ class DiskPanel:
                 f"{run_name(run.id)} takes {size(of.total)}: {size(of.checkpoints)} of checkpoints, "
                 f"{size(of.caches)} of caches, {size(of.records)} of log and metrics."
             )
-        lines.append(f"The trash holds {size(offers['trash'].freed)}.")
+        if offers["trash"].freed:  # an empty one is told as the reason below
+            lines.append(f"The trash holds {size(offers['trash'].freed)}.")
         lines += dict.fromkeys(offer.reason for offer in offers.values() if offer.reason)
         return "".join(f'<p class="stamp">{html.escape(line)}</p>' for line in lines)
 

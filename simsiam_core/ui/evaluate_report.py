@@ -19,6 +19,7 @@ from simsiam_core.ui.words import bar, duration, moment, problem
 TITLES = {name: title for kind in listed().values() for name, title in kind.figures.items()}
 COLUMNS = {"what": "What", "figure": "Accuracy", "state": "State"}
 NOTHING = "A measurement fills this."
+NO_FIGURES = "Press Measure to see how good this network is."
 NAME_SHOWN = 24  # letters of a class's name beside an axis
 SCALE = [[0, "#e9f3f3"], [1, "#0f8b8d"]]  # opaque: plotly chooses the colour of a cell's text by it
 

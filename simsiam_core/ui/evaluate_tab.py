@@ -7,7 +7,6 @@ from typing import Any
 
 import gradio as gr
 
-from simsiam_core.evaluation.kinds import listed
 from simsiam_core.evaluation.results import FORMATS
 from simsiam_core.features.worker import WorkError
 from simsiam_core.jobs import stop
@@ -20,10 +19,10 @@ from simsiam_core.ui.actions import READ_ONLY
 from simsiam_core.ui.cards import card, card_gallery, gallery
 from simsiam_core.ui.chart import figure, plotly_chart
 from simsiam_core.ui.context import CLOCK, QUIET, Context, Page, Sent
-from simsiam_core.ui.evaluate_form import Form, about
+from simsiam_core.ui.evaluate_form import Form
 from simsiam_core.ui.table import table as table_widget
 from simsiam_core.ui.widgets import told
-from simsiam_core.ui.words import problem
+from simsiam_core.ui.words import problem, stamp
 
 IMAGES = 60
 NO_CELL = "Click a cell of the confusion matrix to see the images in it."
@@ -46,7 +45,7 @@ class Evaluate:
         active = any(j.status().active for j in found)
         result = report.found(job)[0] if job else None
         token = (job.id, state.state, state.step, result is not None) if job and state else None
-        nothing = about(next(iter(listed()))) if run_id else f'<p class="stamp">{networks.NO_RUNS}</p>'
+        nothing = stamp(report.NO_FIGURES if run_id else networks.NO_RUNS)
         heading = report.heading(job) if job else nothing
         lines = [report.line(j, j is job) for j in found]
         runs = self._context.store.runs()
@@ -58,7 +57,9 @@ class Evaluate:
             sent.update("head", heading, heading),
             sent.update("beside", waits, gr.update(visible=waits)),
             sent.update("cancel", works, gr.update(visible=works)),
-            sent.update("curves", token, lambda: report.curves(job) if job else figure([])),
+            sent.update(
+                "curves", token, lambda: report.curves(job) if job else figure([], empty=report.NOTHING)
+            ),
             sent.update("grid", token, lambda: report.knn_grid(result)),
             sent.update("confusion", token, lambda: report.confusion(result)),
             sent.update("classes", token, lambda: report.per_class(result)),

@@ -96,6 +96,7 @@ def theme() -> Base:
         input_shadow="none",
         input_shadow_focus="0 0 0 3px color-mix(in srgb, *primary_500 22%, transparent)",
         input_padding="*spacing_sm *spacing_md",
+        checkbox_border_color_dark="*neutral_500",
         checkbox_background_color_selected="*primary_600",
         checkbox_background_color_selected_dark="*primary_500",
         checkbox_border_color_selected="*primary_600",

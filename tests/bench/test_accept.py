@@ -56,7 +56,6 @@ def test_a_step_that_reads_a_value_back_is_found(monkeypatch: pytest.MonkeyPatch
     assert "A value is read back by _local_scalar_dense (module.py:" in str(found[0].figure)
 
 
-@pytest.mark.timed
 def test_the_speed_part_measures(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     figures = {row.name: row for row in rows("speed", tmp_path)}
     assert figures["times a bare loop, eager"].passed

@@ -23,6 +23,8 @@ from simsiam_core.jobs import stop
 from simsiam_core.runs import RunStore
 
 ROOT = Path(__file__).resolve().parents[2]
+# The first needs three fifths of the processor time of the others, to load a page and to draw what is new.
+PROGRAMS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
 START_SECONDS = 180  # of a busy machine
 # gradio's words about a request that was cut off, as every reload does; they may come before it is heard of.
@@ -40,7 +42,7 @@ class Server:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    program = next(filter(None, map(shutil.which, PROGRAMS)), None)
     with sync_playwright() as playwright:
         bundled = Path(playwright.chromium.executable_path)
         if program is None and not bundled.exists():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from playwright.sync_api import Page, expect
 
 from simsiam_core.runs import RunDirectory
@@ -12,26 +14,27 @@ from .test_map import image, run  # noqa: F401  # a fixture
 NOTHING_THERE = {"name": "letter.zip", "mimeType": "application/zip", "buffer": b"no zip"}
 
 
-def give(page: Page, box: str, name: str, content: bytes) -> None:
-    file = {"name": name, "mimeType": "image/png", "buffer": content}
-    page.locator(f"{box} input[type=file]").set_input_files(file)
-
-
-def test_refused_uploads_one_after_another(page: Page, run: RunDirectory) -> None:  # noqa: F811
+def test_refused_uploads_one_after_another(page: Page, run: RunDirectory, tmp_path: Path) -> None:  # noqa: F811
     """The neighbours of the image before stood under the error, and a zip's message was gone after half a second."""
     page.goto(f"/?tab=neighbours&run={run.id}")
     cards, message = page.locator("#neighbours-gallery .card"), page.locator("#neighbours-message .problem")
     grid = page.locator("#neighbours-grid .card")
     expect(grid).to_have_count(20)
-    for name, content in (("letter.png", b"no image"), ("large.png", bytes(21 * 2**20))):
-        give(page, "#neighbours-upload", "mine.png", image())
+    mine, letter, large = (tmp_path / f"{name}.png" for name in ("mine", "letter", "large"))
+    mine.write_bytes(image())
+    letter.write_bytes(b"no image")
+    with large.open("wb") as file:
+        file.truncate(21 * 2**20)
+    upload = page.locator("#neighbours-upload input[type=file]")
+    for refused_file in (letter, large):
+        upload.set_input_files(mine)
         expect(cards).to_have_count(20)
-        give(page, "#neighbours-upload", name, content)
+        upload.set_input_files(refused_file)
         expect(cards).to_have_count(0)
         expect(page.locator("#neighbours-vote .vote-row")).to_have_count(0)
         expect(page.locator("#neighbours-query img")).to_be_hidden()
-        told = message if name == "letter.png" else page.locator("#neighbours-upload .has-problem")
-        expect(told).to_contain_text("not an image" if name == "letter.png" else "the limit is 20 MB")
+        told = message if refused_file is letter else page.locator("#neighbours-upload .has-problem")
+        expect(told).to_contain_text("not an image" if refused_file is letter else "the limit is 20 MB")
     grid.first.click()
     expect(cards).to_have_count(20)
     page.get_by_text("Look among images of your own").click()

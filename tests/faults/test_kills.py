@@ -17,7 +17,6 @@ from simsiam_core.runs import RunDirectory, RunStore
 
 from .conftest import Queue, Trainers, wait_for
 
-pytestmark = pytest.mark.timed
 KILLS = int(os.environ.get("SIMSIAM_KILLS", "3"))
 KILLED_WITHIN_SECONDS = float(os.environ.get("SIMSIAM_KILLED_WITHIN", "0.5"))  # 12: with the page up too
 ADOPTED_SECONDS = 5

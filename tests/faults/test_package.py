@@ -65,7 +65,7 @@ class Dashboard:
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
     """Built in a copy, so that the checkout is left as it is."""
     folder = tmp_path_factory.mktemp("package")
-    source, wheels = folder / "source", folder / "wheels"
+    source, package = folder / "source", Installed(folder)
     source.mkdir()
     for name in BUILT_FROM:
         if (ROOT / name).is_dir():
@@ -73,21 +73,9 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
         else:
             shutil.copy(ROOT / name, source)
     pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
-    build = [
-        *pip,
-        "wheel",
-        ".",
-        "--no-build-isolation",
-        "--no-deps",
-        "--no-index",
-        "--wheel-dir",
-        str(wheels),
-    ]
-    subprocess.run(build, cwd=source, check=True, timeout=120)
-    (wheel,) = wheels.iterdir()
-    package = Installed(folder)
-    target = ["install", "--no-deps", "--no-index", "--no-compile", "--target", str(package.packages)]
-    subprocess.run([*pip, *target, str(wheel)], cwd=folder, check=True, timeout=120)
+    alone = ["--no-build-isolation", "--no-deps", "--no-index", "--no-compile"]
+    install = [*pip, "install", ".", *alone, "--target", str(package.packages)]  # which builds a wheel first
+    subprocess.run(install, cwd=source, check=True, timeout=240)
     return package
 
 

@@ -70,7 +70,6 @@ def test_the_same_request_from_two_tabs_is_computed_once(worker: InspectionWorke
     assert worker.submit(hold, tmp_path / "release", tmp_path / "started") is not task  # a new question
 
 
-@pytest.mark.timed
 def test_cancel_frees_the_worker(worker: InspectionWorker, tmp_path: Path) -> None:
     task = start_holding(worker, tmp_path)
     behind = worker.submit(double, 7)

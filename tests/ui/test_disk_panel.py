@@ -40,6 +40,7 @@ def test_it_says_what_a_run_takes_and_what_each_button_frees(store: RunStore, ru
     shown = panel(store).show(run.id)
     assert "of checkpoints" in shown[0]
     assert "The trash is empty." in shown[0], "why a button cannot be pressed"
+    assert "The trash holds" not in shown[0], "said once"
     assert buttons(shown) == {"thin": True, "clean": True, "trash": False}
     assert shown[1]["value"].startswith("Delete old checkpoints: ")
     assert shown[1]["value"].endswith(" kB")
@@ -71,7 +72,9 @@ def test_caches_and_trash_go(store: RunStore, run: RunDirectory) -> None:
     made._delete(("clean", run.id), run.id)
     assert not run.features_dir.exists()
     store.trash(run)
-    assert buttons(made.show(None)) == {"thin": False, "clean": False, "trash": True}
+    shown = made.show(None)
+    assert buttons(shown) == {"thin": False, "clean": False, "trash": True}
+    assert "The trash holds" in shown[0] and "The trash is empty." not in shown[0]
     made._delete(("trash", None), None)
     assert store.trashed() == []
 

@@ -8,7 +8,7 @@ from tiny import tiny
 
 from simsiam_core.jobs import Scheduler, enqueue, enqueue_evaluation, scheduler
 from simsiam_core.runs import RunStore, Status
-from simsiam_core.ui.context import READ_ONLY, Context
+from simsiam_core.ui.context import READ_ONLY, Context, Sent
 from simsiam_core.ui.evaluate_tab import Evaluate
 from simsiam_core.ui.words import problem
 
@@ -32,3 +32,12 @@ def test_one_that_waits_is_measured_beside_what_runs_or_cancelled(
         assert "it is running" in page.beside(run.id, jobs[0].id)
         assert page.cancel(run.id, jobs[1].id) == ""
         assert [job.status().state for job in jobs] == ["running", "stopped"]
+
+
+def test_with_nothing_measured_each_chart_says_what_fills_it(store: RunStore) -> None:
+    run = store.create(tiny(), Status(state="finished"))
+    page = Evaluate(Context(store, None))  # type: ignore[arg-type]  # nothing is encoded
+    for run_id in (run.id, None):
+        charts = page.view(run_id, None, Sent())[5:9]
+        assert [chart["data"] for chart in charts] == [[]] * 4
+        assert all(chart["empty"].endswith(" fills this.") for chart in charts)
