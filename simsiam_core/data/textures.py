@@ -19,7 +19,6 @@ from simsiam_core.data.image_set import ImageSet, Splits
 
 VERSION = 1  # increment when the images change
 TRAIN_COUNT, TEST_COUNT = 4_000, 1_000
-LARGE = 96  # px; of larger images only a quarter is drawn
 _CHUNK_PIXELS = 1 << 20
 
 TAU = 2 * math.pi
@@ -77,22 +76,14 @@ PATTERNS: dict[str, Pattern] = {
 }
 
 
-def counts(image_size: int) -> tuple[int, int]:
-    """Return the numbers of training and test images of a size in px."""
-    fewer = 4 if image_size > LARGE else 1
-    return TRAIN_COUNT // fewer, TEST_COUNT // fewer
-
-
 def generate_textures(image_size: int, progress: Progress) -> tuple[Splits, str]:
     """Generate 4,000 training and 1,000 test images, the same on every call, and a name that identifies them.
 
-    Above 96 px it is a quarter of them, since drawing takes minutes otherwise. Ids are of the form "train/dots/00017".
+    Ids are of the form "train/dots/00017".
     """
-    train_count, test_count = counts(image_size)
-    train = _image_set("train", train_count, image_size, lambda f: progress(0.8 * f, "Drawing textures"))
-    test = _image_set("test", test_count, image_size, lambda f: progress(0.8 + 0.2 * f, "Drawing textures"))
-    fewer = "" if train_count == TRAIN_COUNT else f"-{train_count}"
-    return Splits(train, test), f"textures-{VERSION}-{image_size}{fewer}"
+    train = _image_set("train", TRAIN_COUNT, image_size, lambda f: progress(0.8 * f, "Drawing textures"))
+    test = _image_set("test", TEST_COUNT, image_size, lambda f: progress(0.8 + 0.2 * f, "Drawing textures"))
+    return Splits(train, test), f"textures-{VERSION}-{image_size}"
 
 
 def _image_set(part: str, count: int, size: int, progress: Callable[[float], None]) -> ImageSet:

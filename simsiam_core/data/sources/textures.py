@@ -19,14 +19,14 @@ def _load(config: DataConfig, progress: Progress) -> tuple[Splits, str]:
 
 
 def _count_train(config: DataConfig, seconds: float) -> int:
-    from simsiam_core.data.textures import counts
+    from simsiam_core.data.textures import TRAIN_COUNT
 
-    return counts(config.image_size)[0]
+    return TRAIN_COUNT
 
 
 ENTRY = Source(
     title="Textures",
-    help="Ten kinds of procedural pattern, 4,000 for training and 1,000 for testing; above 96 px a quarter.",
+    help="Ten kinds of procedural pattern, 4,000 for training and 1,000 for testing.",
     load=_load,
     count_train=_count_train,
     generated=True,

@@ -19,6 +19,9 @@ from simsiam_core.runs.imported import write_import
 
 LONGEST_NAME = 40  # letters of a run's name
 
+LARGE = 96  # px; of larger images a quarter of the textures is used, or the first look would take minutes
+FEW_TEXTURES = {"train_limit": 1000, "test_limit": 250}
+
 
 def install(
     store: RunStore, found: Sequence[Understanding], name: str = "", data: dict[str, Any] | None = None
@@ -66,10 +69,12 @@ def _write(
 
 def _config(found: Sequence[Understanding], name: str, data: dict[str, Any]) -> Config:
     first = found[0]
+    size = first.images.image_size
+    few = FEW_TEXTURES if size > LARGE and data.get("source", "textures") == "textures" else {}
     return parse(
         {
             "name": name or Path(first.file.name).stem[:LONGEST_NAME],
-            "data": {**data, "image_size": first.images.image_size},
+            "data": {**few, **data, "image_size": size},
             "model": first.model.model_dump(),
             "training": {"epochs": max(1, *_epochs(found))},
         }
