@@ -76,9 +76,10 @@ def test_two_processes_have_the_losses_of_one_with_the_joined_batch(store: RunSt
 def test_two_processes_freeze_and_unfreeze_weights_as_one_does(store: RunStore, synchronised: bool) -> None:
     first = trained(store, images=40)  # of another mean, by which the others are normalised too
     frozen = {"frozen_stages": 99, "frozen_epochs": 2, "sync_batch_norm": synchronised}
-    two = trained(store, {"weights": f"{first.id}:last"}, devices=2, **frozen)
+    model = {"weights": f"{first.id}:last"}
+    two = trained(store, model, devices=2, **frozen)
     if synchronised:  # else each has batch statistics of its own
-        one = trained(store, {"weights": f"{first.id}:last"}, **frozen)
+        one = trained(store, model, **frozen)
         assert column(two, "train/loss") == pytest.approx(column(one, "train/loss"), abs=TOLERANCE)
     weights = [load_encoder(run.checkpoint(at).path).backbone.state_dict() for run, at in
         ((first, "last"), (two, "epoch=0000"), (two, "epoch=0002"), (two, "last"))]  # fmt: skip
