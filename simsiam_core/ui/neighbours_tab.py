@@ -111,11 +111,19 @@ def build(context: Context, page: Page, tab: gr.Tab) -> None:
         """No answer, and no former one: for the outputs of `ask` that follow those of `wait`."""
         return [{}, {}, gallery([], empty=sentence), None, gr.update(visible=False), {}, ""]
 
-    def prepare(run_id: str, name: str | None, among: str, beside: list[str] | None) -> list[Any]:
+    def prepare(
+        asked_now: Query | None, run_id: str, name: str | None, among: str, beside: list[str] | None
+    ) -> list[Any]:
         """The slider, what may stand beside the network and where to look, for a tab just opened."""
         if not run_id:
             return [gallery([], empty=networks.NO_RUNS), *[gr.skip()] * 3]
-        return [gr.skip(), *_through(run_id, name, beside), own.refreshed(context, among)]
+        invitation = gr.skip() if asked_now else gallery([], empty=NO_QUERY)
+        return [invitation, *_through(run_id, name, beside), own.refreshed(context, among)]
+
+    def ask_again(asked_now: Query | None, *given: Any) -> Iterator[Any]:
+        """For a tab just opened: without a query it says nothing, which might come after a new query's answer."""
+        if asked_now is not None:
+            yield from ask(asked_now, *given)
 
     def _through(run_id: str, name: str | None, beside: list[str] | None = None) -> list[Any]:
         """The slider over the run's checkpoints, and what may stand beside the chosen one."""
@@ -155,9 +163,10 @@ def build(context: Context, page: Page, tab: gr.Tab) -> None:
         "outputs": [*wait.outputs, asked, votes, found, result, beside_panel, answers, note],
     }
     opened, changed = picker.wire(context, page, tab, wait.trouble)
-    preparing = (prepare, [*picker.boxes, split, others], [found, through, others, split])
+    preparing = (prepare, [query, *picker.boxes, split, others], [found, through, others, split])
+    asking_again = {**asking, "fn": ask_again}
     for event in (opened, changed):
-        event.success(*preparing, **QUIET).then(**sources.browsing).then(**asking, **QUIET)
+        event.success(*preparing, **QUIET).then(**sources.browsing).then(**asking_again, **QUIET)
     gr.on(
         [picker.checkpoint.input, split.input, k.release, temperature.release, hide.input, others.input],
         **asking,

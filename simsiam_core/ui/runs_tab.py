@@ -183,7 +183,9 @@ def build(context: Context, page: Page, tab: gr.Tab, fill: Fill) -> None:
 
     imports.wire(page, tab)
     opened = tab.select(open_tab, [ticked, page.chosen], [ticked, listed], **QUIET)
-    changed = listed.input(tick, ticked, [ticked, listed], **QUIET)
+    # Each tick counts, one after another: a second one that came before the answer to the first was lost.
+    every = {**QUIET, "trigger_mode": "multiple", "concurrency_limit": 1}
+    changed = listed.input(tick, ticked, [ticked, listed], **every)
     listed.select(use, None, [current, current_head, tags, text, message], **QUIET).then(
         disk.show, current, disk.outputs, **QUIET
     )
