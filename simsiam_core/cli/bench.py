@@ -70,7 +70,7 @@ def add_to(commands: Any) -> None:
         help="instead of all methods; may be repeated",
     )
     learning.add_argument("--seeds", type=whole_number, default=3, help="runs of each (%(default)s)")
-    learning.add_argument("--epochs", type=whole_number, default=6, help="of each run (%(default)s)")
+    learning.add_argument("--epochs", type=whole_number, default=12, help="of each run (%(default)s)")
     comparing = parser.add_argument_group("compare")
     comparing.add_argument("--against", type=path_flag, metavar="DIR", help="the other checkout, needed here")
     comparing.add_argument("--pairs", type=whole_number, default=10, help="pairs of each (%(default)s)")

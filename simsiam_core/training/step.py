@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import combinations
@@ -56,5 +57,7 @@ class Step:
 
     def mean_over_pairs(self, loss: PairLoss) -> Tensor:
         """Return the mean over all pairs of views of a loss of their gathered projections, in fp32."""
-        with torch.autocast(self.gathered[0].device.type, enabled=False):
+        device = self.gathered[0].device.type
+        # The meta device, on which costs are counted, has no autocast.
+        with torch.autocast(device, enabled=False) if device != "meta" else nullcontext():
             return torch.stack([loss(a, b) for a, b in combinations(self.gathered, 2)]).mean()

@@ -7,6 +7,7 @@ import torch
 from tiny import TINY, tiny
 
 from simsiam_core.config import merge, parse
+from simsiam_core.config.sections.objective import method_names
 from simsiam_core.training import estimate
 from simsiam_core.training.estimate import Estimate, knn_checks, predict, work
 from simsiam_core.training.objective import Objective
@@ -35,6 +36,12 @@ def test_views_and_turned_crops_cost_what_they_are() -> None:
     )
     assert four == pytest.approx(2 * two)
     assert turned == pytest.approx(1.5 * two, rel=0.02)  # four quarters of an image beside two views
+
+
+@pytest.mark.parametrize("method", method_names())
+def test_the_cost_of_every_method_can_be_counted(method: str) -> None:
+    cost = work(parse(merge(TINY, {"objective": {"method": method, "rotation_crop": 8}})))
+    assert cost.flop > 0 and cost.activation_bytes > 0
 
 
 def test_a_target_network_costs_its_way_there_and_its_weights() -> None:
