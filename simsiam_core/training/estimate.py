@@ -90,7 +90,7 @@ def _work(config: Config) -> Work:
     ):
         objective.losses(network, views)
     return Work(
-        counter.get_total_flops() / FORWARD_SHARE / images,
+        counter.get_total_flops() / FORWARD_SHARE * objective.passes / objective.forward_passes / images,
         sum(saved.values()) / images,
         sum(p.numel() for p in network.parameters()),
         sum(p.numel() for p in network.trained_parameters().values()),

@@ -106,9 +106,15 @@ class Objective:
             )
 
     @property
-    def passes(self) -> float:
-        """Number of full-size images that go through the network and back for each image of a batch."""
+    def forward_passes(self) -> float:
+        """Number of full-size images that go through a network for each image of a batch, a target's included."""
         o, size = self.config.objective, self.config.data.image_size
         rotated = 4 * (o.rotation_crop / size) ** 2 if self.rotates else 0.0
-        target = FORWARD_SHARE * o.views if self.method.target_passes else 0.0
-        return o.views + target + rotated + o.small_view_count * (o.local_size / size) ** 2
+        small = o.small_view_count * (o.local_size / size) ** 2
+        return o.views * (2 if self.method.target_passes else 1) + rotated + small
+
+    @property
+    def passes(self) -> float:
+        """Number of full-size images that go through the network and back for each image of a batch."""
+        target = self.config.objective.views if self.method.target_passes else 0  # these do not go back
+        return self.forward_passes - (1 - FORWARD_SHARE) * target
