@@ -67,7 +67,8 @@ def add_to(commands: Any) -> None:
         action="append",
         default=[],
         choices=method_names(),
-        help="instead of all methods; may be repeated",
+        metavar="NAME",
+        help=f"one of {', '.join(method_names())}; may be repeated (default: all)",
     )
     learning.add_argument("--seeds", type=whole_number, default=3, help="runs of each (%(default)s)")
     learning.add_argument("--epochs", type=whole_number, default=12, help="of each run (%(default)s)")

@@ -16,6 +16,7 @@ from simsiam_core.evaluation.exporter import Exporter
 from simsiam_core.evaluation.results import COLUMNS, figures_of
 from simsiam_core.metrics.val_knn_accuracy import KNN_ACCURACY
 from simsiam_core.model import Encoder, fingerprint, load_encoder
+from simsiam_core.names import printable
 from simsiam_core.runs import Checkpoint, RunDirectory, RunError
 from simsiam_core.runs.disk import counted
 from simsiam_core.runs.evaluations import results
@@ -51,7 +52,7 @@ def write_card(
     names = [out / CARD, out / KEPT_CARD] if out.is_dir() else [out.with_name(out.name + ".md")]
     for path in names:
         if not os.path.lexists(path) or _is_ours(path):
-            write_text(path, model_card(run, checkpoint, exporter, out.name, licence))
+            write_text(path, model_card(run, checkpoint, exporter, printable(out.name), licence))
             return [path]
     return []
 

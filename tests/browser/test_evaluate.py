@@ -117,7 +117,7 @@ def test_what_trains_shows_its_curves_and_the_gain(page: Page, pair: list[RunDir
     page.locator("#evaluate-epochs input").fill("2")
     page.locator("#evaluate-start").click()
     expect(head.locator(".figures")).to_contain_text("linear, on validation", timeout=90_000)
-    expect(head.locator(".stamp")).to_contain_text("protocol augmented")
+    expect(head.locator(".stamp").first).to_contain_text("protocol augmented")
     page.wait_for_function(f"{traces} > 1")
     page.locator("#evaluate-kind label", has_text="Fine-tuning").click()
     page.locator("#evaluate-share label", has_text="100 %").click()

@@ -8,6 +8,8 @@ import signal
 import socket
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -17,7 +19,8 @@ from tiny import tiny
 from simsiam_core.jobs import read_queue, stop
 from simsiam_core.runs import RunDirectory, Status
 from simsiam_core.runs.processes import process_identity
-from simsiam_core.training import objective, worker
+from simsiam_core.training import worker
+from simsiam_core.training.objective import Losses, Objective
 
 from .conftest import Server
 from .test_dashboard import eventually, field, fill, open_tab
@@ -155,15 +158,15 @@ def test_a_finished_run_is_trained_longer_forked_copied_deleted_and_brought_back
     assert copy.status().step == 16
 
 
-def broken(act: Callable[[torch.Tensor], torch.Tensor]) -> Callable[..., torch.Tensor]:
+def broken(act: Callable[[torch.Tensor], torch.Tensor]) -> Callable[..., Losses]:
     """A loss that fails in its fifth step."""
-    original, calls = objective.simsiam_loss, iter(range(10**6))
+    original, calls = Objective.losses, iter(range(10**6))
 
-    def loss(*given: object, **options: object) -> torch.Tensor:
-        value = original(*given, **options)
-        return act(value) if next(calls) == 4 else value
+    def losses(*given: Any) -> Losses:
+        found = original(*given)
+        return replace(found, total=act(found.total)) if next(calls) == 4 else found
 
-    return loss
+    return losses
 
 
 def _no_number(loss: torch.Tensor) -> torch.Tensor:
@@ -201,7 +204,7 @@ def test_a_failure_is_a_sentence_on_the_page(
     pid, started = process_identity(os.getpid())
     run.update_status(state="running", pid=pid, pid_started=started, host=socket.gethostname())
     expect(head).to_contain_text("running")
-    monkeypatch.setattr(objective, "simsiam_loss", broken(failure))
+    monkeypatch.setattr(Objective, "losses", broken(failure))
     assert worker.train(run) == 1
     expect(head.locator(".problem")).to_contain_text(sentence)
     expect(head.locator(".problem")).to_contain_text("step 4")

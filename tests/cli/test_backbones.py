@@ -39,7 +39,7 @@ def test_those_asked_for_are_shown_with_figures(capsys: pytest.CaptureFixture) -
     ("words", "sentence"),
     [
         (["vit_tiny_patch16_2244"], "No network's name matches 'vit_tiny_patch16_2244'; did you mean "),
-        (["--image-size", "9999"], "Image size is 9999; it must be a whole number from 8 to 256"),
+        (["--image-size", "9999"], "Image size is 9999; it must be a whole number from 8 to 512"),
     ],
 )
 def test_bad_input_is_a_sentence(words: list[str], sentence: str, capsys: pytest.CaptureFixture) -> None:

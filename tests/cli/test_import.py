@@ -217,7 +217,7 @@ def test_bad_files_get_a_sentence_and_leave_nothing(
         (["--mean", "123,116,103"], "scale 0 to 1"),
         (["--std", "0"], "must be larger"),
         (["--image-size", "1000"], "Image size is 1000"),
-        (["--data.source", "folder"], "Folder is empty"),
+        (["--data.source", "folder"], "Folder or file is empty"),
         (["--network", "teacher"], "no network 'teacher'"),
     ],
 )

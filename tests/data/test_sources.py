@@ -19,7 +19,7 @@ import torch
 from torchvision.datasets import CIFAR10, CIFAR100, STL10
 
 from simsiam_core.config import ConfigError, DataConfig
-from simsiam_core.data import count_train, load, loading, textures
+from simsiam_core.data import count_train, load, loading
 from simsiam_core.data.loading import channel_statistics
 from simsiam_core.data.sources import SOURCES, listed
 from simsiam_core.registry import Registry
@@ -293,13 +293,3 @@ def test_the_documentation_describes_every_source() -> None:
     page = (Path(__file__).parents[2] / "docs" / "data.md").read_text(encoding="utf-8")
     for name, source in listed().items():
         assert f"| `{name}` | {source.help} | {source.download or '–'} |" in page
-
-
-def test_of_large_textures_a_quarter_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Drawing all of 224 px would take a minute, and nobody waits that long for a first look."""
-    monkeypatch.setattr(textures, "TRAIN_COUNT", 80)
-    monkeypatch.setattr(textures, "TEST_COUNT", 40)
-    sizes = {size: textures.generate_textures(size, lambda *_: None) for size in (96, 97)}
-    assert [(len(s.train), len(s.test)) for s, _ in sizes.values()] == [(80, 40), (20, 10)]
-    assert [count_train(DataConfig(image_size=size)) for size in sizes] == [80, 20]
-    assert [name for _, name in sizes.values()] == ["textures-1-96", "textures-1-97-20"]

@@ -129,7 +129,7 @@ def test_rotated_crops_are_refused_where_the_network_takes_one_size() -> None:
         return ""
 
     sentence = told("timm:vit_tiny_patch16_224", 32)
-    assert "takes no crops of 32 px" in sentence and "objective.rotation_weight" in sentence
+    assert "takes no crops of 32 px" in sentence and "objective.rotation_crop" in sentence
     assert (
         told("timm:vit_tiny_patch16_224", 64) == told("timm:convnext_atto", 32) == told("resnet10", 32) == ""
     )

@@ -56,7 +56,7 @@ def test_fp32_means_fp32_and_is_given_back() -> None:
 class Watched(nn.Module):
     """A backbone that notes how its convolutions would be computed, and on what shape and kind of numbers."""
 
-    dim = 4
+    feature_dim = 4
 
     def __init__(self) -> None:
         super().__init__()

@@ -64,7 +64,7 @@ def test_encoding_goes_on_with_smaller_batches(problem: Exception, monkeypatch: 
     sizes: list[int] = []
 
     class Backbone(nn.Module):
-        dim = 4
+        feature_dim = 4
 
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             sizes.append(len(x))

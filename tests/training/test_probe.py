@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from fitting import AskAt
+from pausing import AskAt
 from tiny import tiny
 
 from simsiam_core.cli.train import announce
