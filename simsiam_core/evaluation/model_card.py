@@ -21,6 +21,7 @@ from simsiam_core.runs import Checkpoint, RunDirectory, RunError
 from simsiam_core.runs.disk import counted
 from simsiam_core.runs.evaluations import results
 from simsiam_core.runs.files import write_text
+from simsiam_core.runs.imported import imported_files, is_imported
 
 CARD = "README.md"  # of a folder
 KEPT_CARD = "MODEL_CARD.md"  # of a folder that has another README.md
@@ -71,23 +72,24 @@ def model_card(
     encoder = load_encoder(checkpoint.path)
     header = checkpoint.header()
     recipe: Mapping[str, Any] = header.recipe if header else {}
-    name = encoder.config.name or run.id
+    name, imported = encoder.config.name or run.id, is_imported(run.path)
+    trained = _imported(run) if imported else _trained(encoder, recipe)
     figures = list(measured(run, checkpoint, encoder))
     data = encoder.config.data
     about = {
         "license": licence or recipe.get("licence") or UNKNOWN,
         "library_name": exporter.library,
         "pipeline_tag": "image-feature-extraction",
-        "tags": ["self-supervised-learning", "simsiam", "feature-extraction"],
+        "tags": [*([] if imported else _tags(encoder)), "feature-extraction"],
         **({"datasets": [data.source]} if not _is_private(data.source) else {}),
         **({"metrics": ["accuracy"], "model-index": [_index(name, figures)]} if figures else {}),
     }
     front = yaml.safe_dump(about, sort_keys=False, allow_unicode=True)
     sections = [
-        f"---\n{front}---\n\n{MARK}\n\n# {name}\n\n{_summary(encoder, recipe)}",
+        f"---\n{front}---\n\n{MARK}\n\n# {name}\n\n{_summary(encoder, trained)}",
         _use(encoder, exporter, file),
         _figures(figures),
-        _recipe(encoder),
+        "" if imported else _recipe(encoder),
         f"## Origin\n\nRun `{run.id}`, checkpoint `{checkpoint.name}` (fingerprint `{fingerprint(checkpoint.path)}`), "
         f"exported by version {simsiam_core.__version__} of the [SimSiam](https://arxiv.org/abs/2011.10566) dashboard.",
     ]
@@ -148,18 +150,31 @@ def _index(name: str, figures: list[CardFigure]) -> dict[str, Any]:
     return {"name": name, "results": results}
 
 
-def _summary(encoder: Encoder, recipe: Mapping[str, Any]) -> str:
-    config = encoder.config
-    data = config.data
+def _summary(encoder: Encoder, trained: str) -> str:
+    size = f"{_parameters(encoder)} parameters, {encoder.dim:,} features an image"
+    return f"Backbone `{encoder.config.model.backbone}`, {size}, {trained}"
+
+
+def _tags(encoder: Encoder) -> list[str]:
+    return ["self-supervised-learning", encoder.config.objective.method.replace("_", "-")]
+
+
+def _imported(run: RunDirectory) -> str:
+    """Say from which files a run was imported; how they were trained is not recorded."""
+    files = [f"`{printable(file.name)}` (sha256 `{file.sha256}`)" for file in imported_files(run.path)]
+    names = ", ".join(files) or "a file"
+    return f"trained by another program and imported from {names}. Its training is not recorded here."
+
+
+def _trained(encoder: Encoder, recipe: Mapping[str, Any]) -> str:
+    """Say how a network was trained here, and on what."""
+    data = encoder.config.data
     where = f"`{Path(data.path).name}`, a folder of images" if data.path else f"`{data.source}`"
     classes = f" Classes of these images: {', '.join(encoder.classes)}." if encoder.classes else ""
     started = f" It started from: {source}." if (source := _source(recipe)) else ""
     epochs = counted(encoder.epoch, "epoch")
-    trained = f"trained with SimSiam (Chen & He, 2020) for {epochs} on {where}, without labels."
-    if not encoder.epoch:
-        trained = "not trained by SimSiam here."
-    size = f"{_parameters(encoder)} parameters, {encoder.dim:,} features an image"
-    return f"Backbone `{config.model.backbone}`, {size}, {trained}{started}{classes}"
+    trained = f"trained with the method `{encoder.config.objective.method}` for {epochs} on {where}, without labels."
+    return f"{trained if encoder.epoch else 'not trained here yet.'}{started}{classes}"
 
 
 def _source(recipe: Mapping[str, Any]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from simsiam_core.runs.files import write_text
 from simsiam_core.runs.json_files import DamagedFileError, dumps, read_json
@@ -22,9 +22,17 @@ def write_import(folder: Path, understood: Mapping[str, Any]) -> None:
     write_text(folder / IMPORTED, dumps(understood, indent=1))
 
 
-def imported_files(folder: Path) -> tuple[str, ...]:
-    """Return the SHA-256 of each file that a run was imported from; none for other runs and damaged files."""
+class ImportedFile(NamedTuple):
+    """A file that a run was imported from: its name, without its folder, and its SHA-256."""
+
+    name: str
+    sha256: str
+
+
+def imported_files(folder: Path) -> tuple[ImportedFile, ...]:
+    """Return the files that a run was imported from; none for other runs and damaged records."""
     try:
-        return tuple(str(file["sha256"]) for file in read_json(folder / IMPORTED)["files"])
+        files = read_json(folder / IMPORTED)["files"]
+        return tuple(ImportedFile(str(file["name"]), str(file["sha256"])) for file in files)
     except (DamagedFileError, KeyError, TypeError):
         return ()

@@ -14,8 +14,9 @@ from tiny import tiny
 
 from simsiam_core.bench.untrained import untrained
 from simsiam_core.cli import main
+from simsiam_core.config import ModelConfig
 from simsiam_core.evaluation.worker import evaluate
-from simsiam_core.model import load_encoder
+from simsiam_core.model import build_backbone, load_encoder
 from simsiam_core.runs import RunDirectory, RunStore
 from simsiam_core.runs.evaluations import create_evaluation
 
@@ -141,6 +142,18 @@ def test_the_card_names_figures_licence_and_recipe(
 
     assert main([*command, "--licence", "cc-by-4.0"]) == 0
     assert front_of(card)["license"] == "cc-by-4.0"
+
+
+def test_the_card_of_an_imported_network_claims_no_training(tmp_path: Path) -> None:
+    weights = build_backbone(ModelConfig(backbone="resnet10", width=8)).state_dict()
+    torch.save(weights, tmp_path / "theirs.pth")
+    save = ["--save-dir", str(tmp_path / "runs")]
+    assert main(["import", str(tmp_path / "theirs.pth"), "--stem", "stride2", *save]) == 0
+    (run,) = RunStore(tmp_path / "runs").runs()
+    assert main(["export", run.id, "--format", "torch", "--out", str(tmp_path / "net.pt"), *save]) == 0
+    text = (tmp_path / "net.pt.md").read_text(encoding="utf-8")
+    assert "trained by another program and imported from `theirs.pth` (sha256 `" in text
+    assert "trained with" not in text and "base_lr" not in text and "textures" not in text
 
 
 def test_no_file_of_a_person_is_overwritten(

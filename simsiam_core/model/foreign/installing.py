@@ -24,12 +24,18 @@ FEW_TEXTURES = {"train_limit": 1000, "test_limit": 250}
 
 
 def install(
-    store: RunStore, found: Sequence[Understanding], name: str = "", data: dict[str, Any] | None = None
+    store: RunStore,
+    found: Sequence[Understanding],
+    name: str = "",
+    data: dict[str, Any] | None = None,
+    *,
+    licence: str = "",
 ) -> RunDirectory:
     """Write files that were understood as one run with a checkpoint each; returns the run.
 
-    `data` are settings of the images that the run shows, `textures` by default. The run appears whole or not
-    at all. Raises ConfigError for invalid settings, and RunError if the folder of runs cannot be written.
+    `data` are settings of the images that the run shows, `textures` by default; `licence` is that of the
+    weights. The run appears whole or not at all. Raises ConfigError for invalid settings, and RunError if the
+    folder of runs cannot be written.
     """
     config = _config(found, name, data or {})
     epochs = _epochs(found)
@@ -38,7 +44,7 @@ def install(
         with tempfile.TemporaryDirectory(
             dir=store.path, prefix=".importing-", ignore_cleanup_errors=True
         ) as folder:
-            run = _write(RunStore(Path(folder)), found, config, epochs)
+            run = _write(RunStore(Path(folder)), found, config, epochs, licence)
             run.path.rename(store.path / run.id)  # atomic: the scheduler never sees a partial run
     except OSError as error:
         raise RunError(f"Cannot write to the runs folder {store.path}: {error.strerror or error}.") from None
@@ -46,7 +52,7 @@ def install(
 
 
 def _write(
-    store: RunStore, found: Sequence[Understanding], config: Config, epochs: Sequence[int]
+    store: RunStore, found: Sequence[Understanding], config: Config, epochs: Sequence[int], licence: str
 ) -> RunDirectory:
     now = time.time()
     last = epochs[-1]
@@ -54,11 +60,12 @@ def _write(
         state="finished", step=last, total_steps=last, epoch=last, started=now, ended=now, exit_code=0
     )
     run = store.create(config, status, _notes(found))
+    stated = {"licence": licence} if licence else {}
     for each, epoch in zip(found, epochs, strict=True):
         content = {
             "state_dict": {BACKBONE_PREFIX + key: value for key, value in each.match.weights.items()},
             "global_step": epoch,
-            RECIPE: recipe(config, each.images.mean, each.images.std, (), epoch),
+            RECIPE: recipe(config, each.images.mean, each.images.std, (), epoch) | stated,
         }
         target = run.checkpoints_dir / f"epoch={epoch:04d}.ckpt"
         torch.save(content, target)

