@@ -117,14 +117,15 @@ class ImportPanel:
         ]
         forget = {"fn": _nothing_said, "inputs": None, "outputs": self._controls, **QUIET}
         tab.select(self._offered, None, self._below, **QUIET)
-        self._box.upload(**forget).then(self._take, self._box, looked, **QUIET)
-        self._below.input(**forget).then(self._choose, self._below, looked, **QUIET)
+        last = {"trigger_mode": "always_last", **QUIET}  # a file given while another is being read counts
+        self._box.upload(**forget).then(self._take, self._box, looked, **last)
+        self._below.input(**forget).then(self._choose, self._below, looked, **last)
         gr.on(
             [self._again.click, self._network.input],
             self._look,
             [self._files, *self._controls],
             looked,
-            **QUIET,
+            **last,
         )
         made = [*self._wait.outputs, self._done, page.chosen, page.link]
         self._import.click(self._bring, [self._files, self._name, *self._controls], made, **QUIET)

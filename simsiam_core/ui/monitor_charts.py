@@ -15,6 +15,7 @@ from simsiam_core.ui.series import Curves, XAxis
 from simsiam_core.ui.theme import series_colour
 from simsiam_core.ui.words import run_name
 
+TRAINED_ELSEWHERE = "Trained elsewhere: nothing was measured here while it learnt."
 AXES = {"step": "Step", "epoch": "Epoch", "minutes": "Minutes since the start"}
 
 
@@ -114,5 +115,11 @@ def chart(
         "yaxis": dict(spec.y_axis),
     }
     revision = f"{axis} {runs[0].id if runs else ''}"
-    empty = spec.waiting if runs else NO_RUNS
-    return figure(traces, layout, revision=revision, empty=empty)
+    return figure(traces, layout, revision=revision, empty=_empty(spec, runs))
+
+
+def _empty(spec: ChartSpec, runs: Sequence[RunDirectory]) -> str:
+    """Return why a chart of these runs has no line."""
+    if runs and all(run.imported for run in runs):
+        return TRAINED_ELSEWHERE
+    return spec.waiting if runs else NO_RUNS

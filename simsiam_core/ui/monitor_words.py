@@ -13,6 +13,7 @@ from simsiam_core.training.methods import title_of
 from simsiam_core.ui.series import Curves
 from simsiam_core.ui.words import bar, duration, moment, problem, rate, run_name
 
+ELSEWHERE = "trained elsewhere"
 NO_RUNS = "No runs yet. Choose a preset on the Train tab and press Start training."
 
 
@@ -52,7 +53,7 @@ def detail(run: RunDirectory, status: Status, recent: Recent) -> str:
         parts = [f"{status.progress:.0%}"]
     if run.damage():
         parts = ["damaged", *parts]
-    return " · ".join([*parts, *_how_it_goes(status, recent)])
+    return " · ".join([*parts, *([ELSEWHERE] if run.imported else _how_it_goes(status, recent))])
 
 
 def heading(
@@ -64,12 +65,7 @@ def heading(
     waits: str = "",
 ) -> str:
     """The current run in one glance: state, progress, pace, and what is wrong or why it waits; as HTML."""
-    facts = [trained_by] if (trained_by := method(run)) else []
-    if status.total_steps and (planned := epochs(run)):
-        epoch = min(planned, origin(run).epochs_at(status.step, steps_per_epoch(run, status)))
-        facts += [f"epoch {epoch:.1f} of {planned}", f"step {status.step:,} of {status.total_steps:,}"]
-    facts += [status.device] if status.device else []
-    facts += _how_it_goes(status, recent)
+    facts = [ELSEWHERE] if run.imported else _facts(run, status, recent)
     notes = run.notes()
     forked = f"Forked from {_origin(notes.forked_from)}." if notes.forked_from else ""
     source = weights_source(run)
@@ -85,6 +81,16 @@ def heading(
         f'<p class="facts">{html.escape(" · ".join(facts))}</p>{sentences}'
         f"{_problems(run, status, curves)}{_collapse_warning(collapse)}"
     )
+
+
+def _facts(run: RunDirectory, status: Status, recent: Recent) -> list[str]:
+    """Return method, progress, device and pace of a run of this program."""
+    facts = [trained_by] if (trained_by := method(run)) else []
+    if status.total_steps and (planned := epochs(run)):
+        epoch = min(planned, origin(run).epochs_at(status.step, steps_per_epoch(run, status)))
+        facts += [f"epoch {epoch:.1f} of {planned}", f"step {status.step:,} of {status.total_steps:,}"]
+    facts += [status.device] if status.device else []
+    return [*facts, *_how_it_goes(status, recent)]
 
 
 def _problems(run: RunDirectory, status: Status, curves: Curves) -> str:

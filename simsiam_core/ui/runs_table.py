@@ -62,6 +62,8 @@ class RunsTable:
 
 def _line(run: RunDirectory, status: Status, found: dict[str, float], place: int | None) -> dict[str, Any]:
     values = compare.values(run)
+    if run.imported:  # of its config, only these are about it
+        values = {path: value for path, value in values.items() if path.startswith(("model.", "data."))}
     learning_rate = values.get("optimiser.base_lr", 0) * values.get("training.batch_size", 0) / 256
     cells = {
         "name": run_name(run.id),

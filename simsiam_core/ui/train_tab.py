@@ -57,6 +57,7 @@ def build(context: Context, page: Page) -> Fill:
             with gr.Column(elem_classes="sheet"):
                 gr.HTML("<h3>This run</h3>", padding=False)
                 meaning = gr.HTML(elem_id="train-summary", padding=False)
+                network = gr.HTML(elem_id="train-network", padding=False)
                 expected = gr.HTML(elem_id="train-estimate", padding=False)
                 with gr.Accordion("Try several values", open=False, elem_id="train-more"):
                     sweep = gr.Textbox(
@@ -104,21 +105,23 @@ def build(context: Context, page: Page) -> Fill:
         else:
             yield from previews(context.worker, config, seed=draw_now)
 
-    def expect(*given: Any) -> Iterator[Any]:
+    def build_network(*given: Any) -> Iterator[Any]:
         values = form.values(given)
         if form.problems(values, counts.of):
             yield "", {}
             return
-        config, network = parse(values), ""
-        for network in context.networks.row(config):
-            yield network, gr.skip()
-        if problems := context.networks.problems(config):
-            yield "", problems
+        config = parse(values)
+        for row in context.networks.row(config):
+            yield row, gr.skip()
+        yield gr.skip(), context.networks.problems(config)
+
+    def expect(*given: Any) -> Iterator[Any]:
+        values = form.values(given)
+        if form.problems(values, counts.of) or checked(config := parse(values)):
+            yield ""
             return
-        yield gr.skip(), {}
         taken = context.scheduler.taken_gpus() if context.scheduler else ()
-        for text in expectation(context.worker, config, taken):
-            yield network + text, gr.skip()
+        yield from expectation(context.worker, config, taken)
 
     def look_into_folder(source: Any, path: Any) -> Iterator[Any]:
         if source not in SOURCES.names or SOURCES.get(source).list_images is None or not path:
@@ -160,9 +163,9 @@ def build(context: Context, page: Page) -> Fill:
         values = form.values(given)
         problems = form.problems(values, counts.anew) or checked(parse(values))
         marked = [*form.marks(values, problems, shown_now), problems]
-        stay = [gr.skip()] * 5
+        stay = [gr.skip()] * 6
         if problems:
-            return [*marked, _attention(form, problems), NOT_AS_IT_IS, "", NO_VIEWS, *stay[:3]]
+            return [*marked, _attention(form, problems), NOT_AS_IT_IS, "", "", NO_VIEWS, *stay[:3]]
         try:
             wanted = read_sweeps((sweeps or "").splitlines())
             configs = expand(values, wanted) if wanted else [parse(values)]
@@ -172,7 +175,14 @@ def build(context: Context, page: Page) -> Fill:
             run, *_ = context.change(lambda: enqueue(context.store, configs, group))
         except (RunError, ConfigError) as error:
             return [*marked, problem(str(error)), gr.skip(), *stay]
-        go = [gr.skip(), gr.skip(), gr.Tabs(selected="monitor"), [run.id], {"tab": "monitor", "run": run.id}]
+        go = [
+            gr.skip(),
+            gr.skip(),
+            gr.skip(),
+            gr.Tabs(selected="monitor"),
+            [run.id],
+            {"tab": "monitor", "run": run.id},
+        ]
         return [*marked, "", gr.skip(), *go]
 
     def checked(config: Config) -> Problems:
@@ -197,14 +207,16 @@ def build(context: Context, page: Page) -> Fill:
         trigger_mode="always_last",
         **QUIET,
     )
-    gr.on(typed, expect, form.inputs, [expected, refused], trigger_mode="always_last", **QUIET)
+    # apart from the estimate, which times steps for seconds: else the last network's figures would stay so long
+    gr.on(typed, build_network, form.inputs, [network, refused], trigger_mode="always_last", **QUIET)
+    gr.on(typed, expect, form.inputs, expected, trigger_mode="always_last", **QUIET)
     refused.change(follow, [shown, *form.inputs], marks, **QUIET)
     backbone = form.controls[BACKBONE]
     backbone.focus(all_names, None, backbone, **QUIET)
     chosen.select(use_preset, None, [*marks, chosen, filled], **QUIET)
-    filled.change(preview, [draw, *form.inputs], views, **QUIET).then(
-        expect, form.inputs, [expected, refused], **QUIET
-    )
+    filled.change(lambda: "", None, expected, **QUIET)  # that was for what stood in the form before
+    filled.change(build_network, form.inputs, [network, refused], **QUIET)
+    filled.change(preview, [draw, *form.inputs], views, **QUIET).then(expect, form.inputs, expected, **QUIET)
     again.click(draw_other, [draw, *form.inputs], [draw, views], **QUIET)
     gr.on(
         [sweep.change, *typed], count, [sweep, *form.inputs], sweep_note, trigger_mode="always_last", **QUIET
@@ -212,15 +224,16 @@ def build(context: Context, page: Page) -> Fill:
     start.click(
         begin,
         [shown, sweep, *form.inputs],
-        [*marks, expected, views, page.tabs, page.chosen, page.link],
+        [*marks, network, expected, views, page.tabs, page.chosen, page.link],
         api_visibility="private",
         concurrency_limit=None,
         show_progress_on=start,
     )
 
     page.blocks.load(lambda: meant(first), None, meaning, **QUIET)
+    page.blocks.load(build_network, form.inputs, [network, refused], **QUIET)
     page.blocks.load(preview, [draw, *form.inputs], views, **QUIET).then(
-        expect, form.inputs, [expected, refused], **QUIET
+        expect, form.inputs, expected, **QUIET
     )
     return Fill([*marks, chosen, filled], fill, form.inputs, form.values)
 

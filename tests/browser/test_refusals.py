@@ -68,6 +68,7 @@ def test_a_map_and_a_form_of_before_say_so(page: Page, run: RunDirectory) -> Non
     fill(page, "training.batch_size", "1")
     expect(page.locator(field(page, "training.batch_size"))).to_contain_text("is 1; it must be")
     expect(page.locator("#train-summary")).not_to_contain_text("4,000")
+    expect(page.locator("#train-network")).to_be_empty()
     expect(page.locator("#train-estimate")).to_be_empty()
     expect(page.locator("#train-preview img")).to_have_count(0)
     fill(page, "training.batch_size", "64")

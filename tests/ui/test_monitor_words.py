@@ -4,8 +4,10 @@ import pytest
 from tiny import tiny
 
 from simsiam_core.runs import Collapse, Recent, RunStore
-from simsiam_core.ui.monitor_charts import CHARTS
-from simsiam_core.ui.monitor_words import heading
+from simsiam_core.runs.imported import IMPORTED
+from simsiam_core.ui.monitor_charts import CHARTS, TRAINED_ELSEWHERE, chart
+from simsiam_core.ui.monitor_words import detail, heading
+from simsiam_core.ui.runs_table import _line
 from simsiam_core.ui.series import Curves
 
 
@@ -34,3 +36,18 @@ def test_the_charts_and_their_axes_come_from_the_registry() -> None:
     assert axes["lr"] == axes["rank"] == {"rangemode": "tozero"}
     assert axes["loss"] == {}
     assert axes["knn"]["tickformat"] == ".1~%"
+
+
+def test_an_imported_run_tells_no_training_of_this_program(store: RunStore) -> None:
+    """It read "SimSiam, epoch 1.0 of 1, took 0 s", promised first values and had a learning rate."""
+    run = store.create(tiny())
+    assert "SimSiam" in heading(run, run.status(), Recent(), Curves(run))
+    (run.path / IMPORTED).write_text('{"files": []}')
+    status, curves = run.status(), {run.id: Curves(run)}
+    text = heading(run, status, Recent(), curves[run.id])
+    assert "trained elsewhere" in text and "SimSiam" not in text and "epoch" not in text
+    assert "took" not in detail(run, status, Recent())
+    drawn = chart(CHARTS[0], [run], {run.id: status}, curves, "step")
+    assert TRAINED_ELSEWHERE in str(drawn) and CHARTS[0].waiting not in str(drawn)
+    cells = _line(run, status, {}, None)["cells"]
+    assert cells["backbone"] and not cells["lr"] + cells["epochs"] + cells["batch"] + cells["seed"]
