@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import NoReturn
 
 from simsiam_core.cli import (
     accept,
@@ -78,7 +80,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(argv: Sequence[str] | None) -> int:
-    arguments = build_parser().parse_args(argv)
+    parser = build_parser()
+    arguments, unknown = parser.parse_known_args(argv)
+    if unknown:
+        _refuse(parser, list(sys.argv[1:] if argv is None else argv), unknown)
     try:
         prepare_home()
         return int(arguments.run_command(arguments))
@@ -90,3 +95,24 @@ def _run(argv: Sequence[str] | None) -> int:
         return BAD_INPUT
     except KeyboardInterrupt:
         return FAILED
+
+
+def _refuse(parser: argparse.ArgumentParser, words: Sequence[str], unknown: Sequence[str]) -> NoReturn:
+    """Say which words no command understands, and which options are nearest. Raises SystemExit, as argparse does."""
+    known = [option for each in _parsers(parser, words) for option in each._option_string_actions]
+    flags = [word.partition("=")[0] for word in unknown if word.startswith("--")]
+    near = [difflib.get_close_matches(flag.replace("_", "-"), known, n=1, cutoff=0.8) for flag in flags]
+    hint = " and ".join(dict.fromkeys(match for matches in near for match in matches))
+    said = f"did you mean {hint}?" if hint else "--help lists what there is."
+    print(f"Not understood: {' '.join(unknown)}; {said}", file=sys.stderr)
+    raise SystemExit(BAD_INPUT)
+
+
+def _parsers(parser: argparse.ArgumentParser, words: Sequence[str]) -> Iterator[argparse.ArgumentParser]:
+    """Yield a parser and those of the commands that the words choose, such as `runs` and its `archive`."""
+    yield parser
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            chosen = next((word for word in words if word in action.choices), None)
+            if chosen is not None:
+                yield from _parsers(action.choices[chosen], words[words.index(chosen) + 1 :])

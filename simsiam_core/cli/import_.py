@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,13 +13,18 @@ from simsiam_core.config import ConfigError, fields
 from simsiam_core.config.paths import path_flag
 from simsiam_core.config.sections.data import source_names
 from simsiam_core.model.foreign.pretrained import TITLE
-from simsiam_core.runs import RunStore
+from simsiam_core.runs import RunDirectory, RunStore
 from simsiam_core.runs.archive import is_archive, missing_images, restore_archive
 
 if TYPE_CHECKING:
-    from simsiam_core.model.foreign.understanding import Wishes
+    from simsiam_core.model.foreign.understanding import Understanding, Wishes
 
 STEMS = next(spec.choices for spec in fields() if spec.path == "model.stem")
+
+# Options that say which network a file holds, and options that say what its run shows.
+_OF_THE_NETWORK = ("--backbone", "--stem", "--network", "--by-order")
+_OF_THE_RUN = ("--mean", "--std", "--image-size", "--name", "--data.source", "--data.path", "--dry-run")
+_DESTINATIONS = {"--data.source": "source", "--data.path": "folder"}
 
 
 def add_to(commands: Any) -> None:
@@ -88,28 +94,26 @@ def _import(arguments: argparse.Namespace) -> int:
     if bool(arguments.files) == arguments.pretrained:
         raise ConfigError.at("files", "Give files to import, or --pretrained.")
     if archives := [path for path in arguments.files if is_archive(path)]:
-        if len(arguments.files) > 1:
-            raise ConfigError.at("files", f"{archives[0].name} is an archive of a run; import it alone.")
         return _restore(archives[0], store, arguments)
+    if arguments.pretrained:
+        _refuse_unused(arguments, f"--pretrained is {TITLE}", *_OF_THE_NETWORK, "--mean", "--std")
     from simsiam_core.model import CheckpointError
-    from simsiam_core.model.foreign.installing import install
-    from simsiam_core.model.foreign.pretrained import import_pretrained
+    from simsiam_core.model.foreign.pretrained import understand_pretrained
     from simsiam_core.model.foreign.report import report
     from simsiam_core.model.foreign.understanding import understand
 
+    wishes = _wishes(arguments)
     try:
-        if arguments.pretrained:
-            with progress_line() as progress:
-                there = import_pretrained(store, progress)
-            print_json({"run": there.id}) if arguments.json else print_row(f"{'Run':<10}", text=there.id)
-            return 0
         with progress_line() as progress:
-            found = understand(arguments.files, _wishes(arguments), progress)
+            if arguments.pretrained:
+                found = [understand_pretrained(wishes, progress)]
+            else:
+                found = understand(arguments.files, wishes, progress)
         understood = report(found)
         if not arguments.json:
             for heading, sentence in understood.lines():
                 print_row(f"{heading:<10}", text=sentence)
-        run = None if arguments.dry_run else install(store, found, arguments.name, _data(arguments))
+        run = None if arguments.dry_run else _install(store, found, arguments)
     except CheckpointError as error:
         raise ConfigError.at("files", str(error)) from None
     if arguments.json:
@@ -119,7 +123,31 @@ def _import(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _install(store: RunStore, found: Sequence[Understanding], arguments: argparse.Namespace) -> RunDirectory:
+    """Return the run of files that were understood; the pretrained network's is made once."""
+    from simsiam_core.model.foreign.installing import install
+    from simsiam_core.model.foreign.pretrained import install_pretrained
+
+    data = _data(arguments)
+    if arguments.pretrained:
+        return install_pretrained(store, found[0], arguments.name, data)
+    return install(store, found, arguments.name, data)
+
+
+def _refuse_unused(arguments: argparse.Namespace, what: str, *flags: str) -> None:
+    """Raise ConfigError for options that have no meaning for what is imported."""
+    given = [
+        flag for flag in flags if getattr(arguments, _DESTINATIONS.get(flag, flag[2:].replace("-", "_")))
+    ]
+    if given:
+        raise ConfigError.at("files", f"{what}; leave out {', '.join(given)}.")
+
+
 def _restore(path: Path, store: RunStore, arguments: argparse.Namespace) -> int:
+    if len(arguments.files) > 1:
+        raise ConfigError.at("files", f"{path.name} is an archive of a run; import it alone.")
+    what = f"{path.name} is an archive of a run, which comes back as it was"
+    _refuse_unused(arguments, what, *_OF_THE_NETWORK, *_OF_THE_RUN)
     with progress_line() as progress:
         run = restore_archive(path, store, progress)
     note = missing_images(run)

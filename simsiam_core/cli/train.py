@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from simsiam_core import output
 from simsiam_core.cli.flags import SchemaFlags
 from simsiam_core.cli.options import add_json, add_save_dir, print_json
+from simsiam_core.cli.terminal import progress_line
 from simsiam_core.config import (
     Config,
     ConfigError,
@@ -97,6 +98,7 @@ def _train(arguments: argparse.Namespace, flags: SchemaFlags) -> int:
         )
     config = _config(arguments, flags)
     check_before_start(config, RunStore(arguments.save_dir))
+    read_weights(config, RunStore(arguments.save_dir))
     request.listen()  # before the run exists, so that Ctrl-C cannot leave it running
     # Never in state queued, so that no scheduler starts it too.
     run = RunStore(arguments.save_dir).create(config, running_status())
@@ -141,6 +143,8 @@ def _group(arguments: argparse.Namespace, flags: SchemaFlags) -> int:
     store = RunStore(arguments.save_dir)
     for config in configs:
         check_before_start(config, store)
+    for config in {(each.model, each.data.image_size): each for each in configs}.values():
+        read_weights(config, store)
     runs = enqueue(store, configs, group)
     if not arguments.json:
         print("\n".join(run.id for run in runs), flush=True)
@@ -202,6 +206,18 @@ def check_before_start(config: Config, store: RunStore) -> None:
         from simsiam_core.model.cost import check_network
 
         check_network(config)
+
+
+def read_weights(config: Config, store: RunStore) -> None:
+    """Read the weights to start from once before a run directory is created, so that bad ones leave nothing.
+
+    Published ones are downloaded. Raises ConfigError at `model.weights`.
+    """
+    if config.model.weights:
+        from simsiam_core.model.starting_weights import starting_weights
+
+        with progress_line() as progress:
+            starting_weights(config, store, progress)
 
 
 def _work(

@@ -81,7 +81,7 @@ def model_card(
         "library_name": exporter.library,
         "pipeline_tag": "image-feature-extraction",
         "tags": [*([] if imported else _tags(encoder)), "feature-extraction"],
-        **({"datasets": [data.source]} if not _is_private(data.source) else {}),
+        **({"datasets": [data.source]} if not (imported or _is_private(data.source)) else {}),
         **({"metrics": ["accuracy"], "model-index": [_index(name, figures)]} if figures else {}),
     }
     front = yaml.safe_dump(about, sort_keys=False, allow_unicode=True)

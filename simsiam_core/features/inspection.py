@@ -10,7 +10,7 @@ message.
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,7 +33,7 @@ class ImageRecord:
 
     id: str
     label: str | None
-    pixels: Pixels
+    pixels: Pixels = field(repr=False)
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ ENTRY = Metric(
     column="Std",
     result=True,
     chart="std",
-    note="1 healthy, 0 collapsed",
+    note="0 collapsed; near 1 healthy",
     axis=(0, 1.1),
     measure=measure,
 )

@@ -50,6 +50,12 @@ def test_flags_win_over_files_over_presets(
         main(["train", *flags])
     assert caught.value.code == 2
     assert "--no-flip-unknown" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as caught:
+        main(["train", "--data.image_size", "32"])
+    assert caught.value.code == 2
+    assert capsys.readouterr().err == (
+        "Not understood: --data.image_size 32; did you mean --data.image-size?\n"
+    )
     command = [
         "train",
         "--preset",

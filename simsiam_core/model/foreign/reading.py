@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import itertools
 import pickle
+import pickletools
 import re
+import warnings
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +23,7 @@ from simsiam_core.names import printable
 Progress = Callable[[float, str], None]
 MAX_BYTES = 8 * 2**30
 MAX_PLACEHOLDERS = 200  # different unknown classes in a file
+MAX_OPCODES = 100_000  # of a pickle that is looked through
 _CHUNK = 2**22
 # First bytes of files that people take for weights, and what to do about them.
 _OTHER_FILES = {
@@ -130,10 +135,14 @@ def _read_torch(path: Path, name: str, start: bytes) -> tuple[Any, tuple[str, ..
     while True:
         try:
             with torch.serialization.safe_globals([(each, path_) for path_, each in replaced.items()]):
-                return torch.load(path, map_location="cpu", weights_only=True, mmap=zipped), tuple(replaced)
+                # torch warns of its own deprecations and of the file's age, which nobody here can act on
+                with warnings.catch_warnings(action="ignore"):
+                    content = torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)
+                return content, tuple(replaced)
         except pickle.UnpicklingError as error:
             needed = _needed(str(error))
-            _check_harmless(needed, name)
+            for asked in [needed] if needed or zipped else _named_in_pickle(path):
+                _check_harmless(asked, name)
             if needed is None or needed in replaced or len(replaced) == MAX_PLACEHOLDERS:
                 raise _refused(name, needed) from None
             replaced[needed] = type("Placeholder", (Placeholder,), {})
@@ -163,6 +172,21 @@ def _needed(message: str) -> str | None:
     """Return the class or function that torch refused to load, such as `argparse.Namespace`."""
     found = re.search(r"\bGLOBAL (\S+) (?:was not|whose)", message)
     return (found[1] if "." in found[1] else f"builtins.{found[1]}") if found else None
+
+
+def _named_in_pickle(path: Path) -> list[str]:
+    """Return the functions and classes that a bare pickle of any protocol names, without executing it."""
+    names: list[str] = []
+    strings: list[str] = []
+    with path.open("rb") as file, contextlib.suppress(ValueError):  # the pickle ends before its end
+        for opcode, argument, _ in itertools.islice(pickletools.genops(file), MAX_OPCODES):
+            if opcode.name == "STACK_GLOBAL":
+                names.append(".".join(strings[-2:]))
+            elif opcode.name == "GLOBAL":
+                names.append(str(argument).replace(" ", "."))
+            elif isinstance(argument, str):
+                strings.append(argument)
+    return names
 
 
 def _check_harmless(needed: str | None, name: str) -> None:
