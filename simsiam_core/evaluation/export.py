@@ -48,7 +48,7 @@ def export(
     trained_on: str = "textures",
     licence: str = "",
 ) -> Written:
-    """Write a checkpoint to `out` in an export format, and a model card beside it (but for features).
+    """Write a checkpoint to `out` in an export format, and a model card beside it.
 
     `split` applies to features; `trained_on` is the source that a bundle names for its training images;
     `licence` stands in the card. Raises CheckpointError, RunError, or ConfigError for a missing format or
@@ -60,7 +60,8 @@ def export(
         return Written([out, *write_card(run, checkpoint, exporter, out, licence)], "a bundle")
     if isinstance(exporter, FeaturesExporter):
         count = export_features(run, checkpoint, split, format, out)
-        return Written([out], f"{count:,} features of the {split} images")
+        cards = write_card(run, checkpoint, exporter, out, licence)
+        return Written([out, *cards], f"{count:,} features of the {split} images")
     if isinstance(exporter, BackboneFolderExporter):
         export_folder(checkpoint, exporter, out)
         cards = write_card(run, checkpoint, exporter, out, licence)

@@ -12,7 +12,7 @@ import yaml
 
 import simsiam_core
 from simsiam_core.data.sources import SOURCES
-from simsiam_core.evaluation.exporter import Exporter
+from simsiam_core.evaluation.exporter import Exporter, FeaturesExporter
 from simsiam_core.evaluation.results import COLUMNS, figures_of
 from simsiam_core.metrics.val_knn_accuracy import KNN_ACCURACY
 from simsiam_core.model import Encoder, fingerprint, load_encoder
@@ -193,10 +193,16 @@ def _use(encoder: Encoder, exporter: Exporter, file: str) -> str:
     size = encoder.config.data.image_size
     mean, std = ([round(value, 4) for value in values] for values in (encoder.mean, encoder.std))
     code = f"\n\n```python\n{exporter.usage(encoder, file)}\n```" if exporter.usage else ""
+    shape, out = (
+        f"float32 [B, 3, {size}, {size}], RGB",
+        f"Out: float32 [B, {encoder.dim}]; divide by the l2 norm",
+    )
+    if isinstance(exporter, FeaturesExporter):
+        out = f"In the file: id, class and float32 [{encoder.dim}] of each image, already divided by the l2 norm,"
     return (
-        f"## Use{code}\n\nIn: float32 [B, 3, {size}, {size}], RGB. Resize the shorter side to {size} px (bilinear, "
-        f"antialiased), crop the centre, scale to 0..1, subtract the mean {mean} and divide by the std {std}. "
-        f"Out: float32 [B, {encoder.dim}]; divide by the l2 norm to compare images by cosine similarity."
+        f"## Use{code}\n\nIn: {shape}. Resize the shorter side to {size} px (bilinear, antialiased), crop the centre, "
+        f"scale to 0..1, subtract the mean {mean} and divide by the std {std}. {out} to compare images by cosine "
+        "similarity."
     )
 
 

@@ -144,6 +144,13 @@ def test_the_card_names_figures_licence_and_recipe(
     assert front_of(card)["license"] == "cc-by-4.0"
 
 
+def test_features_have_a_card_too(trained: RunDirectory, tmp_path: Path) -> None:
+    out = tmp_path / "features.npz"
+    assert main(["export", str(trained.path), "--format", "npz", "--split", "test", "--out", str(out)]) == 0
+    text = (tmp_path / "features.npz.md").read_text(encoding="utf-8")
+    assert 'numpy.load("features.npz")' in text and "already divided by the l2 norm" in text
+
+
 def test_the_card_of_an_imported_network_claims_no_training(tmp_path: Path) -> None:
     weights = build_backbone(ModelConfig(backbone="resnet10", width=8)).state_dict()
     torch.save(weights, tmp_path / "theirs.pth")

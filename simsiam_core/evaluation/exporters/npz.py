@@ -14,4 +14,11 @@ def _write(table: FeatureTable, file: BinaryIO) -> None:
     np.savez(file, ids=np.array(table.ids), labels=labels, features=table.features)
 
 
-ENTRY = FeaturesExporter(title="npz", help="features as numpy arrays", suffix=".npz", write=_write, order=50)
+ENTRY = FeaturesExporter(
+    title="npz",
+    help="features as numpy arrays",
+    suffix=".npz",
+    write=_write,
+    order=50,
+    usage=lambda encoder, file: f'table = numpy.load("{file}")  # ids, labels, features',
+)

@@ -28,4 +28,5 @@ ENTRY = FeaturesExporter(
     packages=("pyarrow",),
     write=_write,
     order=60,
+    usage=lambda encoder, file: f'table = pandas.read_parquet("{file}")  # id, label, features',
 )
