@@ -9,7 +9,7 @@ run: $(VENV)/requirements.done
 	@$(BIN)/python dashboard.py $(ARGS)
 
 # Tests that assert how long something takes have the machine to themselves; the others share it.
-test: $(VENV)/requirements-dev.done $(VENV)/browser.done check
+test: $(VENV)/requirements-dev.done $(VENV)/browser.done $(VENV)/slurm.done check
 ifdef ARGS
 	$(BIN)/python -m pytest $(ARGS)
 else
@@ -55,4 +55,12 @@ $(VENV)/browser.done: | $(VENV)/requirements-dev.done
 		|| command -v chromium || command -v chromium-browser || command -v google-chrome \
 		|| $(BIN)/playwright install chromium \
 		|| echo "No browser could be installed; the browser tests will say so."
+	@touch $@
+
+# The tests of jobs in SLURM start a cluster of their own, which needs its daemons, and root.
+$(VENV)/slurm.done: | $(VENV)/requirements-dev.done
+	@{ command -v slurmctld && command -v munged; } >/dev/null \
+		|| { [ "$$(id -u)" = 0 ] && command -v apt-get && apt-get update -qq \
+			&& DEBIAN_FRONTEND=noninteractive apt-get install -y -qq slurm-wlm munge; } \
+		|| echo "SLURM could not be installed; its tests will say so."
 	@touch $@

@@ -16,6 +16,8 @@ _REORDERING = frozenset(
 )
 _ESCAPE = re.compile(r"\\(?:x([0-9a-f]{2})|u([0-9a-f]{4}))")
 
+UNPACKING_RECORD = ".left-out.json"  # beside the images of an unpacked zip; no part of them
+
 
 def printable(name: str) -> str:
     r"""Return a name as safe, printable UTF-8; different names stay different, ordinary ones unchanged.

@@ -12,6 +12,7 @@ import visible_gpus
 
 # Networks here are so small that a second thread only waits for the first, and for other processes' threads.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ["SLURM_CONF"] = os.devnull  # no cluster, also where tests run on one; tests/cluster starts its own
 os.environ[visible_gpus.VARIABLE] = ""  # the same figures with and without a GPU, also in processes
 
 # UMAP compiles itself for half a minute: once a checkout, not once a server.
@@ -25,7 +26,13 @@ from simsiam_core.runs import RunStore
 garbage_collection.reduce_gc_overhead()
 
 
-LONGEST_FIRST = ("browser", "faults", "bench", "training")  # so that none of these is left to one worker
+LONGEST_FIRST = (
+    "browser",
+    "cluster",
+    "faults",
+    "bench",
+    "training",
+)  # so that none of these is left to one worker
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

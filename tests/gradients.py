@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import torch
+import torch.distributed as dist
 from tiny import tiny
 from torch import Tensor
 
@@ -23,7 +25,8 @@ def gradients(index: int = 0, count: int = 1, place: Path | None = None) -> dict
     torch.set_num_threads(1)
     ranks, found = Ranks(index, count), {}
     if place:
-        ranks.init_process_group(place, torch.device("cpu"))
+        os.environ["GLOO_SOCKET_IFNAME"] = "lo"
+        dist.init_process_group("gloo", init_method=place.as_uri(), rank=index, world_size=count)
     images = torch.randint(0, 256, (COUNT, 3, 16, 16), generator=torch.Generator().manual_seed(1)).byte()
     for method in listed():
         config = tiny(objective={"method": method, "rotation_crop": 8})
@@ -40,5 +43,6 @@ def gradients(index: int = 0, count: int = 1, place: Path | None = None) -> dict
         loss.backward()
         gradient = torch.cat([p.grad.flatten() for p in network.parameters() if p.grad is not None])
         found[method] = ranks.mean(loss.detach()), ranks.mean(gradient)
-    ranks.destroy_process_group()
+    if place:
+        dist.destroy_process_group()
     return found

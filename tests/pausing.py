@@ -31,7 +31,7 @@ def trained(run: RunDirectory, pause_at: int | None = None) -> RunDirectory:
 
 
 def curve(run: RunDirectory) -> list[tuple[Any, ...]]:
-    """Everything measured that does not depend on the clock, in the order of the file."""
+    """Everything measured that depends on neither the clock nor the machine, in the order of the file."""
     names = (
         "step",
         "epoch",
@@ -41,4 +41,5 @@ def curve(run: RunDirectory) -> list[tuple[Any, ...]]:
         "representation/std",
         "val/knn_accuracy",
     )
-    return [tuple(line.get(name) for name in names) for line in run.metrics()]
+    lines = [tuple(line.get(name) for name in names) for line in run.metrics()]
+    return [line for line in lines if any(value is not None for value in line[2:])]  # not the machine's load

@@ -61,12 +61,12 @@ typed("export", run, "--format", formats[0], "--out", "exported")
 told["exported"] = Path("exported").read_text().splitlines()
 told["results"] = typed("results", "--format", "csv")
 
-from simsiam_core.ui import evaluate_form
-from simsiam_core.ui.form import Form
+from simsiam_core.ui.evaluate import form as evaluate_form
+from simsiam_core.ui.components.form import Form
 
 with gr.Blocks():
     form = Form({})
-    form.render()
+    form.place_rest()
     measuring = evaluate_form.Form(None)
 told["sources"] = [value for _, value in form.controls["data.source"].choices]
 told["methods"] = form.controls["objective.method"].choices
@@ -75,20 +75,25 @@ told["ids"] = [control.elem_id for control in measuring.settings]
 
 from simsiam_core.evaluation.curves import metrics_csv
 from simsiam_core.metrics.__main__ import page
-from simsiam_core.ui import compare, runs_table
-from simsiam_core.ui.monitor_charts import CHARTS, chart
-from simsiam_core.ui.series import CurveCache
+from simsiam_core.ui.live.snapshot import Snapshots
+from simsiam_core.ui.runs.charts import CHARTS, Drawn, chart
+from simsiam_core.ui.runs.columns import COLUMNS
+from simsiam_core.ui.runs.comparison import RESULTS
+from simsiam_core.ui.runs.index import RunIndex
+from simsiam_core.ui.runs.view import ChartView
+from simsiam_core.ui.live.curves import CurveCache
 
-trained, curves = RunStore(Path("runs")).find(run), CurveCache()
+store = RunStore(Path("runs"))
+trained, curves = store.find(run), CurveCache()
 (spec,) = [spec for spec in CHARTS if spec.key == "uniformity"]
-drawn = chart(spec, [trained], {trained.id: trained.status()}, {trained.id: curves.read(trained)}, "step")
+drawn = chart(spec, [Drawn(trained, trained.status(), curves.read(trained), "#123456")], ChartView())
 told["metric"] = {
     "record": trained.metrics(),
     "csv": metrics_csv(trained),
     "chart": [spec.title, spec.note, drawn["data"][0]["x"]],
-    "column": runs_table.COLUMNS["uniformity"],
-    "compared": compare.NAMES,
-    "latest": compare.latest(trained, curves),
+    "column": COLUMNS["uniformity"],
+    "compared": {metric.name: metric.title for metric in RESULTS.values()},
+    "latest": dict(RunIndex().rows(Snapshots(store).look())[0].numbers),
     "page": page(),
 }
 Path("told.json").write_text(json.dumps(told))

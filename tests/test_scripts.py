@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from simsiam_core.assets import PACKAGE, asset_path
-from simsiam_core.ui.scripts import script
+from simsiam_core.ui.components.scripts import script
 
 HERE = Path(__file__).parent
-SCRIPTS = sorted(asset_path("js").rglob("*.js"))
+SCRIPTS = sorted(asset_path("ui").rglob("*.js"))
 NODE = shutil.which("node")
 needs_node = pytest.mark.skipif(
     NODE is None, reason="Node is not installed, so the scripts' functions are not run."
@@ -21,7 +21,7 @@ needs_node = pytest.mark.skipif(
 # Classes that gradio gives its own elements.
 GRADIO = {
     "gradio-container", "html-container", "info-text", "prose", "secondary-wrap", "slider_input_container",
-    "tab-container", "tabitem", "wrap-inner",
+    "tab-container", "tab-wrapper", "tabitem", "wrap-inner",
 }  # fmt: skip
 
 
@@ -41,7 +41,7 @@ def test_the_functions_of_the_scripts() -> None:
 @needs_node
 def test_every_script_parses_in_strict_mode() -> None:
     """As gradio runs it: the body of a function."""
-    names = [path.relative_to(asset_path("js")).with_suffix("").as_posix() for path in SCRIPTS]
+    names = [path.relative_to(asset_path("ui")).with_suffix("").as_posix() for path in SCRIPTS]
     bodies = "\n".join(f"(async function () {{ {script(name)}\n}});" for name in names)
     checked = node("--check", "-", stdin=f'"use strict";\n{bodies}')
     assert checked.returncode == 0, checked.stderr
@@ -57,7 +57,7 @@ def test_scripts_declare_what_they_use_and_use_what_they_declare() -> None:
 
 def test_every_style_is_for_something() -> None:
     """A class or id that neither a script nor the page names is left over, and so is a property that is not read."""
-    css = "\n".join(path.read_text(encoding="utf-8") for path in asset_path("css").glob("*.css"))
+    css = "\n".join(path.read_text(encoding="utf-8") for path in asset_path("ui").rglob("*.css"))
     css = re.sub(r"/\*.*?\*/", "", css, flags=re.DOTALL)
     sources = [*SCRIPTS, *PACKAGE.rglob("*.py")]
     named = set(re.findall(r"[\w-]+", "\n".join(path.read_text(encoding="utf-8") for path in sources)))

@@ -131,7 +131,7 @@ AT_IMPORT = (
     "LD_",
     "KMP_",
 )
-AT_START = ("PYTHONPATH", "PYTHONUNBUFFERED")  # these do not count
+AT_START = ("PYTHONPATH", "PYTHONUNBUFFERED", "TORCHELASTIC_", "TORCH_NCCL_")  # these do not count
 CODE = re.compile(
     r"(from simsiam_core[\w.]* import \w+; |\w+\.\w+\(\); )*\w+\(\)"
 )  # that only calls a `main`
@@ -147,7 +147,7 @@ def at_import(environment: Any) -> dict[str, str]:
     return {
         name: value
         for name, value in environment.items()
-        if name.startswith(AT_IMPORT) and name not in AT_START
+        if name.startswith(AT_IMPORT) and not name.startswith(AT_START)
     }
 
 
@@ -180,7 +180,8 @@ def _started(popen: subprocess.Popen, zygote: Callable[[], Zygote], asked: dict[
     """Whether it is a command of this project, and has been started by the zygote as a child of this process."""
     if any(asked[name] != usual for name, usual in USUAL.items()):
         return False
-    args, folder = asked["args"], os.path.abspath(asked["cwd"] or os.getcwd())
+    args = asked["args"] if isinstance(asked["args"], str | bytes | os.PathLike) else [*asked["args"]]
+    folder = os.path.abspath(asked["cwd"] or os.getcwd())
     environment = dict(os.environ if asked["env"] is None else asked["env"])
     path = _search_path(args, folder, environment.get("PYTHONPATH", ""))
     if not path or not os.path.isdir(folder) or at_import(environment) != zygote().world:

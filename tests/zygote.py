@@ -36,7 +36,7 @@ IMPORTS = (
     "simsiam_core.ui.app",
 )
 HIGH = 300  # numbers from here on are for files on their way to another number
-START_OTHERS = ("queue", "bench", "accept")  # these start processes themselves, as the dashboard does
+START_OTHERS = ("train", "queue", "bench", "accept")  # these may start processes, as the dashboard does
 
 
 def serve(connection: socket.socket) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 from simsiam_core.bench.page import dashboard
 from simsiam_core.bench.synthetic import CHECKPOINT, encoded, own_cache
 from simsiam_core.features import maps
-from simsiam_core.features.maps import MapSettings
+from simsiam_core.features.map_settings import MapSettings
 from simsiam_core.runs import RunDirectory, RunStore
 
 FLAGS = ("--no-sandbox", "--disable-background-networking", "--disable-component-update")
@@ -22,6 +22,7 @@ SECONDS = 4.0
 KNOWN_POINTS, KNOWN_TIMES = 10_000, 5
 LIMIT_MS = 240_000
 PLOT = "#map-plot .js-plotly-plot"
+ANY_DRAWN = "document.querySelector('#map-plot .map-cloud')?.dataset.points > 0"
 DRAWN = "document.querySelector('#map-plot .map-cloud')?.dataset.points === '%d'"
 AT_REST = "!document.querySelector('#map-progress')?.offsetParent"
 # Moves the pointer or turns the wheel once per frame, so that the frame rate is the page's own, with the map
@@ -84,8 +85,9 @@ def measure(points: int = 50_000, lasso: int = 5_000) -> dict[str, Any]:
 
 def _draw(page: Any, address: str, run: RunDirectory, points: int) -> float:
     """Open the tab, request the map and wait until it is drawn; return the seconds since the click."""
-    page.goto(f"{address}/?tab=map&run={run.id}")
-    page.wait_for_function("document.querySelector('#map-checkpoint input')?.value")
+    page.goto(f"{address}/?page=look&run={run.id}")
+    page.wait_for_function(ANY_DRAWN)  # PCA of the fewer points that it begins with
+    page.locator("#map-more > button").click()
     page.locator("#map-method label", has_text="PCA").click()
     page.locator("#map-sample input[type=number]").fill(str(points))
     page.locator("#map-sample input[type=number]").press("Enter")

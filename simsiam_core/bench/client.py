@@ -40,14 +40,21 @@ class PageClient:
             d for d in self.config["dependencies"] if [component, event] in [list(t) for t in d["targets"]]
         ]
 
-    def news(self) -> int:
-        """Poll Monitor for updates, as `assets/js/news.js` does; returns the response size in bytes."""
-        answer = self._ask("monitor-news", "news", {"chosen": [], "axis": "step", "have": self._have})
+    def news(self, **asked: Any) -> int:
+        """Poll Runs for updates, as `assets/ui/live/updates.js` does; returns the response size in bytes."""
+        answer = self._ask(
+            "monitor-news", "news", {"chosen": [], "axis": "step", **asked, "have": self._have}
+        )
         self._have |= json.loads(answer)["versions"]
         return len(answer)
 
+    def part(self, elem_id: str, **asked: Any) -> Any:
+        """Return what one part of Runs shows, whether or not it has changed."""
+        answer = self._ask("monitor-news", "news", {"chosen": [], "axis": "step", **asked})
+        return json.loads(answer)["parts"][elem_id]
+
     def notices(self) -> None:
-        """Request toasts and the title, as `assets/js/title.js` does."""
+        """Request toasts and the title, as `assets/ui/live/title.js` does."""
         self._ask("page-title", "notices", {})
 
     def _ask(self, elem_id: str, function: str, data: Any) -> bytes:
@@ -60,15 +67,34 @@ class PageClient:
         return self.post("/component_server", json=body).raise_for_status().content
 
     def neighbours(self, run_id: str, checkpoint: str, image: bytes) -> None:
-        """Upload an image on Neighbours and request its 20 nearest test images. Raises CallError."""
+        """Upload an image and request its 20 nearest test images. Raises CallError."""
+        answer = self.ask(run_id, checkpoint, self.upload("noise.png", image))
+        if 'class="problem"' in answer or "most alike" not in answer:
+            raise CallError(f"No neighbours: {answer[:300]}")
+
+    def ask(self, run_id: str, checkpoint: str, file: dict[str, Any], k: int = 20) -> str:
+        """Request the k nearest test images of an uploaded file; returns all that the page is told, as text.
+
+        Dashboards of earlier versions, which have no bar, are asked as well, for comparison with them.
+        """
+        network = {"run": run_id, "checkpoint": checkpoint, "images": "test"}
+        given: dict[str, Any] = {f"neighbours-{name}": value for name, value in network.items()}
+        given |= {"neighbours-split": "test", "neighbours-k": k, "neighbours-temperature": 0.1}
+        given |= {"neighbours-hide": False, "neighbours-beside": []}
+        if any(c["props"].get("elem_id") == "context-bar" for c in self.config["components"]):
+            bar = self.component("bar")
+            (choose,) = self.functions(bar, "select")
+            self.call(choose["id"], [None] * len(choose["inputs"]), event=network, trigger=bar)
         box = self.component("neighbours-upload")
         (register,) = self.functions(box, "upload")
         ask = next(d for d in self.config["dependencies"] if d["trigger_after"] == register["id"])
-        file = self.upload("noise.png", image)
-        self.call(register["id"], [[file], run_id], trigger=box)
-        answer = self.call(ask["id"], [None, run_id, checkpoint, "test", 20, 0.1, False, []], trigger=box)
-        if 'class="problem"' in str(answer["data"]) or "most alike" not in str(answer["data"]):
-            raise CallError(f"No neighbours: {str(answer['data'])[:300]}")
+        self.call(register["id"], self._values(register, {**given, "neighbours-upload": [file]}), trigger=box)
+        return str(list(self._outputs(ask["id"], self._values(ask, given), trigger=box)))
+
+    def _values(self, function: dict[str, Any], given: dict[str, Any]) -> list[Any]:
+        """The inputs of a function, by `elem_id`; what the server keeps for the page is None."""
+        names = {c["id"]: str(c["props"].get("elem_id")) for c in self.config["components"]}
+        return [given.get(names[number]) for number in function["inputs"]]
 
     def upload(self, name: str, content: bytes, kind: str = "image/png") -> dict[str, Any]:
         """Upload a file; returns its value for use in an event."""
@@ -87,6 +113,13 @@ class PageClient:
 
     def call(self, function: int, data: list[Any], event: Any = None, trigger: int | None = None) -> Any:
         """Run an event to its end and return its output. Raises CallError."""
+        *_, last = self._outputs(function, data, event, trigger)
+        return last
+
+    def _outputs(
+        self, function: int, data: list[Any], event: Any = None, trigger: int | None = None
+    ) -> Iterator[Any]:
+        """Run an event to its end; yields its output as often as it has one."""
         body = {
             "data": data,
             "fn_index": function,
@@ -99,10 +132,14 @@ class PageClient:
             raise CallError(f"{joined.status_code}: {joined.text[:300]}")
         wanted = joined.json()["event_id"]
         for message in self._messages():
-            if message.get("event_id") == wanted and message["msg"] == "process_completed":
-                if not message["success"]:
-                    raise CallError(str(message["output"].get("error")))
-                return message["output"]
+            if message.get("event_id") != wanted or not message["msg"].startswith("process_"):
+                continue
+            if not message.get("success", True):
+                raise CallError(str(message["output"].get("error")))
+            if "output" in message:
+                yield message["output"]
+            if message["msg"] == "process_completed":
+                return
         raise CallError("The stream ended without an answer.")
 
     def _messages(self) -> Iterator[dict[str, Any]]:

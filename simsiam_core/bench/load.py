@@ -31,7 +31,7 @@ SETTLING_SECONDS = 15.0
 
 
 def measure(seconds: float = 120.0, watchers: int = WATCHERS, uploaders: int = UPLOADERS) -> dict[str, Any]:
-    """Measure a `quick` run while `watchers` pages poll Monitor each second and `uploaders` upload images."""
+    """Measure a `quick` run while `watchers` pages poll Runs each second and `uploaders` upload images."""
     with tempfile.TemporaryDirectory() as folder:
         store = RunStore(Path(folder) / "runs")
         config = merge(preset("quick").values, {"training": {"epochs": 2000}, "knn": {"knn_every": 2000}})
@@ -97,7 +97,7 @@ class Load:
         self.answers = 0
 
     def watch(self) -> None:
-        """Simulate a page on Monitor: polls for updates each second, for toasts and title every third."""
+        """Simulate a page on Runs: polls for updates each second, for toasts and title every third."""
         page = self._open()
         time.sleep(random.random())
         for number in itertools.count():

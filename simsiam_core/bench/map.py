@@ -15,7 +15,7 @@ from PIL import Image
 
 from simsiam_core.bench.synthetic import CHECKPOINT, encoded, own_cache
 from simsiam_core.features import inspection, maps
-from simsiam_core.features.maps import MapSettings
+from simsiam_core.features.map_settings import MapSettings
 from simsiam_core.features.worker import InspectionWorker, Task
 from simsiam_core.runs import RunStore
 
@@ -42,7 +42,7 @@ def measure(points: int = 10_000, umap: bool = True) -> dict[str, Any]:
 def _by_umap(run_path: Path, wished: MapSettings) -> dict[str, float]:
     """Time UMAP from a cold start; then cancel one during its epochs and time the next response."""
     started = time.perf_counter()
-    with InspectionWorker("simsiam_core.features.maps:warm_up") as mapper:
+    with InspectionWorker("simsiam_core.features.projection:warm_up") as mapper:
         mapper.submit(inspection.prepare, run_path, CHECKPOINT, "train").result()
         figures = {"umap imported and compiled after, s": time.perf_counter() - started}
         figures["UMAP, s"] = _seconds(mapper.submit(maps.draw_map, run_path, CHECKPOINT, wished))

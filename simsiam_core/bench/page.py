@@ -9,7 +9,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,10 +30,20 @@ class Dashboard:
 
 
 @contextmanager
-def dashboard(runs_dir: Path, limit: float = 60.0, checkout: Path | None = None) -> Iterator[Dashboard]:
+def dashboard(
+    runs_dir: Path, limit: float = 60.0, checkout: Path | None = None, options: Sequence[str] = ()
+) -> Iterator[Dashboard]:
     """Start the dashboard over a folder of runs, from another checkout if given; stops it after the block."""
     program = ["-m", SERVER] if checkout is None else [str(checkout / "dashboard.py")]
-    command = [sys.executable, *program, "--no-browser", "--no-bundled", "--runs-dir", str(runs_dir)]
+    command = [
+        sys.executable,
+        *program,
+        "--no-browser",
+        "--no-bundled",
+        "--runs-dir",
+        str(runs_dir),
+        *options,
+    ]
     started = time.perf_counter()
     process = subprocess.Popen(
         command, cwd=checkout, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True

@@ -32,7 +32,7 @@ from simsiam_core.runs.processes import process_identity
 
 
 def measure(runs: int = 20, lines: int = 200_000, pages: int = 10, ticks: int = 30) -> dict[str, Any]:
-    """Measure time, payload and CPU of Monitor's ticks, one per second and page, while one run grows."""
+    """Measure time, payload and CPU of the ticks of Runs, one per second and page, while one run grows."""
     with tempfile.TemporaryDirectory() as folder:
         store = RunStore(Path(folder))
         growing = [_grown_run(store, lines) for _ in range(runs)][-1]

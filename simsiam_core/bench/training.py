@@ -22,7 +22,7 @@ from simsiam_core.bench.phases import PhaseClock
 from simsiam_core.config import Config, merge, parse, preset
 from simsiam_core.data import Dataset, ImageSet, count_train
 from simsiam_core.features.encode import encode
-from simsiam_core.features.knn import knn_accuracy
+from simsiam_core.features.knn import chosen_k, knn_accuracy
 from simsiam_core.runs import MetricsWriter, RunStore
 from simsiam_core.training.allocator import keep_freed_memory
 from simsiam_core.training.callbacks import CheckpointCallback, MetricsCallback
@@ -218,7 +218,7 @@ def _knn_seconds(config: Config, dataset: Dataset, module: SimSiamModule, device
         for part in (dataset.train, test)
     )
     labels, truth = (_labels(part, device) for part in (dataset.train, test))
-    k, temperature = config.knn.k, config.knn.temperature
+    k, temperature = config.knn.k or chosen_k(dataset.train.labels), config.knn.temperature
     vote = _warm_seconds(lambda: knn_accuracy(bank, labels, queries, truth, k, temperature), device)
     return encoding / len(encoded) * total + vote
 

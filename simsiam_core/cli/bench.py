@@ -6,7 +6,7 @@ import argparse
 import importlib
 from typing import Any
 
-from simsiam_core.cli.options import add_json, print_figures, print_json, whole_number
+from simsiam_core.cli.options import add_json, number, print_figures, print_json, whole_number
 from simsiam_core.cli.terminal import progress_line
 from simsiam_core.config import ConfigError, presets
 from simsiam_core.config.paths import path_flag
@@ -14,16 +14,20 @@ from simsiam_core.config.sections.objective import method_names
 
 QUESTIONS = {
     "neighbours": "how long a neighbour query takes, and whether it is exact",
+    "novelty": "how well images of another folder are told from images like those of a data set (wants --path)",
     "map": "how soon a map of 10,000 points is there",
     "compare": "whether this checkout is as quick as another one (about twelve minutes)",
     "images": "how fast images are decoded, measured, augmented, encoded and trained on",
+    "cluster": "whether a run in SLURM is interrupted without loss (needs a cluster; some minutes)",
     "canvas": "how smoothly a map of 50,000 points moves in Chromium (wants playwright)",
     "monitoring": "what watching a run costs the run",
     "load": "what 40 people at once cost the server and the training (four minutes)",
     "page": "how soon the page is there",
     "training": "how fast training is, where its time goes, and what a run will take; the default",
     "methods": "whether each training method learns textures better than raw pixels (an hour for three seeds)",
+    "my-images": "what the preset my-images reaches on given images, against raw pixels",
     "evaluation": "how long kNN accuracy and the linear sweep take on 50,000 × 512 features, and if they are right",
+    "runs": "how long the list of runs, a filter and a tick take where there are 10,000 runs (some ten minutes)",
     "server": "what many runs and many open pages cost the server",
 }
 
@@ -52,11 +56,16 @@ def add_to(commands: Any) -> None:
     neighbours.add_argument(
         "--large", action="store_true", help="also ask a bank of 1,000,000 × 512 on disk (writes 2 GB)"
     )
-    evaluation = parser.add_argument_group("evaluation and images")
+    evaluation = parser.add_argument_group("evaluation, images and novelty")
     evaluation.add_argument(
         "--path",
         metavar="FOLDER",
         help="images to take, labelled for evaluation; without it they are made up",
+    )
+    evaluation.add_argument(
+        "--bank",
+        metavar="FOLDER",
+        help="novelty: images with a test split that the others are to be unlike (default: textures)",
     )
     evaluation.add_argument(
         "--image-size", type=whole_number, default=96, metavar="PX", help="of images (%(default)s)"
@@ -72,6 +81,36 @@ def add_to(commands: Any) -> None:
     )
     learning.add_argument("--seeds", type=whole_number, default=3, help="runs of each (%(default)s)")
     learning.add_argument("--epochs", type=whole_number, default=12, help="of each run (%(default)s)")
+    cluster = parser.add_argument_group("cluster")
+    cluster.add_argument(
+        "--disturbances", type=whole_number, default=10, help="requeues and kills (%(default)s)"
+    )
+    own = parser.add_argument_group("my-images")
+    own.add_argument(
+        "--images",
+        action="append",
+        default=[],
+        metavar="IMAGES",
+        help="a folder of classes, textures:N or textures:N:unlabelled; may be repeated, needed here",
+    )
+    own.add_argument(
+        "--start",
+        action="append",
+        default=[],
+        choices=("random", "pretrained"),
+        help="weights to start from; may be repeated (default: both)",
+    )
+    own.add_argument("--minutes", type=number, default=5.0, help="of training a run (%(default)s)")
+    own.add_argument(
+        "--pace",
+        type=number,
+        default=777.0,
+        metavar="IMAGES",
+        help="images a second that the length of a run is chosen for, as if the machine were idle (%(default)s)",
+    )
+    own.add_argument(
+        "--results", type=path_flag, metavar="FILE", help="keep results here, and go on from those kept"
+    )
     comparing = parser.add_argument_group("compare")
     comparing.add_argument("--against", type=path_flag, metavar="DIR", help="the other checkout, needed here")
     comparing.add_argument("--pairs", type=whole_number, default=10, help="pairs of each (%(default)s)")
@@ -107,17 +146,37 @@ def _bench(arguments: argparse.Namespace) -> int:
         options = {"large": 1_000_000}
     elif arguments.question == "methods":
         options = {"methods": arguments.method, "seeds": arguments.seeds, "epochs": arguments.epochs}
+    elif arguments.question == "cluster":
+        options = {"disturbances": arguments.disturbances}
     elif arguments.question == "evaluation":
         options = {"path": arguments.path}
+    elif arguments.question == "novelty":
+        options = {"path": arguments.path, "bank": arguments.bank}
     elif arguments.question == "images":
         options = {
             "path": arguments.path,
             "preset_name": arguments.preset,
             "image_size": arguments.image_size,
         }
-    figures = importlib.import_module(f"simsiam_core.bench.{arguments.question}").measure(**options)
+    elif arguments.question == "my-images":
+        options = _my_images(arguments)
+    module = f"simsiam_core.bench.{arguments.question.replace('-', '_')}"
+    figures = importlib.import_module(module).measure(**options)
     print_figures(figures, arguments.json)
     return 0
+
+
+def _my_images(arguments: argparse.Namespace) -> dict[str, Any]:
+    if not arguments.images:
+        raise ConfigError.at("images", "bench my-images needs --images: a folder of classes, or textures:N.")
+    return {
+        "images": arguments.images,
+        "starts": arguments.start or ["random", "pretrained"],
+        "seeds": arguments.seeds,
+        "minutes": arguments.minutes,
+        "images_per_second": arguments.pace,
+        "results": arguments.results,
+    }
 
 
 def _compare(arguments: argparse.Namespace) -> int:

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import argparse
-import time
 from typing import Any
 
 from simsiam_core import output
 from simsiam_core.cli.options import add_json, add_run, chosen_run, print_json
+from simsiam_core.cli.placement import add_placement, chosen_placement, evaluate_elsewhere
 from simsiam_core.cli.terminal import print_row
-from simsiam_core.cli.train import announce, running_status
+from simsiam_core.cli.train import announce, may_start, running_status
 from simsiam_core.config import field_spec, typed
 from simsiam_core.config.evaluation import parse_evaluation, settings_model
 from simsiam_core.evaluation.kinds import listed
+from simsiam_core.jobs.restarts import given_up
 from simsiam_core.jobs.stop_request import Interrupted, StopRequest
 from simsiam_core.runs import RunError
 from simsiam_core.runs.crash import crashes_logged
 from simsiam_core.runs.disk import size
 from simsiam_core.runs.evaluations import EvaluationDirectory, create_evaluation, find_evaluation
+from simsiam_core.runs.placement import LOCAL
 
 
 def add_to(commands: Any) -> None:
@@ -30,6 +32,7 @@ def add_to(commands: Any) -> None:
         )
         add_run(sub)
         add_json(sub)
+        add_placement(sub)
         sub.add_argument("--job", metavar="ID", help="an evaluation that exists already, queued by the page")
         for name, info in settings_model(kind).model_fields.items():
             if name != "kind":
@@ -45,7 +48,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     if arguments.job:
         job = find_evaluation(run, arguments.job)
         with job.lock():  # the scheduler and a user may start it at the same time
-            if (state := job.status().state) != "queued":
+            if not may_start(state := job.status().state):
                 raise RunError(f"The evaluation {job.id} does not wait; it is {state}.")
             return _work(job, arguments, request)
     known = settings_model(arguments.kind).model_fields.items()
@@ -56,6 +59,9 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     }
     settings = parse_evaluation({**given, "kind": arguments.kind})
     run.checkpoint(settings.checkpoint)  # fails before anything is created
+    placement = chosen_placement(arguments)
+    if arguments.dry_run or placement.executor != LOCAL:
+        return evaluate_elsewhere(run, settings.model_dump(mode="json"), placement, arguments)
     # Never in state queued, so that no scheduler starts it too.
     job = create_evaluation(run, settings.model_dump(mode="json"), running_status())
     return _work(job, arguments, request)
@@ -65,12 +71,18 @@ def _work(job: EvaluationDirectory, arguments: argparse.Namespace, request: Stop
     recorded = output.recorded(job.log_path, stdout_is_for_json=arguments.json)
     with recorded, crashes_logged(job.log_path):
         announce(job, request)
+        if given_up(job):
+            return 1
         try:
             with request.raising():
                 from simsiam_core.evaluation.worker import evaluate
         except Interrupted:
-            job.update_status(state="stopped", ended=time.time(), activity="")
-            return 1
+            ending = request.ending(job.status())
+            paused = (
+                {"state": "stopped"} if request.state == "paused" else {}
+            )  # there is nothing to go on from
+            job.update_status(**{**ending, **paused})
+            return request.exit_code or 1
         code = evaluate(job, request)
         result = job.result()
         if result is not None and not arguments.json:

@@ -44,13 +44,14 @@ def add_to(commands: Any) -> None:
 
 def _map(arguments: argparse.Namespace) -> int:
     from simsiam_core.features import maps
+    from simsiam_core.features.map_settings import MapSettings
 
     if not (arguments.out or arguments.html):
         raise ConfigError.at("out", "Say what to write: --out FILE.parquet, --html FILE.html, or both.")
     if arguments.out and arguments.out.suffix not in (".parquet", ".csv"):
         raise ConfigError.at("out", f"A table is written as .parquet or .csv, not {arguments.out.suffix!r}.")
     run = chosen_run(arguments)
-    settings = maps.MapSettings(
+    settings = MapSettings(
         arguments.method,
         arguments.split,
         arguments.sample,
@@ -115,9 +116,9 @@ def _write_table(path: Path, drawn: Any, facts: Any) -> None:
 
 def _page(run: Any, drawn: Any, facts: Any) -> bytes:
     from simsiam_core.features import inspection
-    from simsiam_core.ui import map_file, map_view
+    from simsiam_core.ui.look import canvas, html_file
 
     found = inspection.image_records(run.path, drawn.settings.split, drawn.ids)
-    value = map_view.geometry([drawn], [drawn.checkpoint], of=None, key="map", note=map_view.described(drawn))
-    paint = map_view.paint(drawn, facts, "label" if drawn.labels is not None else "density")
-    return map_file.map_file(f"{run.id}, {drawn.checkpoint}", value, paint, [p.pixels for p in found])
+    value = canvas.geometry([drawn], [drawn.checkpoint], of=None, key="map", note=canvas.described(drawn))
+    paint = canvas.paint(drawn, facts, "label" if drawn.labels is not None else "density")
+    return html_file.map_file(f"{run.id}, {drawn.checkpoint}", value, paint, [p.pixels for p in found])

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import csv
+import io
 import sys
 from pathlib import Path
 from typing import Any
 
-from simsiam_core.cli.options import add_images, chosen_run, inspecting
+from simsiam_core.cli.options import add_images, add_json, chosen_run, inspecting, print_json
 from simsiam_core.cli.terminal import print_row
 from simsiam_core.config import ConfigError
 from simsiam_core.config.paths import path_flag
-from simsiam_core.names import printable
+from simsiam_core.names import printable, storable
 from simsiam_core.runs.evaluations import find_evaluation
 
 STDOUT = "-"
@@ -32,6 +34,7 @@ def add_to(commands: Any) -> None:
         metavar="FILE",
         help="CSV file to write; - is stdout (default)",
     )
+    add_json(parser)
     parser.set_defaults(run_command=_predict)
 
 
@@ -49,10 +52,13 @@ def _predict(arguments: argparse.Namespace) -> int:
 
     files = list_images(arguments.images)
     out = None if arguments.out == STDOUT else path_flag(arguments.out)
+    table = io.StringIO(newline="")
     with inspecting() as report:
         predictor = load_predictor(job or newest_predictor(run), report)
         if out is None:
-            found: Predicted = write_predictions(predictor, files, sys.stdout, report)
+            found: Predicted = write_predictions(
+                predictor, files, table if arguments.json else sys.stdout, report
+            )
         else:
             try:
                 with replacing(out) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
@@ -61,8 +67,28 @@ def _predict(arguments: argparse.Namespace) -> int:
             except OSError as error:
                 raise ConfigError.at("out", f"Cannot write {out}: {error.strerror or error}.") from None
     _check(found.count, len(files))
+    if arguments.json:
+        rows = list(map(_numbers, csv.DictReader(io.StringIO(table.getvalue(), newline=""))))
+        left_out = [{"path": one.path, "reason": one.reason} for one in found.left_out]
+        about = {
+            "images": found.count,
+            "labelled": found.labelled,
+            "right": found.right,
+            "left_out": left_out,
+        }
+        where = {"file": storable(str(out))} if out else {"predictions": rows}
+        print_json({"run": run.id, "evaluation": predictor.evaluation, **about, **where})
+        return 0
     _tell(found, predictor.evaluation, out)
     return 0
+
+
+def _numbers(row: dict[str, str]) -> dict[str, str | float]:
+    """Return a row of the table with its confidence and probabilities as numbers."""
+    return {
+        name: float(value) if name == "confidence" or name.startswith("p_") else value
+        for name, value in row.items()
+    }
 
 
 def _check(readable: int, given: int) -> None:

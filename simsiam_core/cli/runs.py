@@ -81,10 +81,11 @@ def _show(arguments: argparse.Namespace) -> int:
         latest.update({name: value for name, value in line.items() if name not in COORDINATES})
     epochs = _epochs(run)
     problems = [*run.damage(), *filter(None, [record.problem])]
-    source = weights_source(run)
+    source, choices = weights_source(run), run.choices()
     summary = {
         **_summary(run),
         "weights": dict(source) if source else None,
+        "choices": choices.model_dump(mode="json") if choices else None,
         "metrics": latest,
         "checkpoints": [c.name for c in run.checkpoints()],
     }
@@ -108,6 +109,8 @@ def _show(arguments: argparse.Namespace) -> int:
     for one in measured:
         note = f"classifies other images by its {one['predicts']}" if one["predicts"] else one["state"]
         print_row("  evaluation ", one["id"], text=note)
+    for sentence in choices.sentences if choices else ():
+        print_row("  chosen     ", text=sentence)
     for problem in problems:
         print_row("  damaged    ", text=problem)
     collapse = CollapseReader().read(run, status)

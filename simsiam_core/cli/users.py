@@ -9,7 +9,7 @@ from typing import Any
 
 from simsiam_core.config import ConfigError
 from simsiam_core.config.paths import path_flag
-from simsiam_core.ui.doors import read_users, write_user
+from simsiam_core.ui.auth import read_users, write_user
 
 
 def add_to(commands: Any) -> None:

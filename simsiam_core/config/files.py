@@ -87,21 +87,29 @@ class Preset:
     title: str
     description: str
     values: dict[str, Any]
+    wants_gpu: bool = False
+    adapts: bool = False  # whether the rest is chosen for the images and the machine, see `training.adapt`
 
 
-def presets(folder: Path = PRESETS_DIR) -> dict[str, Preset]:
-    """Read the presets in a folder, by name; to add a preset, add a file."""
+def presets(folder: Path = PRESETS_DIR, *, adapting: bool = False) -> dict[str, Preset]:
+    """Read the presets in a folder, by name; to add a preset, add a file.
+
+    Those that adapt are no complete settings until they are adapted to images, so they are left out unless
+    `adapting`.
+    """
     found = {}
     for path in sorted(folder.glob("*.yaml")):
         values = read_yaml(path)
         title, description = values.pop("title", path.stem), values.pop("description", "")
-        found[path.stem] = Preset(path.stem, str(title), str(description), values)
+        wants_gpu, adapts = (values.pop(name, False) is True for name in ("wants_gpu", "adapts"))
+        if adapting or not adapts:
+            found[path.stem] = Preset(path.stem, str(title), str(description), values, wants_gpu, adapts)
     return found
 
 
 def preset(name: str) -> Preset:
     """Read one preset by name. Raises ConfigError that lists the available ones."""
-    known = presets()
+    known = presets(adapting=True)
     if name not in known:
         raise ConfigError.at("preset", f"There is no preset {name!r}; there are: {', '.join(known)}.")
     return known[name]

@@ -22,7 +22,7 @@ def check_fit(config: Config, images: int | None = None) -> None:
     if batch > count:
         sentence = f"Batch size is {batch}, more than the {count} training images; choose at most {count}."
         problems.append(Problem("training.batch_size", sentence))
-    if k > count:
+    if k is not None and k > count:
         sentence = f"k is {k}, more than the {count} training images; choose at most {count}."
         problems.append(Problem("knn.k", sentence))
     if problems:

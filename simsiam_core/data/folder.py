@@ -7,11 +7,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from simsiam_core.config import ConfigError
+from simsiam_core.config.cache import cache_dir
 from simsiam_core.data.description import FolderDescription
 from simsiam_core.data.given_path import given_path
 from simsiam_core.data.layout import understand
 from simsiam_core.data.left_out import by_reason, listed
 from simsiam_core.data.listing import Listing, describe, hold_out
+from simsiam_core.data.pruning import used
 from simsiam_core.data.scan import NOT_IMAGES, path_of, scan
 from simsiam_core.names import printable
 
@@ -54,6 +56,8 @@ def _root(path: str) -> Path:
         raise ConfigError.at(
             "data.path", f"{printable(str(root))} is a file; give the folder that holds the images."
         )
+    if root.parent == cache_dir() / "own":  # an unpacked zip, which is kept as long as something reads it
+        used(root)
     return root
 
 

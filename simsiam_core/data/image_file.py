@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import BytesIO
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from simsiam_core.data.depth import NoValueError, eight_bits, no_data
-from simsiam_core.data.formats import FORMATS, SUFFIXES
+from simsiam_core.data.formats import FORMATS, MARK_BYTES, SUFFIXES, format_by_content
 from simsiam_core.data.orientation import is_turned, upright
 
 __all__ = ["FORMATS", "SUFFIXES", "ImageError", "read_image", "read_resized", "upright_size"]
@@ -69,7 +69,7 @@ def _opened(source: Path | bytes | Image.Image) -> Iterator[Image.Image]:
     except Image.DecompressionBombError:
         raise ImageError(_too_large("far more than 100")) from None
     except UnidentifiedImageError:
-        raise ImageError(f"This is not an image in a known format ({', '.join(FORMATS)}).") from None
+        raise ImageError(_unknown(source)) from None
     except NoValueError:
         raise ImageError("The image has no values: every pixel is infinite, NaN or no data.") from None
     except FileNotFoundError:
@@ -99,6 +99,19 @@ def read_resized(source: Path | bytes, height: int, width: int) -> Tensor:
         if whole.size != (width, height):
             whole = whole.resize((width, height), Image.Resampling.BILINEAR)
         return torch.from_numpy(np.array(whole)).permute(2, 0, 1).contiguous()
+
+
+def _unknown(source: Path | bytes | Image.Image) -> str:
+    """Return what is said of content that nothing here can read."""
+    first = b""
+    if isinstance(source, bytes):
+        first = source[:MARK_BYTES]
+    elif isinstance(source, Path):
+        with suppress(OSError), source.open("rb") as file:
+            first = file.read(MARK_BYTES)
+    if format_by_content(first) == "HEIF":
+        return "This is an iPhone's HEIC photo, which is not read here: save it as JPEG and choose that."
+    return f"This is not an image in a known format ({', '.join(FORMATS)})."
 
 
 def _check_bytes(given: int) -> None:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from simsiam_core.data import formats
 from simsiam_core.data.left_out import LeftOut
-from simsiam_core.names import original, printable
+from simsiam_core.names import UNPACKING_RECORD, original, printable
 
 # System folders of macOS, Synology, QNAP, Windows and Linux.
 _SYSTEM_FOLDERS = {"__macosx", "@eadir", "#recycle", "@__thumb", "$recycle.bin", "recycler", "lost+found"}
@@ -129,6 +129,8 @@ def _folder_problem(name: str) -> str | None:
 def _file(entry: os.DirEntry[str], path: str, found: Scan) -> None:
     name = entry.name.lower()
     suffix = name[name.rfind(".") :] if "." in name else ""
+    if name == UNPACKING_RECORD:  # what was left out of a zip is said where it is unpacked
+        return None
     if name in _SYSTEM_FILES or name.startswith("._"):
         return found.leave_out(path, "a file of the operating system")
     if name.startswith("."):

@@ -31,6 +31,8 @@ class Source:
     path: Literal["", "folder", "file"] = ""  # what data.path must point to; "": not used
     download: str = ""  # download size on first use, such as "170 MB"; "": nothing
     generated: bool = False  # generated on the fly: nothing is downloaded, decoded or cached on disk
+    classes: int | None = None  # of its labels; None: depends on the images
+    test_count: int | None = None  # test images; None: depends on the images
     labels: Literal["yes", "no", "by folder", "by column"] = "yes"
 
     @property

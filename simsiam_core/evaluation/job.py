@@ -15,6 +15,7 @@ from simsiam_core.data import Dataset, load
 from simsiam_core.evaluation.splits import labelled
 from simsiam_core.features.bank import FeatureBank, load_bank
 from simsiam_core.features.encode import best_device
+from simsiam_core.jobs.stop_request import StopRequest
 from simsiam_core.model import Encoder, fingerprint, load_encoder
 from simsiam_core.model.dimensions import network_name
 from simsiam_core.runs import Checkpoint, MetricsWriter, RunDirectory
@@ -57,6 +58,11 @@ class Reporter:
         """Add a point at `epoch`; `done` of `total` is the progress of the whole job."""
         self._writer.write([{"step": epoch, "epoch": epoch, "time": self._clock.now(), **metrics}])
         self.set(activity=text, step=done, total_steps=total, epoch=epoch)
+
+    def interrupt(self, request: StopRequest) -> None:
+        """Write that the job is to be started again, from the beginning."""
+        self._writer.close()
+        self.set(force=True, **request.ending(self._status))
 
     def close(self, **changes: Any) -> None:
         """Write the final status and close the curves."""

@@ -10,10 +10,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from simsiam_core.config.evaluations.knn import KnnEvaluation
 from simsiam_core.data import ImageSet
 from simsiam_core.evaluation.by_class import by_class
 from simsiam_core.evaluation.job import Measurement, Reporter, Subject
-from simsiam_core.features.knn import count_classes
+from simsiam_core.features.knn import chosen_k, count_classes
 from simsiam_core.features.neighbours import QUERIES_AT_ONCE, search, vote
 from simsiam_core.features.raw_pixels import raw_pixel_accuracy
 
@@ -75,11 +76,13 @@ def centroid_accuracy(bank: Tensor, bank_labels: Tensor, queries: Tensor, query_
     return int((found == query_labels).sum()) / len(queries)
 
 
-def report(subject: Subject, reporter: Reporter) -> Measurement:
-    """Measure the whole report of one checkpoint; the headline figure uses k and T of the run's config."""
+def report(subject: Subject, settings: KnnEvaluation, reporter: Reporter) -> Measurement:
+    """Measure the whole report of one checkpoint; the headline figure uses k and T given, or the run's."""
     knn = subject.run.config().knn
+    temperature = settings.temperature or knn.temperature
     bank, queries = subject.bank("train", reporter), subject.bank("test", reporter)
     assert bank.labels is not None and queries.labels is not None
+    k = settings.k or knn.k or chosen_k(bank.labels)
     reporter.set(force=True, activity="Searching neighbours")
     found = grid(
         bank.features,
@@ -88,11 +91,11 @@ def report(subject: Subject, reporter: Reporter) -> Measurement:
         queries.labels,
         KS,
         TEMPERATURES,
-        (knn.k, knn.temperature),
+        (k, temperature),
     )
     reporter.set(force=True, activity="Measuring the baselines")
     mean, std = subject.dataset.mean, subject.dataset.std
-    raw = raw_pixel_accuracy(*_splits(subject), mean, std, knn.k, knn.temperature, subject.device)
+    raw = raw_pixel_accuracy(*_splits(subject), mean, std, k, temperature, subject.device)
     accuracy = int((found.predicted == queries.labels).sum()) / len(queries)
     centroids = centroid_accuracy(bank.features, bank.labels, queries.features, queries.labels)
     return Measurement(
@@ -102,8 +105,8 @@ def report(subject: Subject, reporter: Reporter) -> Measurement:
             "knn/raw_pixels_accuracy": raw.accuracy,
         },
         stamp={
-            "k": min(knn.k, len(bank)),
-            "temperature": knn.temperature,
+            "k": min(k, len(bank)),
+            "temperature": temperature,
             "bank": "train",
             "raw_pixels": raw.note or None,  # None: all images at full size
             "seed": None,

@@ -12,6 +12,7 @@ import yaml
 
 import simsiam_core
 from simsiam_core.data.sources import SOURCES
+from simsiam_core.evaluation.citation import citation
 from simsiam_core.evaluation.exporter import Exporter, FeaturesExporter
 from simsiam_core.evaluation.results import COLUMNS, figures_of
 from simsiam_core.metrics.val_knn_accuracy import KNN_ACCURACY
@@ -90,6 +91,7 @@ def model_card(
         _use(encoder, exporter, file),
         _figures(figures),
         "" if imported else _recipe(encoder),
+        "" if imported else _citation(encoder),
         f"## Origin\n\nRun `{run.id}`, checkpoint `{checkpoint.name}` (fingerprint `{fingerprint(checkpoint.path)}`), "
         f"exported by version {simsiam_core.__version__} of the [SimSiam](https://arxiv.org/abs/2011.10566) dashboard.",
     ]
@@ -124,7 +126,7 @@ def _knn(run: RunDirectory) -> str:
         knn = run.config().knn
     except RunError:
         return ""
-    return f"k {knn.k}, T {knn.temperature:g}"
+    return f"k {knn.k or 'by class size'}, T {knn.temperature:g}"
 
 
 def _is_private(source: str) -> bool:
@@ -223,3 +225,8 @@ def _recipe(encoder: Encoder) -> str:
     )  # may name a file of this machine; the summary says where they are from
     text = yaml.safe_dump({"data": data, **shown}, sort_keys=False, allow_unicode=True)
     return f"## Recipe\n\n```yaml\n{text}```"
+
+
+def _citation(encoder: Encoder) -> str:
+    papers = citation(encoder.config)
+    return f"## Citation\n\n```bibtex\n{papers}\n```" if papers else ""

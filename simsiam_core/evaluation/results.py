@@ -68,20 +68,20 @@ def rows(runs: Iterable[RunDirectory]) -> list[Row]:
 
 
 def _rows_of(run: RunDirectory) -> list[Row]:
-    uses_wall_clock: dict[int, dict[str, dict[str, Figure]]] = {}
+    by_epoch: dict[int, dict[str, dict[str, Figure]]] = {}
     data = ""
     for result in results(run)[0]:
         try:
             epoch, stamp, figures = result["epoch"], result["stamp"], result["figures"]
             data = f"{stamp['data']}, {stamp['train_images']:,} / {stamp['test_images']:,}"
-            columns = uses_wall_clock.setdefault(epoch, {})
+            columns = by_epoch.setdefault(epoch, {})
             for key, made in figures_of(result["kind"], figures, stamp):
                 columns.setdefault(key, {}).pop(made.settings, None)  # the newest of equal ones is kept
                 columns[key][made.settings] = made
         except (KeyError, TypeError):
             continue  # written by another version
     table = []
-    for epoch, columns in sorted(uses_wall_clock.items(), reverse=True):
+    for epoch, columns in sorted(by_epoch.items(), reverse=True):
         lists = {key: list(figures.values()) for key, figures in columns.items()}
         table += [Row(run.id, (run.id,), epoch, data, figures) for figures in _side_by_side(lists)]
     return table

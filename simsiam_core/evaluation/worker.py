@@ -37,7 +37,7 @@ def evaluate(job: EvaluationDirectory, request: StopRequest | None = None) -> in
             result = _result(job, reporter)
         job.write_result(result)
     except KeyboardInterrupt:
-        state = "stopped"
+        state = "queued" if request.state == "queued" else "stopped"
     except (ConfigError, RunError, CheckpointError) as problem:
         state, error, code = "failed", str(problem), 2
     except Exception as problem:
@@ -50,6 +50,9 @@ def evaluate(job: EvaluationDirectory, request: StopRequest | None = None) -> in
             error = f"{type(problem).__name__}: {problem}"
     if state != "finished":
         job.classifier_path.unlink(missing_ok=True)
+    if state == "queued":
+        reporter.interrupt(request)
+        return request.exit_code
     reporter.close(state=state, error=error, exit_code=code)
     if error:
         print(error, file=sys.stderr, flush=True)

@@ -12,7 +12,8 @@ import numpy as np
 from simsiam_core.config import ConfigError
 from simsiam_core.features import inspection
 from simsiam_core.features.inspection import ImageRecord
-from simsiam_core.features.maps import Map, MapSettings
+from simsiam_core.features.map_settings import MapSettings
+from simsiam_core.features.maps import Map
 from simsiam_core.features.retrieval import Answer, Question, neighbours
 from simsiam_core.runs import RunDirectory
 
@@ -76,7 +77,9 @@ def movers(
 ) -> tuple[Mover, ...]:
     """Return the images whose neighbours two networks agree on least, lowest agreement first.
 
-    Neighbours are compared rather than map positions: a layout can change without any neighbour changing.
+    Images with the same agreement are in random order, the same every time: images are sorted by class, and
+    where many have no neighbour in common the first class would have the list to itself. Neighbours are compared
+    rather than map positions: a layout can change without any neighbour changing.
     Raises ConfigError if the two samples do not contain the same images.
     """
     import torch
@@ -90,7 +93,8 @@ def movers(
     images = loaded.split(RunDirectory(first[0]).config().data, split)
     rows = samples[0].rows
     found = []
-    for i in kept.argsort(stable=True)[:limit].tolist():
+    shuffled = torch.randperm(len(kept), generator=torch.Generator().manual_seed(0))
+    for i in shuffled[kept[shuffled].argsort(stable=True)][:limit].tolist():
         left = one[i][~shared[i]][:3].tolist()
         came = two[i][~torch.isin(two[i], one[i])][:3].tolist()
         pick = [tuple(inspection.image_record(images, int(rows[j])) for j in part) for part in (left, came)]

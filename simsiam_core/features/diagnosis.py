@@ -99,6 +99,29 @@ def diagnose(
     )
 
 
+def illustrated(
+    run_path: Path, split: str, findings: tuple[Finding, ...], progress: Progress | None = None
+) -> tuple[Finding, ...]:
+    """Return findings of a split with the pixels of their images, for a page of a list that was found without them."""
+    from simsiam_core.features import loaded
+
+    config = RunDirectory(run_path).config().data
+    images = loaded.split(config, split, progress)
+    other = {"train": "test", "test": "train"}.get(split)
+
+    def record(found: ImageRecord) -> ImageRecord:
+        try:
+            return image_record(images, images.index_of(found.id))
+        except KeyError:  # of a pair across training and test images
+            others = loaded.split(config, other or split, progress)
+            return image_record(others, others.index_of(found.id))
+
+    return tuple(
+        replace(finding, image=record(finding.image), evidence=tuple(map(record, finding.evidence)))
+        for finding in findings
+    )
+
+
 def _outlier(
     images: ImageSet, row: int, rank: int, distances: Tensor, near: Tensor, record: Record
 ) -> Finding:

@@ -13,9 +13,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from simsiam_core.config import ConfigError
+from simsiam_core.features.map_settings import MapSettings
+from simsiam_core.features.shipped_map import shipped_map
 from simsiam_core.runs import RunDirectory
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from simsiam_core.data import Progress
     from simsiam_core.data.image_file import Region
     from simsiam_core.features.sample import Sample
@@ -23,37 +27,8 @@ if TYPE_CHECKING:
 VOTERS = 20
 TEMPERATURE = 0.1
 PLACED_AMONG = 10  # neighbours whose coordinates determine the position of a new image
+REPLACED = "This map is of a checkpoint that training has replaced since. Draw the map of the new one."
 EPOCHS_FROM_A_MAP = 150  # UMAP epochs when initialised from another map
-
-
-@dataclass(frozen=True)
-class MapSettings:
-    """Settings of a map. Raises ConfigError at `map.<name>` for an invalid value."""
-
-    method: str = "umap"  # or "pca"
-    split: str = "train"
-    sample: int = 5000
-    dimensions: int = 2
-    neighbours: int = 15
-    min_dist: float = 0.1
-    metric: str = "cosine"
-    reproducible: bool = False
-    dense: bool = False
-
-    def __post_init__(self) -> None:
-        for name, choices in {
-            "method": ("pca", "umap"),
-            "dimensions": (2, 3),
-            "metric": ("cosine", "euclidean", "manhattan"),
-        }.items():
-            if getattr(self, name) not in choices:
-                known = " or ".join(str(choice) for choice in choices)
-                raise ConfigError.at(f"map.{name}", f"{getattr(self, name)!r} is no {name}; choose {known}.")
-        for name, low, high in (("sample", 10, 200_000), ("neighbours", 2, 200), ("min_dist", 0, 1)):
-            if not low <= getattr(self, name) <= high:
-                title = name.replace("_", " ")
-                sentence = f"{title} is {getattr(self, name):g}; it must be from {low:g} to {high:g}."
-                raise ConfigError.at(f"map.{name}", sentence.capitalize())
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +36,8 @@ class Map:
     """A map of N points out of `total` images. `labels` index `classes`; None without labels.
 
     `unseen` counts the classes that have images but none in the sample (smaller than the number of classes).
+    `key` names checkpoint, images and sample by what they contain: `last` is another checkpoint once training has
+    replaced it.
     """
 
     ids: tuple[str, ...]
@@ -73,6 +50,7 @@ class Map:
     seconds: float
     cached: bool
     unseen: int = 0
+    key: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,17 +72,6 @@ class Placement:
     similarities: tuple[float, ...]
     how: str
     seconds: float
-
-
-def warm_up() -> None:
-    """Import and compile umap ahead of time, which takes seconds."""
-    import torch
-
-    from simsiam_core.features import projection
-
-    points = torch.nn.functional.normalize(torch.randn(64, 8), dim=1)
-    nearest = torch.randint(64, (64, 5)), torch.rand(64, 5)
-    projection.umap(points, 2, 5, 0.1, "cosine", start=points[:, :2].numpy(), known=nearest, epochs=2)
 
 
 def draw_map(run_path: Path, checkpoint: str, settings: MapSettings, progress: Progress | None = None) -> Map:
@@ -160,22 +127,28 @@ def place(
     query: bytes | str,
     k: int = PLACED_AMONG,
     region: Region | None = None,
+    on: tuple[str, np.ndarray] | None = None,
     progress: Progress | None = None,
 ) -> Placement:
     """Return the position of an image (file content, or an id of the run's data) on a map.
 
     On a PCA map it is projected onto the same axes; on a UMAP map it is placed among its neighbours. An
-    image that is already a point of the map keeps its position.
+    image that is already a point of the map keeps its position. `on` is the `key` and the coordinates of a map
+    that was drawn; without it the map is drawn if it is not cached. Raises ConfigError if the checkpoint has
+    been replaced since, whose features have no place on that map.
     """
-    from simsiam_core.features import projection, retrieval, sample
+    from simsiam_core.features import retrieval, sample
     from simsiam_core.features.neighbours import nearest
 
     started = time.perf_counter()
     run = RunDirectory(run_path)
     points = sample.sampled(run, checkpoint, settings.split, settings.sample, progress)
-    coordinates = _read(_file(points, settings), points, settings)
-    if coordinates is None:
+    if on is None:
         coordinates = draw_map(run_path, checkpoint, settings, progress).coordinates
+    elif on[0] == points.key:
+        coordinates = on[1]
+    else:
+        raise ConfigError.at("map", REPLACED)
     feature = retrieval.encode_query(run, checkpoint, settings.split, query, region)
     own = points.position.get(query, -1) if isinstance(query, str) and region is None else -1
     k = max(1, min(k, len(points) - 1))
@@ -184,15 +157,30 @@ def place(
     near, alike = rows[0][others][:k].numpy(), similarities[0][others][:k].numpy()
     if own >= 0:
         where, how = coordinates[own], "It is a point of this map."
-    elif settings.method == "pca":
-        axes = projection.PrincipalAxes(points.features, settings.dimensions)
-        where, how = axes.place(feature)[0], "Projected on the map's own axes."
     else:
-        where = projection.place_among_neighbours(coordinates[near], alike, TEMPERATURE)
-        how = f"Placed among its {k} nearest points, the nearest weighing most."
+        where, how = _position(points, settings, coordinates, feature, near, alike)
     ids = tuple(points.ids[row] for row in near.tolist())
     seconds = time.perf_counter() - started
     return Placement(where, ids, tuple(near.tolist()), tuple(alike.tolist()), how, seconds)
+
+
+def _position(
+    points: Sample,
+    settings: MapSettings,
+    coordinates: np.ndarray,
+    feature: Tensor,
+    near: np.ndarray,
+    alike: np.ndarray,
+) -> tuple[np.ndarray, str]:
+    """Return where a new image belongs, and how that was found; a turned PCA map no longer has its own axes."""
+    from simsiam_core.features import projection
+
+    if settings.method == "pca":
+        axes = projection.PrincipalAxes(points.features, settings.dimensions)
+        if np.allclose(axes.place(points.features[near]), coordinates[near], atol=1e-4):
+            return axes.place(feature)[0], "Projected on the map's own axes."
+    where = projection.place_among_neighbours(coordinates[near], alike, TEMPERATURE)
+    return where, f"Placed among its {len(near)} nearest points, the nearest weighing most."
 
 
 def through_training(
@@ -270,7 +258,17 @@ def _map(
     labels = None if points.labels is None else points.labels.numpy().astype(np.int16)
     classes, total = points.bank.classes, len(points.bank)
     return Map(
-        points.ids, coordinates, labels, classes, total, settings, checkpoint, seconds, cached, points.unseen
+        points.ids,
+        coordinates,
+        labels,
+        classes,
+        total,
+        settings,
+        checkpoint,
+        seconds,
+        cached,
+        points.unseen,
+        points.key,
     )
 
 
@@ -288,5 +286,7 @@ def _read(path: Path, points: Sample, settings: MapSettings) -> np.ndarray | Non
     from simsiam_core.features.sample import load_arrays
 
     coordinates = (load_arrays(path) or {}).get("coordinates")
+    if coordinates is None and settings == MapSettings():
+        coordinates = shipped_map(RunDirectory(points.folder.parent))
     fits = coordinates is not None and coordinates.shape == (len(points), settings.dimensions)
     return coordinates if fits else None

@@ -16,6 +16,13 @@ from simsiam_core.data import Progress
 EXACT_UP_TO = 20_000  # rows; above this, umap's approximate search is faster than an exact one
 
 
+def warm_up() -> None:
+    """Import and compile umap ahead of time, which takes seconds."""
+    points = torch.nn.functional.normalize(torch.randn(64, 8), dim=1)
+    nearest = torch.randint(64, (64, 5)), torch.rand(64, 5)
+    umap(points, 2, 5, 0.1, "cosine", start=points[:, :2].numpy(), known=nearest, epochs=2)
+
+
 class PrincipalAxes:
     """A PCA of features [N, d], reduced to the first `dimensions` principal axes."""
 

@@ -81,9 +81,7 @@ def neighbours(
     """
     from simsiam_core.features import loaded
 
-    knn = parse(
-        {"knn": {"k": question.k, "temperature": question.temperature}}
-    ).knn  # validated by the schema
+    parse({"knn": {"k": question.k, "temperature": question.temperature}})  # validated by the schema
     started = time.perf_counter()
     run = RunDirectory(run_path)
     data, found = run.config().data, run.checkpoint(checkpoint)
@@ -100,13 +98,13 @@ def neighbours(
         features = _encode(loaded.encoder(found), shown, bank.device)
     encoded_at = time.perf_counter()
 
-    similarities, rows = _nearest_others(features, bank, own_row, knn.k)
-    votes = _votes(similarities, rows, bank, knn.temperature)
+    similarities, rows = _nearest_others(features, bank, own_row, question.k)
+    votes = _votes(similarities, rows, bank, question.temperature)
     if question.hide_same and bank.labels is not None and votes and label in (None, *bank.classes):
         hidden = bank.classes.index(label or votes[0].label)
         similarities, rows = _nearest_others(features, bank, own_row, len(bank))
         other = bank.labels[rows[0]] != hidden
-        similarities, rows = similarities[:, other][:, : knn.k], rows[:, other][:, : knn.k]
+        similarities, rows = similarities[:, other][:, : question.k], rows[:, other][:, : question.k]
     similar = tuple(
         Neighbour(**vars(image_record(images, row)), similarity=similarity)
         for row, similarity in zip(rows[0].tolist(), similarities[0].tolist(), strict=True)
@@ -114,6 +112,14 @@ def neighbours(
     ended = time.perf_counter()
     seconds = {"load": loaded_at - started, "encode": encoded_at - loaded_at, "search": ended - encoded_at}
     return Answer(pixels(shown), label, similar, votes, seconds)
+
+
+def query_image(data: DataConfig, question: Question) -> tuple[Tensor, int | None]:
+    """Return the query as network input, uint8 [3, S, S], and its row if it is an image of the split itself."""
+    from simsiam_core.features import loaded
+
+    shown, _, source, row = _query(data, question.split, question.query, question.region)
+    return shown, row if source is loaded.split(data, question.split) else None
 
 
 def _nearest_others(

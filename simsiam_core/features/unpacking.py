@@ -19,6 +19,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from simsiam_core.config import ConfigError
+from simsiam_core.names import UNPACKING_RECORD
 
 if TYPE_CHECKING:
     from simsiam_core.data import Progress
@@ -28,7 +29,6 @@ MAX_FILE_BYTES = 100 * 2**20
 MAX_BYTES = 4 * 2**30
 MAX_DEPTH = 32  # nested folders
 NAMED = 5  # skipped files listed by name in a message
-RECORD = ".left-out.json"  # beside the images; hidden, so that a folder scan ignores it
 _CHUNK = 2**20
 _UTF8_NAME = 0x800
 _ENCRYPTED = 0x1
@@ -95,7 +95,7 @@ def unpack(archive: Path, progress: Progress | None = None) -> Unpacked:
 def recorded(folder: Path) -> Unpacked:
     """Return the record that `unpack` wrote with this folder."""
     try:
-        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+        record = json.loads((folder / UNPACKING_RECORD).read_text(encoding="utf-8"))
         skipped = tuple(str(entry) for entry in record["skipped"])
         return Unpacked(str(record["name"]), str(folder), int(record["pictures"]), skipped)
     except (OSError, ValueError, KeyError, TypeError):  # unpacked by a version that wrote no record
@@ -143,7 +143,7 @@ def _extract(archive: Path, ready: Path, progress: Progress | None) -> None:
     if shutil.disk_usage(ready).free < MAX_FILE_BYTES:
         raise _refused("the disk is nearly full; make room before adding images")
     record = {"name": archive.name, "pictures": kept, "skipped": skipped}
-    (ready / RECORD).write_text(json.dumps(record), encoding="utf-8")
+    (ready / UNPACKING_RECORD).write_text(json.dumps(record), encoding="utf-8")
 
 
 def _chosen(entries: list[zipfile.ZipInfo]) -> tuple[dict[PurePosixPath, zipfile.ZipInfo], list[str]]:

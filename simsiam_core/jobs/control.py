@@ -12,11 +12,13 @@ from typing import Any, Literal
 
 from simsiam_core.config import Config, merge, parse
 from simsiam_core.jobs.entries import read_queue
+from simsiam_core.jobs.executor import EXECUTORS, executor_of
 from simsiam_core.jobs.queue import LOCK_FILE, Queue
 from simsiam_core.jobs.requests import EvaluateRequest, MoveRequest, wait_for_answer, write_request
 from simsiam_core.runs import FIRST_STEP, Notes, RunDirectory, RunError, RunStore, Status
 from simsiam_core.runs.evaluations import EvaluationDirectory, create_evaluation
 from simsiam_core.runs.lock import FileLock, LockedError
+from simsiam_core.runs.placement import Placement, hand_over_again, read_placement
 
 Schedule = Literal["longer", "restart"]
 SCHEDULES: dict[str, str] = {
@@ -25,20 +27,32 @@ SCHEDULES: dict[str, str] = {
 }
 
 
-def enqueue(store: RunStore, configs: Iterable[Config], group: str = "") -> list[RunDirectory]:
-    """Create runs and queue them in this order, optionally in one `group`. Raises RunError."""
+def enqueue(
+    store: RunStore, configs: Iterable[Config], group: str = "", placement: Placement | None = None
+) -> list[RunDirectory]:
+    """Create runs and queue them in this order, optionally in one `group`. Raises RunError.
+
+    `placement` says where they run; None: on this machine.
+    """
     runs = []
     for config in configs:
         notes = Notes(group=group) if group else None
-        runs.append(store.create(config, notes=notes))
+        runs.append(store.create(config, notes=notes, placement=placement))
     return runs
 
 
 def enqueue_evaluation(
-    store: RunStore, run: RunDirectory, settings: Mapping[str, Any]
+    store: RunStore, run: RunDirectory, settings: Mapping[str, Any], placement: Placement | None = None
 ) -> EvaluationDirectory:
-    """Create an evaluation that the scheduler starts as soon as a slot is free. Raises RunError."""
-    job = create_evaluation(run, settings)
+    """Create an evaluation that the scheduler starts as soon as a slot is free. Raises RunError.
+
+    It runs at `placement`, by default where its run does.
+    """
+    place = placement or read_placement(run.path).fresh()
+    if place.executor in EXECUTORS.names:
+        alone = EXECUTORS.get(place.executor).alone(place.settings)
+        place = place.model_copy(update={"settings": alone})
+    job = create_evaluation(run, settings, placement=place)
     try:
         write_request(store.path, EvaluateRequest(run=run.id, evaluation=job.id))
     except RunError:
@@ -59,7 +73,7 @@ def resume(run: RunDirectory) -> None:
         raise RunError(f"Run {run.id} is finished; train it longer, or fork it.")
     check_trainable(run)
     if status.state == "crashed":
-        run.lock().release()  # raises if a process still holds the lock, despite the status
+        executor_of(run).check_ended(run)
     _queue_again(run)
 
 
@@ -120,18 +134,8 @@ def check_trainable(run: RunDirectory) -> None:
 
 
 def _queue_again(run: RunDirectory, **changes: Any) -> None:
-    spent = run.status().working_seconds
-    run.update_status(
-        state="queued",
-        activity="",
-        error=None,
-        started=None,
-        ended=None,
-        exit_code=None,
-        elapsed=0.0,
-        spent=spent,
-        **changes,
-    )
+    hand_over_again(run.path)
+    run.update_status(**run.status().queued_again(), **changes)
 
 
 def steps_per_epoch(run: RunDirectory, config: Config, status: Status) -> int:

@@ -10,7 +10,9 @@ from simsiam_core.jobs.kinds import KINDS
 from simsiam_core.jobs.slots import Slot, slots_named, slots_needed
 from simsiam_core.jobs.table import Row, read_table
 from simsiam_core.runs import RunDirectory, RunError, RunStore, Status
+from simsiam_core.runs.placement import LOCAL, read_placement
 
+NOT_HANDED_OVER = "Waits for a dashboard or 'queue run' to hand it over."
 IN_QUEUE = KINDS["training"].in_queue
 
 
@@ -22,6 +24,7 @@ class Entry:
     status: Status
     place: int
     reason: str
+    local: bool = True  # waits for a slot of this machine
 
 
 def read_queue(store: RunStore) -> list[Entry]:
@@ -43,10 +46,16 @@ def queue_entries(
     slot_of = {row.run: row.slot for row in rows if not row.id}
     held = list(_held(rows, {run.id: run for run in runs}, statuses))
     entries: list[Entry] = []
+    ahead = 0
     for run in (in_queue[run_id] for run_id in ids):
-        ahead = sum(entry.status.state == "queued" for entry in entries)
-        reason = _reason(run, statuses[run.id], slot_of.get(run.id, ""), slots, held, ahead)
-        entries.append(Entry(run, statuses[run.id], len(entries) + 1, reason))
+        placement = read_placement(run.path)
+        local = placement.executor == LOCAL
+        if local or statuses[run.id].state == "paused":
+            reason = _reason(run, statuses[run.id], slot_of.get(run.id, ""), slots, held, ahead)
+        else:
+            reason = placement.note or NOT_HANDED_OVER
+        entries.append(Entry(run, statuses[run.id], len(entries) + 1, reason, local))
+        ahead += statuses[run.id].state == "queued" and local
     return entries
 
 
@@ -65,7 +74,7 @@ def _held(
 def _reason(
     run: RunDirectory, status: Status, slot: str, slots: tuple[Slot, ...], held: Sequence[str], ahead: int
 ) -> str:
-    """Return why the run waits or where it runs; `ahead` is the number of runs waiting before it."""
+    """Return why the run waits or where it runs; `ahead` is the number of local runs waiting before it."""
     if status.state == "running":
         return f"Runs on {slot}." if slot else "Runs."
     if status.state == "paused":

@@ -13,6 +13,7 @@ from simsiam_core.config.unused import refuse_unused
 from simsiam_core.jobs.control import check_trainable, steps_per_epoch
 from simsiam_core.runs import FIRST_STEP, Checkpoint, Notes, Origin, RunDirectory, RunError, RunStore, Status
 from simsiam_core.runs.files import write_text
+from simsiam_core.runs.placement import read_placement
 
 # Like the network's settings, these are fixed: the optimiser's state and the step count depend on them.
 FIXED_IN_A_FORK: dict[str, Callable[[Config], Any]] = {
@@ -59,7 +60,8 @@ def fork(
         origin = Origin(header.step, header.epoch)
     total = (origin or FIRST_STEP).total_steps(steps_per_epoch(run, config, status), new.training.epochs)
     before = Status(state="paused", step=header.step, total_steps=total, epoch=header.epoch)
-    copy = store.create(new, before, Notes(forked_from=f"{run.id} {found.name}"))
+    place = read_placement(run.path).fresh()
+    copy = store.create(new, before, Notes(forked_from=f"{run.id} {found.name}"), place)
     if origin is not None:
         copy.write_origin(origin)
     if run.images_path.exists() and not new_images:

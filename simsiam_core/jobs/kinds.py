@@ -18,6 +18,7 @@ class JobKind:
     find: Callable[[RunDirectory, str], RunDirectory]  # from a run and the job's id; raises RunError
     slots_needed: Callable[[RunDirectory, Sequence[Slot]], tuple[str, int]]  # as `slots.slots_needed`
     command: Callable[[RunDirectory], tuple[str, ...]]  # the arguments of `python -m simsiam_core`
+    processes: Callable[[RunDirectory], int]  # how many of them work together; raises RunError
     writes_reason: bool  # whether the reason for waiting is written to its status
 
 
@@ -30,12 +31,18 @@ def _evaluation_command(job: RunDirectory) -> tuple[str, ...]:
     return "evaluate", job.kind, str(job.run.path), "--job", job.id
 
 
+def kind_of(job: RunDirectory) -> JobKind:
+    """Return the kind of a job."""
+    return KINDS["evaluation" if isinstance(job, EvaluationDirectory) else "training"]
+
+
 KINDS = {  # in order of priority: evaluations come first, since they take minutes
     "evaluation": JobKind(
         in_queue=frozenset({"queued", "running"}),
         find=find_evaluation,
         slots_needed=_gpu_if_any,
         command=_evaluation_command,
+        processes=lambda _: 1,
         writes_reason=True,
     ),
     "training": JobKind(
@@ -43,6 +50,7 @@ KINDS = {  # in order of priority: evaluations come first, since they take minut
         find=lambda run, _: run,
         slots_needed=lambda run, slots: slots_needed(run.config().training, slots),
         command=lambda run: ("train", "--run", str(run.path)),
+        processes=lambda run: run.config().training.devices,
         writes_reason=False,
     ),
 }

@@ -18,6 +18,7 @@ from typing import BinaryIO
 import psutil
 
 from simsiam_core.config.cache import CACHE_VARIABLE, cache_dir
+from simsiam_core.jobs.executor import TERM_SECONDS
 from simsiam_core.jobs.kinds import KINDS
 from simsiam_core.jobs.stop_request import PAUSE
 from simsiam_core.runs import RunDirectory, RunError
@@ -31,7 +32,6 @@ START_SECONDS = 30.0  # for a process to write its status, which it does before 
 ENDED_EARLY = "The process ended before it could start; the log says why."
 STARTING = "Starting, which takes long: the machine is busy, or the file system slow"
 CPU_JOB_NICENESS = 5  # a CPU job uses every core; the page must stay responsive
-TERM_SECONDS = 60.0  # enough to finish a step and write its checkpoint
 
 
 def launch(
@@ -46,7 +46,7 @@ def launch(
     it never blocks on a pipe. Raises RunError if it cannot start or ends before it has written its status.
     """
     environment = {**os.environ, **(variables or {}), "PYTHONUNBUFFERED": "1"}
-    environment["PYTHONPATH"] = os.pathsep.join(_search_path())
+    environment["PYTHONPATH"] = os.pathsep.join(search_path())
     if environment.get(CACHE_VARIABLE):
         environment[CACHE_VARIABLE] = str(cache_dir())
     with _log(run) as log:
@@ -74,7 +74,7 @@ def launch(
     threading.Thread(target=_record_end, args=(run, process), name=f"end of {run.id}", daemon=True).start()
 
 
-def _search_path() -> list[str]:
+def search_path() -> list[str]:
     """Return the PYTHONPATH entries of the job.
 
     They are absolute, since the job runs in another folder. A checkout is included; site-packages is not,

@@ -14,6 +14,7 @@ from simsiam_core.jobs.requests import MoveRequest, Request, RequestReader
 from simsiam_core.jobs.table import JobTable, Row
 from simsiam_core.runs import ACTIVE, RunDirectory, RunError, RunStore, Status, Statuses
 from simsiam_core.runs.evaluations import evaluations
+from simsiam_core.runs.placement import Placement, read_placement
 
 LOCK_FILE = ".server.lock"  # in the folder of runs
 
@@ -26,6 +27,7 @@ class Job:
     kind: JobKind
     directory: RunDirectory
     status: Status
+    placement: Placement
 
 
 class Queue:
@@ -78,7 +80,7 @@ class Queue:
                 continue
             status = directory.status() if row.id else self.statuses[run.id]
             if status.state in kind.in_queue:
-                yield Job(row, kind, directory, status)
+                yield Job(row, kind, directory, status, read_placement(directory.path))
 
     def _new_runs(self, kept: set[tuple[str, str]]) -> Iterator[Row]:
         """Yield rows for runs without a place: new ones, or those older than the table.

@@ -38,7 +38,7 @@ def in_order() -> list[Metric]:
 
 
 def charts() -> dict[str, list[Metric]]:
-    """Return the metrics of each Monitor chart, by the chart's key; the first one gives its title and axis."""
+    """Return the metrics of each chart on Runs, by the chart's key; the first one gives its title and axis."""
     found: dict[str, list[Metric]] = {}
     for metric in in_order():
         if metric.chart:

@@ -59,13 +59,14 @@ class Metric:
     decimals: int | None = None  # stored in the record; None stores all
 
     # Where it is shown.
-    key: str = ""  # short name in element ids and tables; makes the metric selectable on Runs
+    key: str = ""  # short name in element ids and tables; with it a chart may be called after the metric
     column: str = ""  # heading of its column in the table of runs; empty for no column
     result: bool = False  # whether its last value is a result of the run, which Runs shows against settings
-    chart: str = ""  # key of the Monitor chart it is drawn on; the chart is titled after its first metric
+    chart: str = ""  # key of the chart on Runs it is drawn on; the chart is titled after its first metric
     note: str = ""  # hint shown above that chart
     axis: Range = UNLIMITED  # fixed limits of that chart; None follows the values
     waiting: str = "Nothing measured yet; the first values come within a few steps."  # on the empty chart
+    smoothed: bool = True  # whether Runs may smooth its curve; not the few values of an evaluation
     level: bool = False  # whether it is measured once and drawn as a horizontal line
     qualifies: str = ""  # name of another metric that it qualifies
     phrase: str = ""  # text appended there: "at {:.0f} px"

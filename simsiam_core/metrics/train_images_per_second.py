@@ -13,5 +13,8 @@ ENTRY = Metric(
     bounds=(0, None),
     decimals=1,
     key="speed",
+    chart="speed",
+    note="kNN checks and checkpoints left out",
+    axis=(0, None),
     cadence="about twice a second",
 )

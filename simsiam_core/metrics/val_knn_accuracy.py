@@ -16,6 +16,7 @@ ENTRY = Metric(
     column="kNN",
     result=True,
     chart="knn",
+    smoothed=False,
     note="dotted: kNN on raw pixels; dashed: online linear probe",
     waiting="Nothing measured yet. It takes labels and test images, and comes as often as set under kNN check.",
     cadence="before training, every so many epochs as set, and at the end",

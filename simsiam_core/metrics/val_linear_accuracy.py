@@ -16,5 +16,6 @@ ENTRY = Metric(
     key="probe",
     result=True,
     chart="knn",
+    smoothed=False,
     cadence="with kNN accuracy, except before training",
 )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +18,15 @@ import torch
 
 from simsiam_core.assets import asset_path
 from simsiam_core.config import Config, ConfigError, dump_yaml, merge, parse, read_yaml
-from simsiam_core.metrics.val_knn_accuracy import KNN_ACCURACY
 from simsiam_core.model.checkpoint import BACKBONE_PREFIX, RECIPE, load_encoder
 from simsiam_core.runs import BUNDLED, Notes, RunDirectory, RunStore, Status
 from simsiam_core.runs.files import write_text
+from simsiam_core.runs.metrics import COORDINATES, MetricLine
 
 BUNDLE_DIR = asset_path("bundled")
 WEIGHTS, CONFIG, METRICS, CARD = "backbone.safetensors", "config.yaml", "metrics.jsonl", "README.md"
 RECIPE_FILE = "recipe.json"  # what a checkpoint holds besides config and weights
-LINES_KEPT = 400  # lines of the training curve, evenly spaced; every kNN accuracy is kept
+POINTS_KEPT = 400  # of each metric's curve, evenly spaced, the first and the last among them
 
 
 def install(store: RunStore, bundle: Path = BUNDLE_DIR) -> RunDirectory | None:
@@ -123,14 +124,22 @@ def pack(run: RunDirectory, bundle: Path, source: str) -> Path:
         "started": ended - status.working_seconds,
         "ended": ended,
     }
-    every = max(1, len(lines) // LINES_KEPT)
-    kept = [line for i, line in enumerate(lines) if i % every == 0 or KNN_ACCURACY in line]
     bundle.mkdir(parents=True, exist_ok=True)
     save_file(half, bundle / WEIGHTS, metadata={"format": "pt"})
     write_text(bundle / CONFIG, dump_yaml(parse(merge(encoder.config.model_dump(), {"data": data}))))
     write_text(bundle / RECIPE_FILE, json.dumps(recipe, indent=1) + "\n")
-    write_text(bundle / METRICS, "".join(json.dumps(line) + "\n" for line in kept))
+    write_text(bundle / METRICS, "".join(json.dumps(line) + "\n" for line in thinned(lines)))
     return bundle
+
+
+def thinned(lines: Sequence[MetricLine]) -> list[MetricLine]:
+    """Return the lines that are worth their bytes: at most `POINTS_KEPT` of each metric, whatever its cadence."""
+    kept: set[int] = set()
+    for name in {name for line in lines for name in line if name not in COORDINATES}:
+        having = [index for index, line in enumerate(lines) if name in line]
+        gaps = max(1, min(len(having), POINTS_KEPT) - 1)
+        kept.update(having[place * (len(having) - 1) // gaps] for place in range(gaps + 1))
+    return [lines[index] for index in sorted(kept)]
 
 
 def shown(trained: Config) -> Config:

@@ -1,5 +1,6 @@
 """The run directory: one folder per run is the source of truth; only this package knows its file names."""
 
+from simsiam_core.runs.choices import Choice, Choices
 from simsiam_core.runs.collapse import Collapse
 from simsiam_core.runs.collapse_reader import CollapseReader
 from simsiam_core.runs.directory import BUNDLED, Checkpoint, RunDirectory, RunError
@@ -15,6 +16,8 @@ __all__ = [
     "BUNDLED",
     "FIRST_STEP",
     "Checkpoint",
+    "Choice",
+    "Choices",
     "Collapse",
     "CollapseReader",
     "MetricsReader",

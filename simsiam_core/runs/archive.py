@@ -35,6 +35,7 @@ from simsiam_core.runs.archive_checks import (
 from simsiam_core.runs.directory import RunDirectory, RunError
 from simsiam_core.runs.evaluations import evaluations
 from simsiam_core.runs.files import replacing
+from simsiam_core.runs.placement import PLACEMENT_FILE
 from simsiam_core.runs.store import RUN_ID, RunStore, busy
 
 NOTE = "simsiam-run.txt"
@@ -133,14 +134,16 @@ def _write(run: RunDirectory, archive: zipfile.ZipFile, progress: Progress) -> M
 
 
 def _files(folder: Path, left_out: tuple[str, ...]) -> Iterator[tuple[str, Path]]:
-    """Yield the run's files by relative path, without hidden ones: locks, and what is still being written."""
+    """Yield the run's files by relative path, without hidden ones (locks, and what is still being written) and
+    without where it runs, which means nothing on another machine.
+    """
     for top in folder.iterdir():
         if top.name.startswith(".") or top.name in left_out:
             continue
         below = [Path(parent, name) for parent, _, names in os.walk(top) for name in names]
         for path in below if top.is_dir() else [top]:
             name = path.relative_to(folder).as_posix()
-            if path.is_file() and "/." not in name:
+            if path.is_file() and "/." not in name and path.name != PLACEMENT_FILE:
                 yield name, path
 
 

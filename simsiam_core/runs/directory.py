@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from simsiam_core.config import Config, dump_yaml
+from simsiam_core.runs.choices import Choices, read_choices, write_choices
 from simsiam_core.runs.config_file import read_config
 from simsiam_core.runs.files import changed_at, keep_damaged, version_of, write_text
 from simsiam_core.runs.header import Header, read_header
@@ -51,6 +52,10 @@ class RunDirectory:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._id, self._text = (
+            path.name,
+            str(path),
+        )  # pages ask for the versions of thousands of files a second
 
     def __repr__(self) -> str:
         return f"RunDirectory({self.id})"
@@ -58,7 +63,7 @@ class RunDirectory:
     @property
     def id(self) -> str:
         """The id `YYYYMMDD-HHMMSS-<slug>-<4 hex>`: sorting by name sorts by time."""
-        return self.path.name
+        return self._id
 
     @property
     def read_only(self) -> bool:
@@ -108,6 +113,18 @@ class RunDirectory:
         """Write the config: before the run starts, and again only when an ended run is extended."""
         self._write("config.yaml", dump_yaml(config))
 
+    def choices(self) -> Choices | None:
+        """Return what a preset chose for this run and why; None if no preset did or it cannot be read."""
+        try:
+            return read_choices(self.path / "choices.json")
+        except DamagedFileError:  # reported by `damage`
+            return None
+
+    def write_choices(self, choices: Choices) -> None:
+        """Write the choices that this run's config has kept."""
+        with _permitted(self.path):
+            write_choices(self.path / "choices.json", choices.still_so(self.config()))
+
     # --- status -------------------------------------------------------------------------------------
 
     def status(self) -> Status:
@@ -120,7 +137,7 @@ class RunDirectory:
 
     def status_version(self) -> tuple[int, int]:
         """Return a value that changes whenever the status is written; cheaper than reading it."""
-        return version_of(self.path / "status.json")
+        return version_of(f"{self._text}/status.json")
 
     def write_status(self, status: Status) -> None:
         """Replace the status atomically. Raises RunError where that is not permitted."""
@@ -160,7 +177,7 @@ class RunDirectory:
 
     def damage(self) -> tuple[str, ...]:
         """Return a sentence per damaged small file. For the metrics file, see `MetricsReader.problem`."""
-        paths = [self.path / name for name in ("status.json", "config.yaml", "notes.json")]
+        paths = [self.path / name for name in ("status.json", "config.yaml", "notes.json", "choices.json")]
         return _damage(self.path, tuple((version_of(path), changed_at(path)) for path in paths))
 
     def _write(self, name: str, text: str) -> None:
@@ -202,9 +219,13 @@ class RunDirectory:
         """Return every complete metric line."""
         return read_metrics(self.metrics_path)
 
+    def written_version(self) -> tuple[tuple[int, int], ...]:
+        """Return a value that changes whenever config or notes are written."""
+        return tuple(version_of(f"{self._text}/{name}") for name in ("config.yaml", "notes.json"))
+
     def metrics_version(self) -> tuple[int, int]:
         """Return a value that changes whenever metrics are written."""
-        return version_of(self.metrics_path)
+        return version_of(f"{self._text}/metrics.jsonl")
 
     def recent(self, *names: str, since: float = 0.0) -> Recent:
         """Return the newest values of some metrics and the recent pace; fast for any file size."""
@@ -254,10 +275,11 @@ def _damage(folder: Path, versions: tuple[tuple[tuple[int, int], int], ...]) -> 
         run.config()
     except RunError as error:
         found.append(str(error))
-    try:
-        read_notes(folder / "notes.json")
-    except DamagedFileError as error:
-        found.append(str(error))
+    for read, name in ((read_notes, "notes.json"), (read_choices, "choices.json")):
+        try:
+            read(folder / name)
+        except DamagedFileError as error:
+            found.append(str(error))
     return tuple(filter(None, found))
 
 

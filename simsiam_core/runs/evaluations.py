@@ -19,6 +19,7 @@ from simsiam_core.runs.crash import crash_in
 from simsiam_core.runs.directory import RunDirectory, RunError
 from simsiam_core.runs.files import write_text
 from simsiam_core.runs.json_files import DamagedFileError, dumps, first_problem, read_json
+from simsiam_core.runs.placement import LOCAL, Placement, write_placement
 from simsiam_core.runs.status import Status
 
 FOLDER = "evaluations"
@@ -113,7 +114,10 @@ class EvaluationDirectory(RunDirectory):
 
 
 def create_evaluation(
-    run: RunDirectory, settings: Mapping[str, Any], status: Status | None = None
+    run: RunDirectory,
+    settings: Mapping[str, Any],
+    status: Status | None = None,
+    placement: Placement | None = None,
 ) -> EvaluationDirectory:
     """Create an evaluation, by default in state `queued`; `settings` are plain values with a `kind`.
 
@@ -124,6 +128,8 @@ def create_evaluation(
     try:
         job.path.mkdir(parents=True)
         write_text(job.path / "settings.json", dumps(dict(settings), indent=1))
+        if placement is not None and placement.executor != LOCAL:
+            write_placement(job.path, placement)
         first = status or Status(state="queued")
         job.write_status(first.model_copy(update={"created": time.time()}))
     except OSError as error:

@@ -70,10 +70,10 @@ def keep_damaged(path: Path) -> Path:
     return aside
 
 
-def version_of(path: Path) -> tuple[int, int]:
+def version_of(path: Path | str) -> tuple[int, int]:
     """Return a value that changes when a file is replaced (its inode) or written to (its mtime)."""
     try:
-        stat = path.stat()
+        stat = os.stat(path)
     except OSError:
         return (0, 0)
     return stat.st_mtime_ns, stat.st_ino

@@ -54,17 +54,21 @@ def has_live_process(status: Status, path: Path) -> bool:
 
 @dataclass(frozen=True)
 class _Beat:
-    """An observed heartbeat: its value, when first seen (monotonic), and whether it followed another."""
+    """An observed heartbeat: its value, when first seen (monotonic), whether it followed an earlier one, and whether
+    nothing was seen before.
+    """
 
     value: float
     seen: float
     moved: bool
+    first: bool
 
 
 class _Heartbeats:
     """Heartbeats of other machines, judged by whether they change, since clocks may differ.
 
-    The first observation has nothing to compare with, so it is judged by the clocks.
+    The first observation has nothing to compare with, so it is judged by two clocks: that of the machine that wrote
+    it, and that of the file server, which set the time of the file.
     """
 
     def __init__(self) -> None:
@@ -75,11 +79,19 @@ class _Heartbeats:
         now, beat = time.monotonic(), self._seen.get(path)
         if beat is None or beat.value != status.heartbeat:
             moved = beat is not None and status.heartbeat > beat.value
-            beat = self._seen[path] = _Beat(status.heartbeat, now, moved)
+            beat = self._seen[path] = _Beat(status.heartbeat, now, moved, first=beat is None)
         if now - beat.seen >= STALE_HEARTBEAT_SECONDS:
             return False
-        of_late = abs(time.time() - status.heartbeat) < STALE_HEARTBEAT_SECONDS
+        heard = [status.heartbeat, *([_written_at(path)] if beat.first else [])]
+        of_late = any(abs(time.time() - moment) < STALE_HEARTBEAT_SECONDS for moment in heard)
         return beat.moved or (of_late and not _moved_here(status, path))
+
+
+def _written_at(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def _moved_here(status: Status, path: Path) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -53,6 +53,19 @@ class Status(BaseModel):
         """Seconds of work up to now or its end, without the time between its processes."""
         by_wall_clock = max(0.0, (self.ended or self.heartbeat) - (self.started or self.heartbeat))
         return self.spent + (self.elapsed or by_wall_clock)
+
+    def queued_again(self) -> dict[str, Any]:
+        """Return the changes that queue it once more, with the time it has worked so far."""
+        return {
+            "state": "queued",
+            "activity": "",
+            "error": None,
+            "started": None,
+            "ended": None,
+            "exit_code": None,
+            "elapsed": 0.0,
+            "spent": self.working_seconds,
+        }
 
     @property
     def last_seen(self) -> float:

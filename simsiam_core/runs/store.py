@@ -13,6 +13,7 @@ from simsiam_core.config import Config
 from simsiam_core.runs.directory import RunDirectory, RunError
 from simsiam_core.runs.evaluations import evaluations
 from simsiam_core.runs.notes import Notes
+from simsiam_core.runs.placement import LOCAL, Placement, read_placement, write_placement
 from simsiam_core.runs.status import Status
 
 TRASH = ".trash"
@@ -31,9 +32,14 @@ class RunStore:
             raise RunError("The current folder is no longer there; change to another one.") from None
         except (OSError, RuntimeError) as error:  # a symlink loop; the home of an unknown user
             raise RunError(f"There can be no runs folder at {runs_dir}: {error}.") from None
+        self._known: dict[str, RunDirectory] = {}  # by name, not to be made anew each second
 
     def create(
-        self, config: Config, status: Status | None = None, notes: Notes | None = None
+        self,
+        config: Config,
+        status: Status | None = None,
+        notes: Notes | None = None,
+        placement: Placement | None = None,
     ) -> RunDirectory:
         """Create a run directory, in state `queued` unless another status is given.
 
@@ -41,17 +47,21 @@ class RunStore:
         """
         slug = re.sub(r"[^a-z0-9]+", "-", (config.name or config.data.source).lower()).strip("-") or "run"
         run_id = f"{self._stamp()}-{slug}-{secrets.token_hex(2)}"
-        run = RunDirectory(self.path / run_id)
+        made = RunDirectory(self.path / f".{run_id}.part")  # so that nobody finds half a run
         try:
-            run.checkpoints_dir.mkdir(parents=True)
-            run.write_config(config)
+            made.checkpoints_dir.mkdir(parents=True)
+            made.write_config(config)
             if notes is not None:
-                run.write_notes(notes)
+                made.write_notes(notes)
+            if placement is not None and placement.executor != LOCAL:
+                write_placement(made.path, placement)
             first = status or Status(state="queued")
-            run.write_status(first.model_copy(update={"created": _later()}))
+            made.write_status(first.model_copy(update={"created": _later()}))
+            made.path.rename(self.path / run_id)
         except OSError as error:
+            shutil.rmtree(made.path, ignore_errors=True)
             raise RunError(f"Cannot write to the runs folder {self.path}: {error.strerror}.") from None
-        return run
+        return RunDirectory(self.path / run_id)
 
     def runs(self) -> list[RunDirectory]:
         """Return every run, newest first."""
@@ -62,7 +72,9 @@ class RunStore:
             return []
         except OSError as error:
             raise RunError(f"Cannot read the runs folder {self.path}: {error.strerror}.") from None
-        return [RunDirectory(self.path / name) for name in sorted(names, reverse=True)]
+        known = self._known
+        self._known = {name: known.get(name) or RunDirectory(self.path / name) for name in names}
+        return [self._known[name] for name in sorted(names, reverse=True)]
 
     def _stamp(self) -> str:
         """Return the timestamp of a new run's id: the current time, or the newest run's if the clock was
@@ -148,6 +160,8 @@ def busy(run: RunDirectory) -> str:
     """Return why a run cannot be moved or deleted now, as a sentence; empty if it can."""
     if run.status().state == "running":
         return f"Run {run.id} is running; stop it first."
+    if run.status().state in ("queued", "crashed") and (placement := read_placement(run.path)).pending:
+        return f"Run {run.id} has job {placement.job} in SLURM; stop it first, or cancel it there."
     if any(job.status().state == "running" for job in evaluations(run)):
         return f"Run {run.id} is being evaluated; cancel that first, or wait for its end."
     return ""

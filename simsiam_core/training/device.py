@@ -8,6 +8,7 @@ from typing import Literal
 import torch
 
 from simsiam_core.config import ConfigError, TrainingConfig
+from simsiam_core.jobs.ranks import rank
 from simsiam_core.model.precision import true_fp32
 
 Precision = Literal["32-true", "16-mixed", "bf16-mixed"]
@@ -22,16 +23,18 @@ def resolve_device(config: TrainingConfig) -> tuple[Literal["cpu", "gpu"], Preci
             "training.device", "Device is gpu, but no CUDA GPU is usable here; choose auto or cpu."
         )
     accelerator: Literal["cpu", "gpu"] = "gpu" if gpu and config.device != "cpu" else "cpu"
-    if accelerator == "gpu" and config.devices > (there := torch.cuda.device_count()):
+    here = rank().local_count if rank().count > 1 else config.devices
+    if accelerator == "gpu" and here > (there := torch.cuda.device_count()):
         raise ConfigError.at(
             "training.devices",
-            f"Devices is {config.devices}, but this job may use {there} GPU here; lower it.",
+            f"Devices is {config.devices}, of which {here} on this machine, where this job may use {there} GPU; "
+            "lower it.",
         )
     if config.precision != "auto":
         return accelerator, config.precision
     if accelerator == "cpu":
         return accelerator, "32-true"  # bf16 autocast measured slower on CPUs
-    return accelerator, "bf16-mixed" if _has_bf16(config.devices) else "16-mixed"
+    return accelerator, "bf16-mixed" if _has_bf16(here) else "16-mixed"
 
 
 def matmul_precision(precision: Precision, accelerator: str) -> AbstractContextManager[None]:

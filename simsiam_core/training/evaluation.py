@@ -12,7 +12,7 @@ from simsiam_core.config import Config
 from simsiam_core.data import Dataset, ImageSet
 from simsiam_core.data.memory import fits
 from simsiam_core.features.encode import encode
-from simsiam_core.features.knn import knn_accuracy
+from simsiam_core.features.knn import chosen_k, knn_accuracy
 from simsiam_core.features.raw_pixels import RawPixels, raw_pixel_accuracy
 from simsiam_core.model import Encoder
 from simsiam_core.training.ranks import Ranks
@@ -23,8 +23,9 @@ class Evaluation:
 
     def __init__(self, config: Config, dataset: Dataset, ranks: Ranks | None = None) -> None:
         self._ranks = ranks or Ranks()
-        self._knn = config.knn
         self._train, self._test = dataset.train, dataset.test
+        self._k = config.knn.k or chosen_k(dataset.train.labels)
+        self._temperature = config.knn.temperature
         self._mean, self._std = dataset.mean, dataset.std
 
     @property
@@ -82,12 +83,11 @@ class Evaluation:
     def raw_pixels(self, device: torch.device) -> RawPixels:
         """Measure the same accuracy on raw pixels: the baseline for a representation."""
         assert self._test is not None
-        knn = self._knn
         return raw_pixel_accuracy(
-            self._train, self._test, self._mean, self._std, knn.k, knn.temperature, str(device)
+            self._train, self._test, self._mean, self._std, self._k, self._temperature, str(device)
         )
 
     def _accuracy(self, bank: Tensor, queries: Tensor) -> float:
         assert self._test is not None and self._train.labels is not None and self._test.labels is not None
         labels, truth = (labels.to(bank.device) for labels in (self._train.labels, self._test.labels))
-        return knn_accuracy(bank, labels, queries, truth, self._knn.k, self._knn.temperature)
+        return knn_accuracy(bank, labels, queries, truth, self._k, self._temperature)

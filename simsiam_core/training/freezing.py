@@ -1,9 +1,10 @@
-"""Freezing: the first stages of the backbone do not train for some epochs."""
+"""Freezing: the first stages of the backbone do not train for some epochs, and batch norms keep their statistics."""
 
 from __future__ import annotations
 
 import torch
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from simsiam_core.config import TrainingConfig
 from simsiam_core.model.stages import modules_within, stage_of
@@ -13,7 +14,8 @@ class Freezing:
     """The stages of a backbone that are frozen at first, as a function of the epoch.
 
     Frozen parameters get no gradient, so that the optimiser passes over them, with its momentum and weight
-    decay; their modules are in evaluation mode, which keeps the running statistics of batch norms.
+    decay; their modules are in evaluation mode, which keeps the running statistics of batch norms. With
+    `frozen_batch_norm` all batch norms of the backbone are in that mode throughout; their weights train.
     """
 
     def __init__(self, backbone: nn.Module, config: TrainingConfig) -> None:
@@ -24,6 +26,8 @@ class Freezing:
         frozen = {name for name, stage in stages.items() if stage < self._wanted}
         self._parameters = [parameter for name, parameter in backbone.named_parameters() if name in frozen]
         self._modules = modules_within(backbone, frozen) if frozen else []
+        norms = [module for module in backbone.modules() if isinstance(module, _BatchNorm)]
+        self._norms = norms if config.frozen_batch_norm else []
         self._all = sum(parameter.numel() for parameter in backbone.parameters())
         self._now = False
 
@@ -33,17 +37,18 @@ class Freezing:
         To be called before every step: what evaluates the network sets all modules to training mode again.
         """
         frozen = bool(self._parameters) and epoch < self._epochs
-        for module in self._modules if frozen else ():
+        changed = frozen != self._now
+        if changed and not frozen:
+            for module in self._modules:
+                module.train()
+        for module in (*self._norms, *(self._modules if frozen else ())):
             if module.training:
                 module.eval()
-        if frozen == self._now:
+        if not changed:
             return False
         self._now = frozen
         for parameter in self._parameters:
             parameter.requires_grad_(not frozen)
-        if not frozen:
-            for module in self._modules:
-                module.train()
         return True
 
     def sentence(self) -> str:

@@ -1,43 +1,41 @@
-"""One process per device: the first starts the others, synchronises with them, and monitors them.
+"""The processes of a run: each trains on its share of every batch, and all end at the same step.
 
-The first process is the job: only it handles signals and writes the run. The others train on their share of
-every batch and print nothing but errors.
+torchrun or srun has started them, and Lightning's cluster environment says where they meet. Only the first one
+writes the run.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
-import subprocess
-import sys
-import tempfile
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
+from lightning_fabric.plugins.environments.cluster_environment import ClusterEnvironment
+from lightning_fabric.plugins.environments.lightning import LightningEnvironment
+from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
+from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 from torch import Tensor, nn
+from torch.distributed.distributed_c10d import PrefixStore
+from torch.distributed.rendezvous import rendezvous
 
-from simsiam_core.data import Dataset
-from simsiam_core.runs import RunDirectory
+from simsiam_core.config import Config, ConfigError
+from simsiam_core.jobs.ranks import rank
+from simsiam_core.jobs.stop_request import ENDS, End
+from simsiam_core.training.heartbeat import Heartbeat
 
-PATIENCE = timedelta(minutes=30)  # timeout of the others while one process measures or writes
-NOTICE_SECONDS = 10.0  # within which a process that waits for a dead one usually fails
-GONE_SECONDS = 1.0  # between the loss of a process's connections, which raises here, and its exit
-END_SECONDS = 20.0  # for the others to exit by themselves after training
-# Code of the other processes: garbage collection is configured before the imports that it is meant for.
-FOLLOW = (
-    "from simsiam_core import garbage_collection; garbage_collection.reduce_gc_overhead(); "
-    "from simsiam_core.training.follow import main; main()"
-)
-End = Literal["stopped", "paused"] | None  # the state in which the run should end
-_ENDS: tuple[End, ...] = (None, "stopped", "paused")
+PATIENCE = timedelta(days=7)  # of exchanges; heartbeats notice who is lost
+MEETING = timedelta(minutes=10)  # for the first process to come
+T = TypeVar("T")
+
+
+def cluster_environment() -> ClusterEnvironment:
+    """Return the source of this process's rank; a single process takes none from variables that it inherited."""
+    if rank().count == 1:
+        return LightningEnvironment()
+    return TorchElasticEnvironment() if "WORLD_SIZE" in os.environ else SLURMEnvironment(auto_requeue=False)
 
 
 class Ranks:
@@ -46,34 +44,66 @@ class Ranks:
     def __init__(self, index: int = 0, count: int = 1) -> None:
         self.index, self.count = index, count
         self._hosts: Any = None  # gloo group for messages between processes that bypass their GPUs
+        self._heartbeat: Heartbeat | None = None
 
     @property
     def first(self) -> bool:
         """Whether this is the process that writes."""
         return self.index == 0
 
-    def init_process_group(self, place: Path, device: torch.device) -> None:
-        """Wait for the other processes at a rendezvous file that all of them know."""
-        if sys.platform == "linux":
+    def connect(self, config: Config, cuda: bool, on_loss: Callable[[str], None]) -> None:
+        """Meet the other processes; from then on, one that is lost ends this one, after `on_loss`.
+
+        Raises ConfigError if they are not as many as the config's devices.
+        """
+        if self.count != (devices := config.training.devices):
+            raise ConfigError.at(
+                "training.devices",
+                f"Devices is {devices}, but {self.count} processes were started; start as many.",
+            )
+        if self.count == 1:
+            return
+        environment = cluster_environment()
+        os.environ["MASTER_ADDR"] = environment.main_address
+        os.environ["MASTER_PORT"] = str(environment.main_port)
+        if rank().local_count == self.count and os.path.exists("/sys/class/net/lo"):
             os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")  # all processes are on this machine
-        cuda = device.type == "cuda"
-        if cuda:
+        device = torch.device("cuda", environment.local_rank()) if cuda else None
+        if device:
             torch.cuda.set_device(device)
+        store, *_ = next(iter(rendezvous("env://", self.index, self.count, timeout=MEETING)))
+        self._heartbeat = Heartbeat(store, self.index, self.count, on_loss)
         dist.init_process_group(
             "nccl" if cuda else "gloo",
-            init_method=place.as_uri(),
+            store=PrefixStore("group", store),
             rank=self.index,
             world_size=self.count,
             timeout=PATIENCE,
-            device_id=device if cuda else None,
+            device_id=device,
         )
         self._hosts = dist.new_group(backend="gloo", timeout=PATIENCE)
 
-    def destroy_process_group(self) -> None:
-        """Disconnect from the other processes."""
-        self._hosts = None
-        if dist.is_initialized():
-            dist.destroy_process_group()
+    def disconnect(self) -> None:
+        """Wait until all processes are done, and disconnect from them."""
+        if self._heartbeat is None:
+            return
+        dist.barrier(self._hosts)
+        self._heartbeat.over.set()
+        dist.barrier(self._hosts)  # nobody misses the heartbeats of a process that has ended
+        self._hosts = self._heartbeat = None
+        dist.destroy_process_group()
+
+    def cause(self, own: str | None) -> str | None:
+        """Return why the run ends, as a sentence: `own`, unless another process failed first."""
+        if self._heartbeat is None:
+            return own
+        return self._heartbeat.cause(
+            own if self.first else f"Process {self.index + 1} of {self.count}: {own}"
+        )
+
+    def first_is_lost(self) -> bool:
+        """Return whether this process is to write why the run ends, in place of a first one that was lost."""
+        return self._heartbeat is not None and self._heartbeat.first_is_lost()
 
     def shard(self, length: int) -> slice:
         """Return this process's share of `length` items; the shares of all processes are consecutive."""
@@ -113,22 +143,21 @@ class Ranks:
         for buffer in network.buffers() if self.count > 1 else ():
             dist.broadcast(buffer, 0)
 
-    def broadcast_normalisation(self, dataset: Dataset) -> Dataset:
-        """Return the data set with the mean and std of the first process, which may be those of weights."""
+    def broadcast(self, value: T) -> T:
+        """Return what the first process has as `value`, once it has it."""
         if self._hosts is None:
-            return dataset
-        both = torch.tensor([dataset.mean, dataset.std], dtype=torch.float64)
-        dist.broadcast(both, 0, group=self._hosts)
-        mean, std = ((red, green, blue) for red, green, blue in both.tolist())
-        return replace(dataset, mean=mean, std=std)
+            return value
+        box = [value]
+        dist.broadcast_object_list(box, 0, group=self._hosts)
+        return box[0]
 
-    def broadcast_request(self, end: End) -> End:
-        """Return the stop request of the first process, so that all act on it after the same step."""
+    def agree(self, end: End | None, copy: bool) -> tuple[End | None, bool]:
+        """Return the end that any process is asked for, and whether any wants a checkpoint at this step."""
         if self._hosts is None:
-            return end
-        asked = torch.tensor(_ENDS.index(end))
-        dist.broadcast(asked, 0, group=self._hosts)
-        return _ENDS[int(asked)]
+            return end, copy
+        asked = torch.tensor([ENDS.index(end), int(copy)])
+        dist.all_reduce(asked, dist.ReduceOp.MAX, group=self._hosts)
+        return ENDS[int(asked[0])], bool(asked[1])
 
 
 class _Gather(torch.autograd.Function):
@@ -143,102 +172,3 @@ class _Gather(torch.autograd.Function):
     def backward(context: Any, *gradients: Tensor) -> tuple[Tensor, None]:
         ranks: Ranks = context.ranks
         return gradients[0][ranks.shard(len(gradients[0]))] * ranks.count, None
-
-
-@contextmanager
-def process_group(
-    run: RunDirectory, count: int, cuda: bool, on_failure: Callable[[str], None]
-) -> Iterator[Ranks]:
-    """Start the other processes on `run` from the first, and connect them.
-
-    If one of the others is lost, waiting for it usually raises; if the wait hangs, `on_failure` gets the
-    sentence for the user and this process exits too. Raises RuntimeError with that sentence.
-    """
-    if count == 1:
-        yield Ranks()
-        return
-    with tempfile.TemporaryDirectory(prefix="simsiam-") as folder:
-        place = Path(folder) / "meeting"
-        others = [_start_process(run, index, count, place, cuda) for index in range(1, count)]
-        monitor = _ProcessMonitor(others, on_failure)
-        ranks = Ranks(0, count)
-        threads = torch.get_num_threads()
-        try:
-            if not cuda:
-                torch.set_num_threads(max(1, threads // count))
-            ranks.init_process_group(place, torch.device("cuda", 0) if cuda else torch.device("cpu"))
-            yield ranks
-            monitor.over.set()
-        except Exception as problem:
-            if not monitor.over.is_set() and (lost := monitor.lost(GONE_SECONDS)):
-                raise RuntimeError(lost) from problem
-            raise
-        finally:
-            done = monitor.over.is_set()
-            monitor.over.set()
-            ranks.destroy_process_group()
-            torch.set_num_threads(threads)
-            _end_processes(others, END_SECONDS if done else 0)
-
-
-def _start_process(
-    run: RunDirectory, index: int, count: int, place: Path, cuda: bool
-) -> subprocess.Popen[bytes]:
-    environment = dict(os.environ)
-    if not cuda:
-        environment["OMP_NUM_THREADS"] = str(max(1, torch.get_num_threads() // count))
-    words = [str(run.path), str(index), str(count), str(place), "cuda" if cuda else "cpu"]
-    with run.log_path.open("ab") as log:
-        return subprocess.Popen(
-            [sys.executable, "-c", FOLLOW, *words],
-            stdin=subprocess.PIPE,  # held open, never written to: end of file says that this process has ended
-            stdout=subprocess.DEVNULL,  # may be reserved for a JSON object
-            stderr=log,
-            env=environment,
-            process_group=0,  # signals for the job reach only the first process
-        )
-
-
-def _end_processes(others: list[subprocess.Popen[bytes]], patience: float) -> None:
-    for other in others:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            other.wait(patience)
-        other.kill()
-        other.wait()
-        if other.stdin:
-            other.stdin.close()
-
-
-class _ProcessMonitor(threading.Thread):
-    """Thread that detects when one of the other processes ends early."""
-
-    def __init__(self, others: list[subprocess.Popen[bytes]], on_failure: Callable[[str], None]) -> None:
-        super().__init__(name="process monitor", daemon=True)
-        self.over, self.sentence = threading.Event(), ""
-        self._others, self._on_failure = others, on_failure
-        self.start()
-
-    def run(self) -> None:
-        """Poll twice a second until training is over."""
-        while not self.over.wait(0.5):
-            self.sentence = self.sentence or self.lost()
-            if self.sentence:
-                if not self.over.wait(NOTICE_SECONDS):
-                    self._on_failure(self.sentence)
-                    _end_processes(self._others, 0)
-                    os._exit(1)
-                return
-
-    def lost(self, patience: float = 0.0) -> str:
-        """Say which process has ended, or ends within `patience` seconds, as a sentence; empty if none."""
-        deadline = time.monotonic() + patience
-        while True:
-            for index, other in enumerate(self._others, start=2):
-                if other.poll() is not None:
-                    return (
-                        f"Process {index} of {len(self._others) + 1} ended with exit code {other.returncode} "
-                        "while the others needed it; the log says why."
-                    )
-            if time.monotonic() >= deadline:
-                return self.sentence
-            time.sleep(0.02)

@@ -8,6 +8,7 @@ from typing import Any
 
 from simsiam_core.config import Config
 from simsiam_core.data import Dataset, Progress
+from simsiam_core.data.image_set import Triple
 from simsiam_core.model.starting_weights import StartingWeights, starting_weights
 from simsiam_core.runs import FIRST_STEP, Origin, RunDirectory, RunStore
 from simsiam_core.runs.files import remove_leftovers
@@ -24,7 +25,8 @@ class StartingPoint:
     checkpoint: FoundCheckpoint | None  # None to start at the first step
     origin: Origin | None  # where epoch counting starts, if not at the first step
     images: ImageList | None  # only for a folder
-    dataset: Dataset  # normalised as the weights are that the run starts or started from
+    mean: Triple  # of the normalisation, which is that of the weights that the run starts or started from
+    std: Triple
     weights: StartingWeights | None  # only to start at the first step
     weights_source: Mapping[str, Any] | None  # see `runs.weights.weights_source`
 
@@ -56,7 +58,7 @@ def starting_point(
         images.write(run.images_path)
     if cut := rewind(run.metrics_path, found.step if found else -1):
         print(f"{cut} later lines of the record were put aside in {cut_path(run.metrics_path).name}.")
-    return StartingPoint(found, origin, images, dataset, weights, source)
+    return StartingPoint(found, origin, images, dataset.mean, dataset.std, weights, source)
 
 
 def _origin(run: RunDirectory, found: FoundCheckpoint | None) -> Origin | None:

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytorch_lightning as pl
-from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from pytorch_lightning.strategies import DDPStrategy
 
 from simsiam_core.config import Config
+from simsiam_core.jobs.ranks import rank
 from simsiam_core.training.device import resolve_device
-from simsiam_core.training.ranks import Ranks
+from simsiam_core.training.ranks import Ranks, cluster_environment
 from simsiam_core.training.resume import WholeCheckpointIO
 
 
@@ -24,12 +24,14 @@ def build_trainer(
     ranks = ranks or Ranks()
     accelerator, precision = resolve_device(config.training)
     warnings.filterwarnings("ignore", module="pytorch_lightning")  # about loaders and loggers not used here
+    warnings.filterwarnings("ignore", "The `srun` command is available")  # a login node may train, too
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
-    strategy = _ConnectedDDPStrategy(config, ranks) if ranks.count > 1 else "auto"
+    devices = rank().local_count if ranks.count > 1 else 1
     trainer = pl.Trainer(
         accelerator=accelerator,
-        devices=ranks.count,
-        strategy=strategy,
+        devices=devices,
+        num_nodes=ranks.count // devices,
+        strategy=_data_parallel(config) if ranks.count > 1 else "auto",
         precision=precision,
         max_epochs=epochs or config.training.epochs,
         callbacks=list(callbacks),
@@ -40,7 +42,7 @@ def build_trainer(
         num_sanity_val_steps=0,
         use_distributed_sampler=False,
         benchmark=True,
-        plugins=[WholeCheckpointIO()],
+        plugins=[WholeCheckpointIO(), cluster_environment()],
     )
     # StopRequest handles signals. Lightning's SIGTERM handler raises SystemExit in the middle of a step; with
     # several processes, Lightning also exchanges at every step whether one was received, and waits for the GPU.
@@ -51,36 +53,12 @@ def build_trainer(
     return trainer
 
 
-class _ConnectedDDPStrategy(DDPStrategy):
-    """DDP over a process group that is already initialised."""
-
-    def __init__(self, config: Config, ranks: Ranks) -> None:
-        super().__init__(
-            cluster_environment=_StartedProcesses(ranks),
-            gradient_as_bucket_view=True,
-            broadcast_buffers=not config.training.sync_batch_norm,  # else they are already equal
-            find_unused_parameters=config.training.frozen_stages > 0,  # those get no gradient
-        )
-
-    def barrier(self, name: str | None = None, *args: Any, **kwargs: Any) -> None:
-        """Skip the barrier of checkpoints: only the first process writes them, and the others do not wait."""
-        if name != "Trainer.save_checkpoint":
-            super().barrier(name, *args, **kwargs)
-
-
-class _StartedProcesses(LightningEnvironment):
-    """Cluster environment whose processes are already running, so that Lightning starts none."""
-
-    def __init__(self, ranks: Ranks) -> None:
-        super().__init__()
-        self._ranks = ranks
-
-    @property
-    def creates_processes_externally(self) -> bool:
-        return True
-
-    def local_rank(self) -> int:
-        return self._ranks.index
-
-    def node_rank(self) -> int:
-        return 0
+def _data_parallel(config: Config) -> DDPStrategy:
+    warnings.filterwarnings(
+        "ignore", "Grad strides do not match"
+    )  # of 1 × 1 convolutions, in channels-last order
+    return DDPStrategy(
+        gradient_as_bucket_view=True,
+        broadcast_buffers=not config.training.sync_batch_norm,  # else they are already equal
+        find_unused_parameters=config.training.frozen_stages > 0,  # those get no gradient
+    )

@@ -8,6 +8,7 @@ import shutil
 import sys
 import time
 import traceback
+from dataclasses import replace
 
 import pytorch_lightning as pl
 import torch
@@ -19,12 +20,14 @@ from simsiam_core.data.augmentation import cpu_kernel
 from simsiam_core.data.larger import with_larger
 from simsiam_core.data.left_out import left_out_lines
 from simsiam_core.data.memory import is_out_of_memory
+from simsiam_core.jobs.ranks import rank
 from simsiam_core.jobs.stop_request import StopRequest
 from simsiam_core.runs import MetricsWriter, RunDirectory, RunStore
 from simsiam_core.runs.status import DISK_FULL
 from simsiam_core.runs.weights import check_weights
 from simsiam_core.training import compilation
 from simsiam_core.training.allocator import keep_freed_memory
+from simsiam_core.training.automatic import resolved
 from simsiam_core.training.callbacks import (
     CheckpointCallback,
     KnnCallback,
@@ -41,10 +44,10 @@ from simsiam_core.training.failure import TrainingFailure
 from simsiam_core.training.memory import address_space, memory_sentence
 from simsiam_core.training.methods import METHODS
 from simsiam_core.training.module import SimSiamModule
-from simsiam_core.training.ranks import process_group
+from simsiam_core.training.ranks import Ranks
 from simsiam_core.training.resume import FoundCheckpoint, newest
 from simsiam_core.training.same_images import identity
-from simsiam_core.training.start import starting_point
+from simsiam_core.training.start import StartingPoint, starting_point
 from simsiam_core.training.status import StatusWriter
 from simsiam_core.training.trainer import build_trainer
 
@@ -52,25 +55,28 @@ from simsiam_core.training.trainer import build_trainer
 def train(
     run: RunDirectory, extra_callbacks: tuple[pl.Callback, ...] = (), request: StopRequest | None = None
 ) -> int:
-    """Train a run from its directory and return the exit code: 0 finished or stopped, 1 failed, 2 bad input.
+    """Train a run from its directory and return the exit code: 0 finished or stopped, 1 failed, 2 bad input,
+    or that of `request` if the job is to be started again.
 
     A run that has checkpoints resumes from the newest one.
 
     The status always ends in a final state, with a sentence if it failed, unless the process is killed.
     """
-    status, request = StatusWriter(run), request or StopRequest()
+    ranks, request = Ranks(rank().index, rank().count), request or StopRequest()
+    status = StatusWriter(run, ranks.first)
+
     try:
         with request.raising():
-            state, code = _fit(run, status, extra_callbacks, request), 0
-        error = status.status.error
+            state, code = _fit(run, status, extra_callbacks, request, ranks), 0
+        error, stack = status.status.error, ""
     except ConfigError as problem:
-        state, error, code = "failed", str(problem), 2
+        state, error, code, stack = "failed", str(problem), 2, ""
     except TrainingFailure as problem:
-        state, error, code = "failed", f"{problem} {_recovery_hint(run)}", 1
+        state, error, code, stack = "failed", f"{problem} {_recovery_hint(run)}", 1, ""
     except KeyboardInterrupt:
-        state, error, code = request.state or "stopped", None, 0
+        state, error, code, stack = request.state or "stopped", None, 0, ""
     except Exception as problem:
-        state, code = "failed", 1
+        state, code, stack = "failed", 1, ""
         if isinstance(problem, OSError) and problem.errno in DISK_FULL:
             error = _disk_full(run)
         elif is_out_of_memory(problem):
@@ -78,14 +84,25 @@ def train(
                 f"Memory ran out before training began; use fewer or smaller images. {_recovery_hint(run)}"
             )
         else:
-            error = f"{type(problem).__name__}: {problem}"
-            with contextlib.suppress(OSError):
-                traceback.print_exc()
-    status.beat(force=True, state=state, error=error, exit_code=code, ended=time.time(), activity="")
-    if error:
-        with contextlib.suppress(OSError):  # a full disk may have no room for the log either
-            print(error, file=sys.stderr, flush=True)
+            error, stack = f"{type(problem).__name__}: {problem}", traceback.format_exc()
+    if (cause := ranks.cause(error)) != error:
+        state, error, code, stack = "failed", cause, 1, ""
+    if state == "queued":
+        status.beat(force=True, **request.ending(status.status))
+        return request.exit_code if ranks.first else 0  # the first exit code that is not 0 ends the others
+    _end(ranks, status, state, error, code, stack)
     return code
+
+
+def _end(
+    ranks: Ranks, status: StatusWriter, state: str, error: str | None, code: int, stack: str = ""
+) -> None:
+    if ranks.first_is_lost():
+        status.take_over()
+    status.beat(force=True, state=state, error=error, exit_code=code, ended=time.time(), activity="")
+    with contextlib.suppress(OSError):  # a full disk may have no room for the log either
+        if error and (status.writes or stack):
+            print(stack + error, file=sys.stderr, flush=True)
 
 
 def _recovery_hint(run: RunDirectory) -> str:
@@ -115,38 +132,37 @@ def _size(count: float) -> str:
 
 
 def _fit(
-    run: RunDirectory, status: StatusWriter, extra_callbacks: tuple[pl.Callback, ...], request: StopRequest
+    run: RunDirectory,
+    status: StatusWriter,
+    extra_callbacks: tuple[pl.Callback, ...],
+    request: StopRequest,
+    ranks: Ranks,
 ) -> str:
     """Train; returns the state in which the run ends. Before the first step, a stop request raises."""
     config = run.config()
     accelerator, precision = resolve_device(config.training)
-    if not run.checkpoints():
+    ranks.connect(config, accelerator == "gpu", lambda sentence: _end(ranks, status, "failed", sentence, 1))
+    if ranks.first and not run.checkpoints():
         check_weights(config, RunStore(run.path.parent))  # before the images, which may take minutes
-    dataset = _load_images(config, status)
-    start = starting_point(run, config, dataset, status.progress)
+    config, dataset, start = _prepare(run, config, status, ranks)
     record = run.metrics()
     collapse = CollapseWatch(record, METHODS.get(config.objective.method).advice)
-
-    def on_failure(error: str) -> None:
-        error = f"{error} {_recovery_hint(run)}"
-        status.beat(force=True, state="failed", error=error, exit_code=1, ended=time.time(), activity="")
-
     status.beat(force=True, activity="Starting")
-    with (
-        contextlib.closing(MetricsWriter(run.metrics_path)) as writer,
-        process_group(run, config.training.devices, accelerator == "gpu", on_failure) as ranks,
-    ):
+    with contextlib.ExitStack() as stack:
         pl.seed_everything(config.training.seed, verbose=False)
-        normalised = ranks.broadcast_normalisation(start.dataset)
+        normalised = replace(dataset, mean=start.mean, std=start.std)
         module = SimSiamModule(config, normalised, ranks, start.origin, identity(start.images))
         module.start_from(start.weights, start.weights_source)
         module.activity = lambda text: status.beat(force=True, activity=text)
         _announce(module, status, start.checkpoint, accelerator, precision)
-        metrics = MetricsCallback(writer, status, collapse, request)
+        writer = metrics = None
+        if ranks.first:
+            writer = stack.enter_context(contextlib.closing(MetricsWriter(run.metrics_path)))
+            metrics = MetricsCallback(writer, status, collapse, request)
         checkpoints = CheckpointCallback(run, config.checkpoints, metrics)
         evaluation = Evaluation(config, dataset, ranks)
         probe = probe_callback(config, evaluation, dataset, ranks)
-        callbacks: list[pl.Callback] = [metrics, *probe, *extra_callbacks, checkpoints]
+        callbacks: list[pl.Callback] = [*filter(None, [metrics]), *probe, *extra_callbacks, checkpoints]
         if evaluation.possible:
             interrupts = request if ranks.count == 1 else None
             linear = probe[0].probe if probe else None
@@ -165,6 +181,7 @@ def _fit(
         gc.collect()
         compilation.uncompile(module.network)  # other batch sizes are tried, and each would be compiled again
         raise TrainingFailure(memory_sentence(module, precision, accelerator == "gpu", taken))
+    ranks.disconnect()
     if ending_collapse and ending_collapse.lasting_sentence:
         status.beat(error=ending_collapse.lasting_sentence)
     if trainer.global_step >= module.total_steps:
@@ -172,6 +189,20 @@ def _fit(
     if request.state is None:
         raise TrainingFailure(f"Training ended at step {trainer.global_step} of {module.total_steps}.")
     return request.state
+
+
+def _prepare(
+    run: RunDirectory, config: Config, status: StatusWriter, ranks: Ranks
+) -> tuple[Config, Dataset, StartingPoint]:
+    """Return the config with nothing left to decide, the images, and where training starts: alike in every process."""
+    dataset = start = None
+    if ranks.first:
+        dataset = _load_images(config, status)
+        config = resolved(run, config, dataset)
+        start = starting_point(run, config, dataset, status.progress)
+    config, start = ranks.broadcast((config, start))
+    assert start is not None
+    return config, dataset or _load_images(config, status), start  # the first process has prepared the images
 
 
 def _load_images(config: Config, status: StatusWriter) -> Dataset:

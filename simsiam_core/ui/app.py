@@ -1,29 +1,54 @@
-"""The page: tabs, each answering one question, and the address that opens where it says."""
+"""The pages, each answering one question, under one bar; a new page is one folder and one line here."""
 
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
 from starlette.middleware import Middleware
 
 from simsiam_core.assets import asset_path
-from simsiam_core.ui import (
-    diagnose_tab,
-    evaluate_tab,
-    map_tab,
-    monitor_tab,
-    neighbours_tab,
-    notices,
-    runs_tab,
-    train_tab,
-)
-from simsiam_core.ui.context import QUIET, Context, Page, link
+from simsiam_core.ui import endpoints
+from simsiam_core.ui.addresses import PageNames, runs_in
+from simsiam_core.ui.blocks import WholeValues
+from simsiam_core.ui.check import page as check_page
+from simsiam_core.ui.components.widget import widget
+from simsiam_core.ui.context import Context, Page, link
+from simsiam_core.ui.context_bar.bar import ContextBar
+from simsiam_core.ui.evaluate import page as evaluate_page
 from simsiam_core.ui.hosts import HostCheck, Hosts
+from simsiam_core.ui.live import notifications
+from simsiam_core.ui.look import page as look_page
+from simsiam_core.ui.runs import page as runs_page
 from simsiam_core.ui.theme import theme
+from simsiam_core.ui.train import page as train_page
+from simsiam_core.ui.welcome import page as welcome_page
 
-TABS = ("train", "monitor", "runs", "neighbours", "map", "diagnose", "evaluate")
+
+@dataclass(frozen=True)
+class PageSpec:
+    """A page: its name in the address, the title of its tab, what builds it, whether the bar stands above it."""
+
+    id: str
+    title: str
+    build: Callable[[Context, Page, gr.Tab], None]
+    key: str = ""  # opens it after "g"
+    inside: bool = False
+    earlier: tuple[str, ...] = ()  # names in addresses of earlier versions
+
+
+PAGES = (
+    PageSpec("welcome", "Welcome", welcome_page.build, "w"),
+    PageSpec("train", "Train", train_page.build, "t"),
+    PageSpec("runs", "Runs", runs_page.build, "r", earlier=("monitor",)),
+    PageSpec("look", "Look", look_page.build, "l", inside=True, earlier=("neighbours", "map")),
+    PageSpec("check", "Check data", check_page.build, "c", inside=True, earlier=("diagnose",)),
+    PageSpec("evaluate", "Evaluate", evaluate_page.build, "e", inside=True),
+)
+START = "train"  # where one begins who has seen Welcome
 # gradio looks into its queue a thousand times a second, which takes a tenth of a core while nobody does anything;
 # this is what it does on Windows.
 QUEUE_LOOK_SECONDS = 0.05
@@ -32,53 +57,58 @@ MAX_UPLOAD = "500mb"  # a zip of images; single images are held to less where th
 
 def build(context: Context) -> gr.Blocks:
     """The whole page over one folder of runs."""
-    with gr.Blocks(title="SimSiam", analytics_enabled=False, elem_id="page") as page:
+    with WholeValues(title="SimSiam", analytics_enabled=False, elem_id="page") as blocks:
         gr.HTML(_header(), padding=False, elem_id="page-header")
-        chosen = gr.State([])
-        query = gr.State(None)
-        address = link()
-        with gr.Tabs(elem_id="tabs") as tabs:
-            shared = Page(page, tabs, chosen, address, query)
-            with gr.Tab("Train", id="train", elem_id="tab-train") as train:
-                fill_form = train_tab.build(context, shared)
-            with gr.Tab("Monitor", id="monitor", elem_id="tab-monitor") as monitor:
-                monitor_tab.build(context, shared, fill_form)
-            with gr.Tab("Runs", id="runs", elem_id="tab-runs") as runs:
-                runs_tab.build(context, shared, runs, fill_form)
-            with gr.Tab("Neighbours", id="neighbours", elem_id="tab-neighbours") as neighbours:
-                neighbours_tab.build(context, shared, neighbours)
-            with gr.Tab("Map", id="map", elem_id="tab-map") as map_:
-                map_tab.build(context, shared, map_)
-            with gr.Tab("Check data", id="diagnose", elem_id="tab-diagnose") as diagnose:
-                diagnose_tab.build(context, shared, diagnose)
-            with gr.Tab("Evaluate", id="evaluate", elem_id="tab-evaluate") as evaluate:
-                evaluate_tab.build(context, shared, evaluate)
+        widget("components/connection", "page-connection", padding=False)
+        widget("components/keyboard", "page-keyboard", padding=False, pages=_keys())
+        page = Page(blocks, gr.State([]), link(_names(), START), gr.State(None), gr.State(None))
+        bar = ContextBar(context, page)
+        with gr.Tabs(elem_id="tabs", overflow_behavior="wrap") as page.tabs:
+            tabs = {spec.id: _tab(context, page, spec) for spec in PAGES}
+        bar.wire([tabs[spec.id] for spec in PAGES if spec.inside])
+        notifications.build(context)
+        endpoints.build(context)
+        page.restore(lambda address: _chosen(context, address), [], [page.chosen])
+    blocks.queue()
+    blocks._queue.sleep_when_free = QUEUE_LOOK_SECONDS
+    return blocks
 
-        notices.build(context)
-        shown = (train, monitor, runs, neighbours, map_, diagnose, evaluate)
-        for tab, name in zip(shown, TABS, strict=True):
-            tab.select(lambda name=name: {"tab": name}, None, address, **QUIET)
 
-        def open_where_it_says(request: gr.Request) -> tuple[Any, Any]:
-            wanted = dict(request.query_params)
-            glance = context.glances.look()
-            known = [run.id for run in glance.runs if run.id == wanted.get("run")]
-            known = known or [run_id for run_id, s in glance.statuses.items() if s.state == "running"][:1]
-            tab = wanted.get("tab")
-            return known, gr.Tabs(selected=tab) if tab in TABS else gr.skip()
+def _tab(context: Context, page: Page, spec: PageSpec) -> gr.Tab:
+    with gr.Tab(spec.title, id=spec.id, elem_id=f"tab-{spec.id}") as tab:
+        # A heading for those who do not see which tab is chosen; those of its panels are below it.
+        gr.HTML(f"<h2>{spec.title}</h2>", padding=False, elem_classes="page-title")
+        spec.build(context, page, tab)
+    return tab
 
-        page.load(open_where_it_says, None, [chosen, tabs], **QUIET)
-    page.queue()
-    page._queue.sleep_when_free = QUEUE_LOOK_SECONDS
-    return page
+
+def _names() -> dict[str, Any]:
+    """What each name in an address means, for the browser, which opens the page."""
+    return {
+        name: {"id": spec.id, "inside": spec.inside} for spec in PAGES for name in (spec.id, *spec.earlier)
+    }
+
+
+def _keys() -> list[dict[str, str]]:
+    return [{"id": spec.id, "title": spec.title, "key": spec.key} for spec in PAGES if spec.key]
+
+
+def _chosen(context: Context, address: Mapping[str, str]) -> list[str]:
+    """The runs on the charts: those that the address names, or else the one that trains.
+
+    The page Runs says which of those named are not here.
+    """
+    snapshot = context.snapshots.look()
+    chosen = [run_id for run_id in runs_in(address) if run_id in snapshot.by_id]
+    return chosen or [run_id for run_id, status in snapshot.statuses.items() if status.state == "running"][:1]
 
 
 def launch_options(hosts: Hosts | None = None) -> dict[str, Any]:
     """What `Blocks.launch` needs for this page: its look, the names it answers to, nothing that leaves this machine."""
     return {
-        "app_kwargs": {"middleware": [Middleware(HostCheck, hosts=hosts or Hosts())]},
+        "app_kwargs": {"middleware": [Middleware(HostCheck, hosts=hosts or Hosts()), Middleware(PageNames)]},
         "theme": theme(),
-        "css_paths": sorted(asset_path("css").glob("*.css")),
+        "css_paths": sorted(asset_path("ui").rglob("*.css")),
         "favicon_path": asset_path("logo.svg"),
         "head": _icon(),
         "footer_links": [],
@@ -103,6 +133,7 @@ def _icon() -> str:
 def _header() -> str:
     logo = asset_path("logo.svg").read_text(encoding="utf-8")
     return (
+        '<a class="skip-link" href="#tabs">Skip to the page</a>'
         f'<header class="page-header">{logo}<h1>SimSiam</h1>'
         "<p>Train a network on images without labels, watch it learn, and look inside.</p></header>"
     )

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 import gradio as gr
+from gradio.events import Dependency
 
 from simsiam_core.config import ConfigError, DataConfig
+from simsiam_core.config.profiles import usual_profile
 from simsiam_core.features.worker import InspectionWorker, Task
 from simsiam_core.jobs import Notifier, Scheduler
 from simsiam_core.runs import RunDirectory, RunError, RunStore
-from simsiam_core.ui.backbones import NetworkAnswers
-from simsiam_core.ui.counts import ImageCounts
-from simsiam_core.ui.glance import Glances
-from simsiam_core.ui.series import CurveCache
-from simsiam_core.ui.widgets import widget
-from simsiam_core.ui.words import problem
+from simsiam_core.runs.placement import LOCAL, Placement, read_placement
+from simsiam_core.ui.components.fill import Fill
+from simsiam_core.ui.components.widget import widget
+from simsiam_core.ui.live.curves import CurveCache
+from simsiam_core.ui.live.image_counts import ImageCounts
+from simsiam_core.ui.live.network_checks import NetworkAnswers
+from simsiam_core.ui.live.snapshot import Snapshots
+from simsiam_core.ui.text import problem
 
 Refresh = tuple[Callable[..., Any], list[Any], list[Any]]  # the event that has the page ask anew at once
 T = TypeVar("T")
@@ -35,8 +39,8 @@ QUIET: dict[str, Any] = {
 }
 # Of an event that comes faster than it is answered, only the last one counts.
 LATEST: dict[str, Any] = {**QUIET, "trigger_mode": "always_last"}
-# A clock's event is answered at once, past gradio's queue: one short request instead of two.
-CLOCK: dict[str, Any] = {**QUIET, "queue": False}
+# What is in the address takes the place of the component `link` among the inputs.
+ADDRESS = "(_, ...given) => [Object.fromEntries(new URLSearchParams(window.location.search)), ...given]"
 
 
 @dataclass
@@ -50,14 +54,17 @@ class Context:
     curves: CurveCache = field(default_factory=CurveCache)
     counts: ImageCounts = field(default_factory=ImageCounts)
     seen_data: set[DataConfig] = field(default_factory=set)  # images that somebody asked to see
+    executor: str = (
+        LOCAL  # where jobs run unless chosen otherwise; any other: nothing is trained on this machine
+    )
     bank_root: Path | None = None  # below it lie folders that may be searched as one's own images
-    glances: Glances = field(init=False)
+    snapshots: Snapshots = field(init=False)
     networks: NetworkAnswers = field(init=False)
     _more: dict[str, InspectionWorker] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
-        self.glances = Glances(self.store)
+        self.snapshots = Snapshots(self.store)
         self.networks = NetworkAnswers(self.worker)
 
     @property
@@ -68,7 +75,7 @@ class Context:
     @property
     def mapper(self) -> InspectionWorker:
         """A third, for UMAP, which is imported and compiled for seconds that no encoding should wait for."""
-        return self._another("simsiam_core.features.maps:warm_up")
+        return self._another("simsiam_core.features.projection:warm_up")
 
     def expect_maps(self) -> None:
         """Somebody looks at Map: have UMAP at hand by the time it is asked for."""
@@ -89,7 +96,17 @@ class Context:
             return act()
         finally:
             self.scheduler.wake()
-            self.glances.forget()
+            self.snapshots.forget()
+
+    def placement_for(self, run: RunDirectory) -> Placement | None:
+        """Return where an evaluation of a run goes: where the run went, but not onto a login node."""
+        return None if read_placement(run.path).executor != LOCAL else self.usual_placement()
+
+    def usual_placement(self) -> Placement | None:
+        """Return where runs go for which nobody chose; None: onto this machine."""
+        if self.executor == LOCAL:
+            return None
+        return Placement(executor=self.executor, settings=usual_profile().model_dump())
 
     def attempt(self, act: Callable[[], T]) -> tuple[T | None, str]:
         """What came of a change, and what stood in its way, as HTML that is empty if nothing did."""
@@ -118,21 +135,60 @@ class Context:
 
 @dataclass
 class Page:
-    """The components that tabs share; `chosen` are the runs on the charts by id, the current one first."""
+    """What pages share: components of which each belongs to no page alone, and the address.
+
+    - `network`: a `ChosenNetwork` (context_bar/network.py) or None; set by the bar alone. A page that looks inside
+      takes it as an input, keeps the one its answer belongs to in a state of its own, and says by `network.change` that
+      its answer is outdated.
+    - `chosen`: the runs on the charts by id, the current one first; `runs` in the address.
+    - `link`: takes what to set in the address, which may name a page to be opened: {"page": "look", "ids": "7,12"}.
+      None takes a name out; {"replace": True, …} makes it no step for Back, {"read": True, …} has what it says
+      restored. `page`, `run`, `checkpoint`, `images` (the bar) and `runs` have their meaning on every page; a page's
+      further names are its own, and `restore` reads them.
+    - `query`: the image that is asked about, a `Query`.
+    - `fill`: the form of the Train page for those that write into it.
+    """
 
     blocks: gr.Blocks
-    tabs: gr.Tabs
     chosen: gr.State
     link: gr.HTML
-    query: gr.State  # the image that is asked about, a `Query`
+    query: gr.State
+    network: gr.State
+    tabs: gr.Tabs = field(init=False)
+    fill: Fill = field(init=False)
+
+    def restore(
+        self, handler: Callable[..., Any], inputs: Sequence[Any], outputs: Sequence[Any]
+    ) -> Dependency:
+        """Have `handler(address, *inputs)` set what the address says, as the page opens and on Back and Forward.
+
+        `address` maps names to texts that anybody may have typed. What it sets must not be written to `link` again,
+        other than by `replace`. It is no generator.
+        """
+
+        def restored(address: Any, *given: Any) -> Any:
+            address = address if isinstance(address, dict) else {}
+            return handler({str(name): str(value) for name, value in address.items()}, *given)
+
+        return gr.on(
+            [self.blocks.load, self.link.input],
+            restored,
+            [self.link, *inputs],
+            list(outputs),
+            js=ADDRESS,
+            **LATEST,
+        )
 
 
-def link() -> gr.HTML:
-    """Keeps the browser's address in step; its value is {"tab": …, "run": …}."""
-    return widget("link", "page-link", visible="hidden")
+def link(pages: Mapping[str, Any], start: str) -> gr.HTML:
+    """Keeps the browser's address in step; `pages` maps the names of pages to {"id", "inside"}.
+
+    `start` is the page of an address that names none, in a browser that has dismissed the first one.
+    """
+    return widget("components/link", "page-link", visible="hidden", pages=dict(pages), start=start)
 
 
-class Sent:
+class ChangeTracker:
     """What a page was last sent, by output: a tick that changes nothing sends nothing.
 
     Lives in a `gr.State`, so a reload starts empty and is sent everything.

@@ -19,10 +19,12 @@ from simsiam_core.config.homes import prepare_home
 from simsiam_core.config.paths import path_flag
 from simsiam_core.program import add_version, called_as
 from simsiam_core.runs import RunError, RunStore
-from simsiam_core.ui.doors import AUTH_VARIABLE, Check, door
+from simsiam_core.runs.placement import LOCAL
+from simsiam_core.ui.auth import AUTH_VARIABLE, Check, door
 from simsiam_core.ui.hosts import Hosts, is_loopback, own_name
 
 NEXT_PORTS = 100
+LOGIN_NODE_NICENESS, LOGIN_NODE_THREADS = 10, 4
 TIDY_SECONDS = 3600.0
 
 
@@ -69,14 +71,21 @@ def _serve(options: argparse.Namespace, port: int, check: Check | None) -> int:
     # A folder of our own, since it is emptied by a rule of ours.
     os.environ.setdefault("GRADIO_TEMP_DIR", str(uploads_dir()))
     from simsiam_core.jobs import Notifier, Scheduler
+    from simsiam_core.jobs.executor import usual_executor
 
     store = RunStore(options.runs_dir)
+    executor = options.executor or usual_executor()
+    if executor != LOCAL:
+        _be_modest()
     notifier = Notifier(options.notify_url, options.notify_command)
     with contextlib.ExitStack() as stack:
         scheduler = None
         try:
             if not options.read_only:
-                scheduler = stack.enter_context(Scheduler(store, options.cpu_slots, notifier))
+                elsewhere = executor != LOCAL
+                scheduler = stack.enter_context(
+                    Scheduler(store, options.cpu_slots, notifier, elsewhere=elsewhere)
+                )
                 scheduler.start()  # first of all: what was queued starts, whatever becomes of the page
         except RunError as error:
             return _refused(str(error))
@@ -86,7 +95,14 @@ def _serve(options: argparse.Namespace, port: int, check: Check | None) -> int:
 
         worker = stack.enter_context(InspectionWorker())
         page = build(
-            Context(store, worker, scheduler=scheduler, notifier=notifier, bank_root=options.bank_root)
+            Context(
+                store,
+                worker,
+                scheduler=scheduler,
+                notifier=notifier,
+                bank_root=options.bank_root,
+                executor=executor,
+            )
         )
         _, address, _ = page.launch(
             server_name=options.host,
@@ -102,6 +118,13 @@ def _serve(options: argparse.Namespace, port: int, check: Check | None) -> int:
         _announce(options, address, store)
         page.block_thread()
     return 0
+
+
+def _be_modest() -> None:
+    """Bound what this server and its workers take of a login node, which others use too."""
+    os.nice(LOGIN_NODE_NICENESS)
+    for variable in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS"):
+        os.environ.setdefault(variable, str(min(LOGIN_NODE_THREADS, os.cpu_count() or 1)))
 
 
 def _announce(options: argparse.Namespace, address: str, store: RunStore) -> None:
@@ -165,6 +188,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--read-only", action="store_true", help="show runs that another dashboard works on")
     parser.add_argument(
         "--no-bundled", action="store_true", help="do not import the bundled encoder into the runs"
+    )
+    parser.add_argument(
+        "--executor",
+        choices=("local", "slurm"),
+        help="where jobs run: slurm starts none on this machine (default: slurm where sbatch is found, else local)",
     )
     parser.add_argument("--cpu-slots", type=_slots, default=1, help="jobs on the CPU at a time (%(default)s)")
     parser.add_argument(

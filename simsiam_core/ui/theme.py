@@ -29,7 +29,7 @@ _INK = Color(
     c200="#dfe4e5",
     c300="#c5cdcf",
     c400="#94a1a5",
-    c500="#66757a",
+    c500="#5a686d",
     c600="#4c5a5f",
     c700="#3a464a",
     c800="#232c2f",
@@ -106,7 +106,7 @@ def theme() -> Base:
         button_primary_background_fill="*primary_600",
         button_primary_background_fill_hover="*primary_700",
         button_primary_background_fill_dark="*primary_600",
-        button_primary_background_fill_hover_dark="*primary_500",
+        button_primary_background_fill_hover_dark="*primary_700",
         button_primary_text_color="white",
         button_primary_border_color="*primary_600",
         button_primary_border_color_dark="*primary_600",
@@ -126,6 +126,7 @@ def theme() -> Base:
         button_cancel_text_color_dark="#f08a80",
         button_cancel_border_color="#e3b5b1",
         button_cancel_border_color_dark="#6d3833",
+        color_accent="*primary_600",  # as text it has to stand out from white; in the dark: dashboard.css
         color_accent_soft="*primary_50",
         color_accent_soft_dark="*primary_950",
     )

@@ -8,7 +8,12 @@ import torch
 
 from simsiam_core.bench import evaluation, images, monitoring, neighbours
 from simsiam_core.bench import map as map_bench
+from simsiam_core.bench import runs as runs_bench
 from simsiam_core.cli import main
+from simsiam_core.runs import RunStore
+from simsiam_core.ui.live.snapshot import Snapshots
+from simsiam_core.ui.runs.filter import read_filter
+from simsiam_core.ui.runs.index import RunIndex
 
 
 def test_neighbours_are_measured_in_search_and_from_upload_to_answer() -> None:
@@ -76,3 +81,13 @@ def test_the_page_answers_and_leaves_umap_alone(capsys: pytest.CaptureFixture) -
     figures = json.loads(capsys.readouterr().out)
     assert figures["page reachable after, s"] > 0
     assert figures["umap loaded"] is False
+
+
+def test_the_folder_of_very_many_runs_is_one_that_the_page_reads(store: RunStore) -> None:
+    growing = runs_bench._many(store, 12, 4)
+    snapshot = Snapshots(store).look()
+    states = [snapshot.statuses[run.id].state for run in snapshot.runs]
+    assert states[:5] == [*4 * ["queued"], "running"] and snapshot.runs[4].id == growing.id
+    rows = RunIndex().rows(snapshot)
+    assert all("knn" in row.numbers and row.cells["batch"] for row in rows[5:])
+    assert all(read_filter(text).tests for text in runs_bench.FILTERS)

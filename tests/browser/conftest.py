@@ -20,7 +20,8 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, 
 from warm import Warm
 
 from simsiam_core.jobs import stop
-from simsiam_core.runs import RunStore
+from simsiam_core.model.bundled import install
+from simsiam_core.runs import RunDirectory, RunStore
 
 ROOT = Path(__file__).resolve().parents[2]
 # The first needs three fifths of the processor time of the others, to load a page and to draw what is new.
@@ -98,6 +99,15 @@ def _address(process: subprocess.Popen[bytes], log: Path) -> str:
             return found[1]
         time.sleep(0.1)
     pytest.fail(f"The server did not start:\n{log.read_text()}")
+
+
+@pytest.fixture(scope="module")
+def network(server: Server) -> Iterator[RunDirectory]:
+    """The bundled network, alone in the folder of runs."""
+    run = install(server.store)
+    assert run is not None
+    yield run
+    shutil.rmtree(run.path)
 
 
 @pytest.fixture

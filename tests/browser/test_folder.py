@@ -21,7 +21,7 @@ def test_a_folder_is_described_below_its_field(page: Page, tmp_path: Path) -> No
     expect(found.locator("tbody tr")).to_have_text(["cat10", "dog11"])
     expect(found.locator("img")).to_have_count(2)
     expect(found).to_contain_text("cat has no test images.")
-    found.locator("summary").click()
+    found.get_by_text("What is left out").click()
     expect(found).to_contain_text("Test is used for testing instead: valid/")
     path.locator("input, textarea").fill(str(tmp_path / "nothing"))
     expect(path).to_contain_text("There is no folder")

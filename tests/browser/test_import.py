@@ -43,5 +43,5 @@ def test_a_dropped_network_becomes_a_run(page: Page, server: Server) -> None:
     (run,) = (run for run in server.store.runs() if run.id not in known)
     assert run.config().model.stem == "stride2"
     assert run.config().name == "theirs"
-    expect(page).to_have_url(re.compile(f"run={run.id}"))
-    expect(page.locator("#runs-table")).to_contain_text("theirs")
+    expect(page).to_have_url(re.compile(f"runs={run.id}"))
+    expect(page.locator("#monitor-runs")).to_contain_text("theirs")

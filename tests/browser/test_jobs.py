@@ -47,7 +47,7 @@ def _nothing_waits(server: Server) -> None:
 
 
 def test_a_sweep_is_queued_reordered_paused_killed_and_goes_on(page: Page, server: Server) -> None:
-    page.goto("/")
+    page.goto("/?page=train")
     expect(page.locator("#train-summary")).to_contain_text("Learning rate")
     fill(page, "name", "sweep")
     fill(page, "training.epochs", "400")
@@ -93,7 +93,7 @@ def test_a_sweep_is_queued_reordered_paused_killed_and_goes_on(page: Page, serve
     killed = time.monotonic()
     os.kill(second.status().pid or 0, signal.SIGKILL)
     expect(page.locator(TOASTS).filter(has_text="has crashed")).to_be_visible(timeout=10_000)
-    open_tab(page, "Monitor")
+    open_tab(page, "Runs")
     crashed = page.locator(f'#monitor-runs .run[data-id="{second.id}"]')
     expect(crashed.locator(".run-state")).to_have_text("crashed", timeout=10_000)
     assert time.monotonic() - killed < 10
@@ -151,7 +151,7 @@ def test_a_finished_run_is_trained_longer_forked_copied_deleted_and_brought_back
 
     page.locator("#monitor-copy").click()
     expect(page.locator(f"{field(page, 'optimiser.base_lr')} input")).to_have_value("0.1")
-    open_tab(page, "Monitor")
+    open_tab(page, "Runs")
     page.locator("#monitor-sure input").check()
     page.locator("#monitor-delete").click()
     row = page.locator(f'#monitor-runs .run[data-id="{copy.id}"]')

@@ -1,4 +1,4 @@
-"""Upload, gallery, a neighbour, the map with the image placed, and a lasso."""
+"""Look: upload, gallery, a neighbour, the map with the image placed, a lasso, other networks."""
 
 from __future__ import annotations
 
@@ -45,49 +45,126 @@ def image() -> bytes:
     return buffer.getvalue()
 
 
+PLACED = "document.querySelector('#map-plot .js-plotly-plot')?.data[2].x.length"
+MINE = {"name": "mine.png", "mimeType": "image/png", "buffer": image()}
+
+
+def look(page: Page, run: RunDirectory, more: str = "") -> None:
+    """Open the page; a first map is there without a press."""
+    page.goto(f"/?page=look&run={run.id}{more}")
+    expect(page.locator('#map-plot .map-plot[data-ready="yes"]')).to_be_visible()
+
+
 def test_an_image_is_asked_about_and_placed(page: Page, run: RunDirectory) -> None:
-    page.goto(f"/?tab=neighbours&run={run.id}")
-    file = {"name": "mine.png", "mimeType": "image/png", "buffer": image()}
-    page.locator("#neighbours-upload input[type=file]").set_input_files(file)
+    look(page, run)
+    expect(page.locator("#map-plot .map-note")).to_contain_text(
+        "epoch 1 · training images. PCA, 80 of 80 train images"
+    )
+    page.locator("#neighbours-upload input[type=file]").set_input_files(MINE)
     cards = page.locator("#neighbours-gallery .card")
-    expect(cards).to_have_count(20, timeout=60_000)
+    expect(cards).to_have_count(20)
+    caption = page.locator("#neighbours-caption")
+    expect(caption).to_contain_text("Your image mine.png")
+    expect(caption).to_contain_text("epoch 1 · training images")
+    expect(page.locator("#neighbours-place")).to_contain_text("Projected on the map's own axes")
+    page.wait_for_function(f"{PLACED} === 1")
 
     mark_part_of_query(page)
     first = cards.first.get_attribute("data-id")
     cards.first.click()
     expect(page.locator(f'#neighbours-gallery .card[data-id="{first}"]')).to_have_count(0)
-    answer = page.locator("#neighbours-gallery").inner_text()
-    page.locator("#neighbours-through input[type=range]").fill("0")
-    expect(page.locator("#neighbours-gallery")).not_to_have_text(answer)
+    expect(caption).to_contain_text(first)
+    assert f"image={first}" in page.url.replace("%2F", "/")
     with page.expect_download() as saved:
         page.locator("#neighbours-csv").click()
     assert saved.value.suggested_filename == "neighbours.csv"
-
-    page.locator("#neighbours-map").click()
-    expect(page.locator("#map-checkpoint input")).not_to_have_value("")
-    page.locator("#map-method label", has_text="PCA").click()
-    page.locator("#map-draw").click()
-    expect(page.locator('#map-plot .map-plot[data-ready="yes"]')).to_be_visible(timeout=60_000)
-    expect(page.locator("#map-plot .map-note")).to_contain_text("PCA, 80 of 80 train images")
-    expect(page.locator("#map-gallery")).to_contain_text("It is a point of this map")
-    page.locator("#map-upload input[type=file]").set_input_files(file)
-    expect(page.locator("#map-gallery")).to_contain_text("Your image")
-    placed = "document.querySelector('#map-plot .js-plotly-plot')?.data[2].x.length"
-    page.wait_for_function(f"{placed} === 1")
+    page.locator("#neighbours-uploaded .card").click()
+    expect(caption).to_contain_text("Your image mine.png")
 
     lasso_everything(page)
     expect(page.locator("#map-gallery")).to_contain_text("80 points chosen")
     expect(page.locator("#map-gallery .card")).to_have_count(48)
     expect(page.locator("#map-histogram .vote-row")).to_have_count(10)
+    page.wait_for_function(f"{PLACED} === 1")
+    expect(caption).to_contain_text("Your image mine.png")
 
-    # One of the points chosen is asked about, and the map is followed through the checkpoints.
-    page.locator("#map-gallery .card").first.click()
-    expect(page.locator("#map-gallery")).to_contain_text("It is a point of this map")
+
+def test_a_point_that_is_clicked_takes_no_uploaded_image_away(page: Page, run: RunDirectory) -> None:
+    look(page, run)
+    click_a_point(page)
+    caption, offer = page.locator("#neighbours-caption"), page.locator("#map-offer")
+    expect(caption).to_contain_text("epoch 1")
+    expect(page.locator("#neighbours-place")).to_contain_text("It is a point of this map")
+    page.locator("#neighbours-upload input[type=file]").set_input_files(MINE)
+    expect(caption).to_contain_text("Your image mine.png")
+    click_a_point(page)
+    expect(offer).to_contain_text("The question is still your image mine.png")
+    expect(caption).to_contain_text("Your image mine.png")
+    page.locator("#map-ask").click()
+    expect(caption).not_to_contain_text("Your image")
+    expect(page.locator("#map-ask")).to_be_hidden()
+    address, asked = page.url, caption.inner_text()
+    page.reload()
+    expect(caption).to_have_text(asked, use_inner_text=True)
+    assert page.url == address
+
+
+def test_the_slider_moves_the_map_and_the_question_through_training(page: Page, run: RunDirectory) -> None:
+    look(page, run)
+    page.locator("#neighbours-upload input[type=file]").set_input_files(MINE)
+    caption = page.locator("#neighbours-caption")
+    expect(caption).to_contain_text("epoch 1")
+    page.get_by_role("button", name="Through training").click()
     page.locator("#story-draw").click()
-    frame = page.locator("#story-plot .map-frame")
-    expect(frame).to_have_text("epoch=0001", timeout=150_000)  # the first UMAP of a machine compiles itself
-    page.locator("#story-plot input[type=range]").fill("0")
-    expect(frame).to_have_text("epoch=0000")
+    frame = page.locator("#map-plot .map-frame")
+    expect(frame).to_have_text("epoch 1", timeout=150_000)
+    page.locator("#map-plot input[type=range]").fill("0")
+    expect(frame).to_have_text("epoch 0")
+    expect(caption).to_contain_text("epoch 0")
+    page.wait_for_function(f"{PLACED} === 1")
+
+
+def test_another_network_outdates_what_is_shown_until_update(page: Page, run: RunDirectory) -> None:
+    look(page, run)
+    page.locator("#neighbours-upload input[type=file]").set_input_files(MINE)
+    caption, note = page.locator("#neighbours-caption"), page.locator("#neighbours-outdated")
+    expect(caption).to_contain_text("epoch 1")
+    page.locator("#bar-checkpoint").select_option("epoch=0000")
+    expect(note).to_contain_text("still the answer of")
+    expect(page.locator("#map-outdated")).to_contain_text("epoch 1")
+    expect(page.locator("#neighbours-gallery").first).to_have_css("opacity", "0.4")
+    page.locator("#look-update").click()
+    expect(caption).to_contain_text("epoch 0")
+    expect(note.locator("p")).to_have_count(0)
+    expect(page.locator("#map-outdated p")).to_have_count(0)
+    expect(page.locator("#map-plot .map-note")).to_contain_text("epoch 0")
+    expect(page.locator("#look-update")).to_be_hidden()
+    page.wait_for_function(f"{PLACED} === 1")
+
+
+def click_a_point(page: Page) -> None:
+    """Click one of the points of the map, whichever is nearest to its middle."""
+    at = page.evaluate(
+        """() => {
+            const node = document.querySelector("#map-plot .js-plotly-plot");
+            node.scrollIntoView({ block: "center" });
+            const { _size } = node._fullLayout;
+            const box = node.getBoundingClientRect();
+            const canvas = node.parentElement.querySelector("canvas.map-cloud");
+            const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+            const ground = pixels.data.slice(0, 4).join();
+            const scale = canvas.width / _size.w;
+            let best = null, least = Infinity;
+            for (let y = 0; y < canvas.height; y += 2) for (let x = 0; x < canvas.width; x += 2) {
+                const at = 4 * (y * canvas.width + x);
+                if (pixels.data.slice(at, at + 4).join() === ground) continue;
+                const far = (x - canvas.width / 2) ** 2 + (y - canvas.height / 2) ** 2;
+                if (far < least) [best, least] = [[x, y], far];
+            }
+            return [box.left + _size.l + best[0] / scale, box.top + _size.t + best[1] / scale];
+        }"""
+    )
+    page.mouse.click(*at)
 
 
 def mark_part_of_query(page: Page) -> None:
@@ -106,6 +183,7 @@ def mark_part_of_query(page: Page) -> None:
 
 def lasso_everything(page: Page) -> None:
     """Draw a lasso around all points of the map."""
+    page.locator("#map-plot .map-stage").scroll_into_view_if_needed()
     plot = page.locator("#map-plot .nsewdrag").bounding_box()
     assert plot is not None
     corners = [(0.02, 0.02), (0.98, 0.02), (0.98, 0.98), (0.02, 0.98), (0.02, 0.05)]
@@ -119,16 +197,8 @@ def lasso_everything(page: Page) -> None:
     page.mouse.up()
 
 
-def draw_pca(page: Page, run: RunDirectory) -> None:
-    page.goto(f"/?tab=map&run={run.id}")
-    expect(page.locator("#map-checkpoint input")).not_to_have_value("")
-    page.locator("#map-method label", has_text="PCA").click()
-    page.locator("#map-draw").click()
-    expect(page.locator('#map-plot .map-plot[data-ready="yes"]')).to_be_visible(timeout=60_000)
-
-
 def test_a_map_is_searched_coloured_and_compared(page: Page, run: RunDirectory) -> None:
-    draw_pca(page, run)
+    look(page, run)
     entry = page.locator("#map-plot .map-class").first
     name = entry.inner_text().split(" ")[0]
     cloud = page.locator("#map-plot .map-cloud")
@@ -148,9 +218,12 @@ def test_a_map_is_searched_coloured_and_compared(page: Page, run: RunDirectory) 
     expect(page.locator("#map-colour-other input")).to_have_value("epoch 0")
     expect(page.locator("#map-plot .map-legend")).to_contain_text("disagree", timeout=60_000)
 
+    page.get_by_role("button", name="Beside other networks").click()
+    page.locator("#neighbours-beside input").click()
+    page.locator("#neighbours-beside").get_by_role("option", name="epoch 0").click()
     page.locator("#second-draw").click()
     expect(page.locator("#second-movers .finding")).to_have_count(24, timeout=60_000)
-    for plot in ("#first-plot", "#second-plot"):
+    for plot in ("#map-plot", "#second-plot"):
         expect(page.locator(f'{plot} .map-plot[data-ready="yes"]')).to_be_visible()
     for button, file in (
         ("#map-csv", "chosen.csv"),
@@ -160,12 +233,3 @@ def test_a_map_is_searched_coloured_and_compared(page: Page, run: RunDirectory) 
         with page.expect_download() as saved:
             page.locator(button).click()
         assert saved.value.suggested_filename == file
-
-
-def test_what_is_wrong_with_the_data_is_listed(page: Page, run: RunDirectory) -> None:
-    page.goto(f"/?tab=diagnose&run={run.id}")
-    page.locator("#diagnose-start").click()
-    expect(page.locator("#diagnose-outliers .finding").first).to_be_visible(timeout=60_000)
-    with page.expect_download() as saved:
-        page.locator("#diagnose-labels-csv").click()
-    assert saved.value.suggested_filename == "labels.csv"

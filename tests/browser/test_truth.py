@@ -19,7 +19,7 @@ from simsiam_core.runs import RunDirectory, Status
 from simsiam_core.runs.processes import process_identity
 
 from .conftest import Server
-from .test_dashboard import LOSS, POINTS, field, fill, open_tab, png
+from .test_dashboard import LOSS, POINTS, open_tab, png
 
 TOASTS = ".toast-body"
 
@@ -77,7 +77,7 @@ def test_a_second_tab_shows_the_same_truth(page: Page, server: Server, followed:
     page.goto(f"/?tab=monitor&run={followed.id}")
     other = page.context.new_page()
     other.goto("/")
-    open_tab(other, "Monitor")
+    open_tab(other, "Runs")
     row = f'#monitor-runs .run[data-id="{followed.id}"]'
     for tab in (page, other):
         expect(tab.locator(f"{row} .run-state")).to_have_text("running")
@@ -121,7 +121,7 @@ def test_a_run_whose_images_are_gone_says_so_where_it_is_asked(
 def test_no_tab_is_wider_than_a_small_window(page: Page, trained: RunDirectory) -> None:
     page.set_viewport_size({"width": 800, "height": 700})
     page.goto(f"/?tab=train&run={trained.id}")
-    for tab in ("Train", "Monitor", "Runs", "Neighbours", "Map", "Check data", "Evaluate"):
+    for tab in ("Train", "Runs", "Look", "Check data", "Evaluate"):
         open_tab(page, tab)
         expect(page.get_by_role("tab", name=tab)).to_have_attribute("aria-selected", "true")
         page.wait_for_function("document.documentElement.scrollWidth <= 800")
@@ -144,21 +144,21 @@ def test_a_corrupt_checkpoint_is_told_and_the_server_lives(
     (run.checkpoints_dir / "last.ckpt").write_bytes(b"no checkpoint at all")
     run.update_status(state="finished", ended=time.time())
     page.goto(f"/?run={run.id}")
-    open_tab(page, "Neighbours")
+    open_tab(page, "Look")
     expect(page.locator("#neighbours-grid .card")).to_have_count(20, timeout=60_000)
     page.locator("#neighbours-upload input[type=file]").set_input_files(png(tmp_path))
     expect(page.locator("#neighbours-message .problem")).to_contain_text("last.ckpt", timeout=60_000)
     expect(page.locator("#neighbours-gallery .card")).to_have_count(0)
     page.reload()
-    expect(page.get_by_role("tab", name="Neighbours")).to_have_attribute("aria-selected", "true")
-    open_tab(page, "Monitor")
+    expect(page.get_by_role("tab", name="Look")).to_have_attribute("aria-selected", "true")
+    open_tab(page, "Runs")
     expect(page.locator(f'#monitor-runs .run[data-id="{run.id}"]')).to_be_visible()
 
 
 @pytest.mark.parametrize("way", ["drop", "paste"])
 def test_an_image_is_dropped_or_pasted(page: Page, trained: RunDirectory, tmp_path: Path, way: str) -> None:
     page.goto(f"/?run={trained.id}")
-    open_tab(page, "Neighbours")
+    open_tab(page, "Look")
     expect(page.locator("#neighbours-grid .card")).to_have_count(20, timeout=60_000)
     page.evaluate(
         """([way, content]) => {
@@ -177,24 +177,11 @@ def test_an_image_is_dropped_or_pasted(page: Page, trained: RunDirectory, tmp_pa
     expect(page.locator("#neighbours-upload")).to_contain_text("stripes.png")
 
 
-def test_start_names_a_problem_that_is_folded_away(page: Page, server: Server) -> None:
-    page.goto("/")
-    limit = page.locator(f"{field(page, 'data.train_limit')} input")
-    expect(page.locator("#train-summary")).not_to_be_empty()
-    expect(limit).to_be_hidden()
-    page.locator("#form-data .form-more > button").click()
-    fill(page, "data.train_limit", "1")
-    expect(page.locator(field(page, "data.train_limit"))).to_contain_text("is 1; it must be")
-    page.locator("#form-data .form-more > button").click()
-    expect(limit).to_be_hidden()
-    page.locator("#train-start").click()
-    expect(page.locator("#train-message")).to_contain_text("Training images used (Images)")
-
-
 def test_a_server_that_does_not_answer_is_told_until_it_does(browser: Browser, server: Server) -> None:
     page = browser.new_page(base_url=server.address)
+    page.set_default_timeout(60_000)
     page.goto("/?tab=monitor")
-    trouble = page.locator("#monitor-news .problem")
+    trouble = page.locator("#page-connection .problem")
     expect(page.locator("#monitor-head")).to_be_visible()
     expect(trouble).to_be_hidden()
     page.route("**/component_server/**", lambda route: route.abort())

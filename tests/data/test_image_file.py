@@ -162,6 +162,17 @@ def test_not_an_image(data: bytes) -> None:
         read_image(data, 32)
 
 
+def test_an_iphone_photo_that_is_not_read_says_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("simsiam_core.data.image_file.FORMATS", ("JPEG", "PNG"))
+    heic = b"\0\0\0\x18ftypheic" + bytes(64)
+    (tmp_path / "IMG_1.HEIC").write_bytes(heic)
+    for source in (heic, tmp_path / "IMG_1.HEIC"):
+        with pytest.raises(ImageError, match=r"iPhone's HEIC photo.* save it as JPEG"):
+            read_image(source, 32)
+
+
 @pytest.mark.parametrize("data", [JPEG[:400], encoded(left_red_right_blue())[:60]])
 def test_truncated(data: bytes) -> None:
     with pytest.raises(ImageError, match="damaged or incomplete"):

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from simsiam_core.data.cache import Contents, stored
+from simsiam_core.data.folder import describe_folder
 from simsiam_core.data.pruning import DAY, JUST_USED, Rule, prune
 
 
@@ -64,4 +65,17 @@ def test_reading_images_keeps_them(kept: Path) -> None:
     assert torch.equal(stored("set", 4, write).train.images, torch.zeros(2, 3, 4, 4, dtype=torch.uint8))
     assert prune() == []
     os.utime(folder, (0, 0))
+    assert prune() == [folder]
+
+
+def test_an_unpacked_zip_that_is_still_read_stays(kept: Path) -> None:
+    """Kind: the images of a run were removed 30 days after they came, however often they were used."""
+    folder = entry(kept / "own", "photos", age=29 * DAY)
+    for name in ("a/1.png", "b/2.png"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(b"x")
+    os.utime(folder, (time.time() - 40 * DAY,) * 2)
+    describe_folder(str(folder))
+    assert prune() == []
+    os.utime(folder, (time.time() - 40 * DAY,) * 2)
     assert prune() == [folder]

@@ -139,6 +139,7 @@ def test_the_card_names_figures_licence_and_recipe(
     assert metrics[linear[0]] == pytest.approx(result["figures"]["linear/accuracy"])
     assert f"| Linear accuracy | {100 * result['figures']['linear/accuracy']:.1f} % |" in text
     assert "3 epochs" in text and "base_lr: 0.2" in text and trained.id in text
+    assert "```bibtex\n@inproceedings{simsiam," in text
 
     assert main([*command, "--licence", "cc-by-4.0"]) == 0
     assert front_of(card)["license"] == "cc-by-4.0"
@@ -161,6 +162,7 @@ def test_the_card_of_an_imported_network_claims_no_training(tmp_path: Path) -> N
     text = (tmp_path / "net.pt.md").read_text(encoding="utf-8")
     assert "trained by another program and imported from `theirs.pth` (sha256 `" in text
     assert "trained with" not in text and "base_lr" not in text and "textures" not in text
+    assert "bibtex" not in text
 
 
 def test_no_file_of_a_person_is_overwritten(

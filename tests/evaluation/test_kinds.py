@@ -11,7 +11,7 @@ from simsiam_core.evaluation import exporters, kinds
 from simsiam_core.evaluation.results import COLUMNS, HEADINGS, rows
 from simsiam_core.runs import RunStore
 from simsiam_core.runs.evaluations import create_evaluation, evaluations, results
-from simsiam_core.ui import evaluate_report
+from simsiam_core.ui.evaluate import report as evaluate_report
 
 PAGE = (Path(__file__).parents[2] / "docs" / "evaluation.md").read_text(encoding="utf-8")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,11 @@ def test_the_terminal_writes_a_row_an_image(
         assert max(shares, key=shares.__getitem__) == row["prediction"]
         assert shares[row["prediction"]] == float(row["confidence"])
         assert sum(shares.values()) == pytest.approx(1, abs=1e-5)
+    assert main(["predict", str(trained.path), "pictures", "--evaluation", job.id, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [row["id"] for row in found["predictions"]] == [row["id"] for row in rows]
+    assert found["predictions"][0]["confidence"] == float(rows[0]["confidence"])
+    assert (found["evaluation"], found["images"], found["labelled"]) == (job.id, 3, 2)  # waves are no class
     files = ["pictures/dots/b.png", "pictures/waves/c.png"]
     assert main(["predict", str(trained.path), *files, "--evaluation", job.id, "--out", "found.csv"]) == 0
     again = read((pictures.parent / "found.csv").read_text())

@@ -153,3 +153,14 @@ def test_bad_settings_are_sentences(given: dict, sentence: str) -> None:
 
 def test_settings_are_kept_as_they_were(results: list[dict]) -> None:
     assert yaml.safe_load(yaml.safe_dump(results[3]["settings"]))["labels_share"] == 0.25
+
+
+def test_knn_by_a_k_and_temperature_of_ones_own(trained: RunDirectory) -> None:
+    """As from `evaluate knn RUN --k 3 --temperature 0.5`."""
+    job = create_evaluation(trained, {"kind": "knn", "k": 3, "temperature": 0.5})
+    assert evaluate(job) == 0, job.status().error
+    result = job.result()
+    assert result is not None
+    assert (result["stamp"]["k"], result["stamp"]["temperature"]) == (3, 0.5)
+    with pytest.raises(ConfigError, match="k is 0"):
+        parse_evaluation({"kind": "knn", "k": 0})

@@ -21,7 +21,7 @@ from simsiam_core.data import ImageError, read_image
 from simsiam_core.features.worker import InspectionWorker
 from simsiam_core.jobs import Scheduler
 from simsiam_core.runs import RunDirectory, RunStore
-from simsiam_core.ui import doors, server
+from simsiam_core.ui import auth, server
 from simsiam_core.ui.app import build, launch_options
 from simsiam_core.ui.context import Context
 
@@ -79,17 +79,12 @@ def test_a_thousand_mutated_images_are_read_or_refused_with_a_sentence() -> None
 def test_mutated_uploads_through_server_and_worker(served: tuple[str, RunDirectory]) -> None:
     address, run = served
     page = PageClient(address)
-    box = page.component("neighbours-upload")
-    (register,) = page.functions(box, "upload")
-    ask = next(d for d in page.config["dependencies"] if d["trigger_after"] == register["id"])
     dice, good, answers = random.Random(1), images(), []
     for number in range(WHOLE_WAY):
         content = mutated(dice, good) or b"x"
         name = dice.choice(("a.png", "../../a.png", "a.exe", "a" * 300 + ".jpg", "x.ckpt", "ü\u202e.gif"))
         file = page.upload(name, content, dice.choice(("image/png", "text/html", "application/x-python")))
-        page.call(register["id"], [[file], run.id], trigger=box)
-        answer = page.call(ask["id"], [None, run.id, "last", "test", 3, 0.1, False, []], trigger=box)
-        answers.append(str(answer["data"]))
+        answers.append(page.ask(run.id, "last", file, k=3))
         assert "Traceback" not in answers[-1], number
     assert any("most alike" in answer for answer in answers)
     assert any('class="problem"' in answer for answer in answers)
@@ -197,7 +192,7 @@ def test_the_page_knows_its_prefix_behind_a_proxy(served: tuple[str, RunDirector
 
 
 def test_without_the_password_nothing_is_shown(folder: Path) -> None:
-    check = doors.door("ann:correct horse", None)
+    check = auth.door("ann:correct horse", None)
     with InspectionWorker("") as worker:
         page = build(Context(RunStore(folder / "runs"), worker))
         options: dict[str, Any] = {"prevent_thread_lock": True, "quiet": True, "server_port": free_port()}
@@ -231,28 +226,28 @@ def test_users_stand_in_a_file_as_hashes(tmp_path: Path, monkeypatch: pytest.Mon
     assert main(["users", "add", str(file), "ann"]) == 0
     assert "correct" not in file.read_text()
     assert file.stat().st_mode & 0o077 == 0
-    check = doors.door(None, file)
+    check = auth.door(None, file)
     assert check is not None
     assert check("ann", "correct horse")
     assert not check("ann", "correct house")
     assert not check("eve", "correct horse")
     assert main(["users", "remove", str(file), "ann"]) == 0
     with pytest.raises(ConfigError, match="names no user"):
-        doors.door(None, file)
+        auth.door(None, file)
     file.write_text("ann:correct horse")
     with pytest.raises(ConfigError, match="no file of users"):
-        doors.door(None, file)
+        auth.door(None, file)
 
 
 def test_the_environment_may_hold_the_password(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert doors.door(None, None) is None
-    monkeypatch.setenv(doors.AUTH_VARIABLE, "ann:secret")
-    check = doors.door(None, None)
+    assert auth.door(None, None) is None
+    monkeypatch.setenv(auth.AUTH_VARIABLE, "ann:secret")
+    check = auth.door(None, None)
     assert check is not None
     assert check("ann", "secret")
-    monkeypatch.setenv(doors.AUTH_VARIABLE, "no colon")
+    monkeypatch.setenv(auth.AUTH_VARIABLE, "no colon")
     with pytest.raises(ConfigError, match="USER:PASSWORD"):
-        doors.door(None, None)
+        auth.door(None, None)
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.5", "::", "example.org"])

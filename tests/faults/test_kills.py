@@ -12,7 +12,8 @@ import psutil
 import pytest
 from tiny import tiny
 
-from simsiam_core.jobs import Scheduler, read_queue, resume, scheduler, stop
+from simsiam_core.jobs import Scheduler, read_queue, resume, stop
+from simsiam_core.jobs.executors import local
 from simsiam_core.runs import RunDirectory, RunStore
 
 from .conftest import Queue, Trainers, wait_for
@@ -44,6 +45,8 @@ def test_the_dashboard_is_killed_again_and_again_and_the_run_finishes(
     times = []
     for number in range(KILLS):
         time.sleep(dice.random() * KILLED_WITHIN_SECONDS)
+        trainer = psutil.Process(pid)
+        stay = [trainer, *trainer.children(recursive=True)]
         beside = psutil.Process(server.process.pid).children(recursive=True)
         server.kill()
         started = time.monotonic()
@@ -51,7 +54,7 @@ def test_the_dashboard_is_killed_again_and_again_and_the_run_finishes(
         wait_for(lambda s=server: s.said(f"Goes on with {run.id}"))
         times.append(time.monotonic() - started)
         assert (run.status().state, run.status().pid) == ("running", pid)
-        gone = [process for process in beside if process.pid != pid]
+        gone = [process for process in beside if process not in stay]
         _, left = psutil.wait_procs(gone, timeout=20)
         assert not left, "a worker outlived its server"
     expected = [(run.id, "Runs on CPU 1."), (later.id, "Waits for a CPU slot: 1 of 1 taken.")]
@@ -82,7 +85,7 @@ def test_trainers_are_killed_again_and_again_and_the_queue_goes_on_with_the_same
     whole = store.create(config)
     trainers.train(whole)
     assert whole.status().state == "finished"
-    monkeypatch.setattr(scheduler, "launch", lambda run, *_: _started(trainers, run))
+    monkeypatch.setattr(local, "launch", lambda run, *_: _started(trainers, run))
     runs = [store.create(config), store.create(config)]
     dice, slowest, halves = random.Random(1), 0.0, 0
     with Scheduler(store) as queue:

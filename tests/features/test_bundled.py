@@ -14,7 +14,7 @@ from tiny import tiny
 from simsiam_core.features.retrieval import Question, neighbours
 from simsiam_core.jobs import extend, fork
 from simsiam_core.model import load_encoder
-from simsiam_core.model.bundled import BUNDLE_DIR, CARD, install, pack
+from simsiam_core.model.bundled import BUNDLE_DIR, CARD, POINTS_KEPT, install, pack, thinned
 from simsiam_core.runs import BUNDLED, RunDirectory, RunError, RunStore
 
 
@@ -38,6 +38,18 @@ def test_a_packed_run_comes_back_with_its_features(run: RunDirectory, bundle: Pa
     assert installed.notes().tags == ("trained on cifar10",)
     assert installed.notes().text == "A card."
     assert not any(path.name.startswith(".bundled") for path in (tmp_path / "other").iterdir())
+
+
+def test_each_curve_is_thinned_by_itself_and_keeps_both_ends() -> None:
+    """Of the effective rank, measured now and then, six points were left, and none of the last third."""
+    lines = [{"step": step, "train/loss": -0.5} for step in range(10_000)]
+    for step in range(123, 9_900, 200):
+        lines[step]["representation/effective_rank"] = 5.0
+    kept = thinned(lines)
+    ranks = [line["step"] for line in kept if "representation/effective_rank" in line]
+    assert ranks == list(range(123, 9_900, 200))
+    assert (kept[0]["step"], kept[-1]["step"]) == (0, 9_999)
+    assert POINTS_KEPT <= len(kept) <= POINTS_KEPT + len(ranks)
 
 
 def test_it_is_imported_once_and_not_again_after_it_was_deleted(bundle: Path, tmp_path: Path) -> None:

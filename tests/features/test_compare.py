@@ -35,8 +35,9 @@ def test_movers_are_ranked_by_the_neighbours_they_keep(run: RunDirectory, datase
     assert kept == sorted(kept) and kept[0] < 1
     assert found[0].left and found[0].came
     assert not {p.id for p in found[0].left} & {p.id for p in found[0].came}
-    same = movers((run.path, "last"), (run.path, "last"), "train", 60, k=10)
+    same = movers((run.path, "last"), (run.path, "last"), "train", 60, k=10, limit=12)
     assert {mover.kept for mover in same} == {1.0}
+    assert len({mover.image.label for mover in same}) > 3, "images that tie are not those of the first class"
 
 
 def test_runs_on_other_images_cannot_be_compared(run: RunDirectory, store: RunStore) -> None:

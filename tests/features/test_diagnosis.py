@@ -13,7 +13,7 @@ from simsiam_core.config import ConfigError
 from simsiam_core.data import load
 from simsiam_core.features.agreement import pixel_agreement
 from simsiam_core.features.bank import load_bank
-from simsiam_core.features.diagnosis import Thresholds, diagnose
+from simsiam_core.features.diagnosis import Thresholds, diagnose, illustrated
 from simsiam_core.features.held_out import held_out_probabilities
 from simsiam_core.runs import RunDirectory, RunStore
 
@@ -101,6 +101,17 @@ def test_thresholds_cut_and_the_limit_does_not_change_the_count(planted: RunDire
     few = diagnose(planted.path, "last", thresholds=EVERYTHING, limit=2, with_images=1)
     assert len(few.outliers) == 2 and few.found["outliers"] == 27
     assert few.outliers[0].image.pixels.size and not few.outliers[1].image.pixels.size
+
+
+def test_images_of_a_later_page_are_those_that_were_found(planted: RunDirectory) -> None:
+    every = diagnose(planted.path, "last", thresholds=EVERYTHING)
+    bare = diagnose(planted.path, "last", thresholds=EVERYTHING, with_images=0)
+    for kind in ("duplicates", "outliers", "labels"):
+        found = illustrated(planted.path, "train", getattr(bare, kind)[:30])
+        for ours, theirs in zip(found, getattr(every, kind)[:30], strict=True):
+            assert ours.score == theirs.score
+            pairs = [(ours.image, theirs.image), *zip(ours.evidence, theirs.evidence, strict=True)]
+            assert all(a.id == b.id and (a.pixels == b.pixels).all() for a, b in pairs)
 
 
 @pytest.mark.parametrize(

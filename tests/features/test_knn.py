@@ -7,7 +7,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from torch import Tensor
 from torch.nn import functional as F
 
-from simsiam_core.features.knn import knn_accuracy
+from simsiam_core.features.knn import chosen_k, knn_accuracy
 from simsiam_core.features.raw_pixels import raw_pixel_features
 
 
@@ -47,3 +47,11 @@ def test_raw_pixels_are_normalised_rows() -> None:
     torch.testing.assert_close(features.norm(dim=1), torch.ones(4))
     centred = images[2].flatten() / 255 - 0.5
     torch.testing.assert_close(features[2], centred / centred.norm())
+
+
+@pytest.mark.parametrize(
+    ("sizes", "k"), [([183] * 10, 18), ([5000] * 10, 200), ([20, 20], 5), ([900, 10, 80], 8), ([2, 2], 4)]
+)
+def test_k_follows_the_middle_class(sizes: list[int], k: int) -> None:
+    """From 5 to 200, and never more than there are images."""
+    assert chosen_k(torch.repeat_interleave(torch.arange(len(sizes)), torch.tensor(sizes))) == k

@@ -7,11 +7,13 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
+from features.conftest import TINY, write_checkpoint
 
 from simsiam_core.config import ConfigError
 from simsiam_core.data import Dataset
 from simsiam_core.features import maps, projection, sample
-from simsiam_core.features.maps import MapSettings, draw_map, facts, place, through_training
+from simsiam_core.features.map_settings import MapSettings
+from simsiam_core.features.maps import draw_map, facts, place, through_training
 from simsiam_core.features.neighbours import search
 from simsiam_core.runs import RunDirectory
 
@@ -129,6 +131,10 @@ def test_an_image_is_placed_and_its_neighbours_are_true(run: RunDirectory, datas
     assert list(placed.similarities) == sorted(placed.similarities, reverse=True)
     elsewhere = place(run.path, "last", PCA, dataset.test.ids[0])
     assert "axes" in elsewhere.how
+    moved = place(run.path, "last", PCA, dataset.test.ids[0], on=(drawn.key, drawn.coordinates + 9))
+    assert "among its 10 nearest" in moved.how, (
+        "the map was turned or moved: its axes are no longer those of PCA"
+    )
     part = place(run.path, "last", PCA, own, region=(0.0, 0.0, 0.5))
     assert not np.array_equal(part.coordinates, placed.coordinates), "a part is another image"
 
@@ -169,3 +175,13 @@ def test_maps_through_training_show_the_same_points_and_end_with_the_last(
 def test_settings_that_cannot_be_are_one_sentence(make: Callable[[], MapSettings], sentence: str) -> None:
     with pytest.raises(ConfigError, match=sentence):
         make()
+
+
+def test_an_image_is_not_placed_on_the_map_of_a_checkpoint_that_was_replaced(
+    run: RunDirectory, dataset: Dataset
+) -> None:
+    """A second map was drawn without a word, and the star of the one stood in the coordinates of the other."""
+    drawn = draw_map(run.path, "last", PCA)
+    write_checkpoint(run, "last", TINY, dataset.mean, dataset.std, seed=5)
+    with pytest.raises(ConfigError, match="has replaced since"):
+        place(run.path, "last", PCA, dataset.test.ids[0], on=(drawn.key, drawn.coordinates))

@@ -6,7 +6,8 @@ import pytest
 from pretended import begin, end
 from tiny import tiny
 
-from simsiam_core.jobs import enqueue, scheduler, slots
+from simsiam_core.jobs import enqueue, slots
+from simsiam_core.jobs.executors import local
 from simsiam_core.jobs.gpus import Gpu
 from simsiam_core.runs import RunDirectory, RunStore
 
@@ -20,7 +21,7 @@ def launched(monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[str, str]]:
         started[run.id] = variables or {}
         begin(run)
 
-    monkeypatch.setattr(scheduler, "launch", launch)
+    monkeypatch.setattr(local, "launch", launch)
     return started
 
 

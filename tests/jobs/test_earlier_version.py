@@ -53,7 +53,7 @@ def test_places_slots_evaluations_and_moves_are_taken_over(
     noted = {row.id or row.run: row.slot for row in read_table(store.path)[0]}
     assert noted == {a.id: "GPU 1", b.id: "", c.id: "", d.id: "", first.id: "GPU 2", second.id: "GPU 0"}
     left = {path.name for path in store.path.iterdir() if not path.is_dir() or path.name[0] == "."}
-    assert left == {QUEUE_FILE, ".server.lock", ".requests"}
+    assert left == {QUEUE_FILE, ".requests"}
 
 
 def test_a_killed_takeover_goes_on(store: RunStore, run: RunDirectory, launched: dict) -> None:

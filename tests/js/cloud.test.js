@@ -3,7 +3,7 @@ const assert = require("node:assert/strict");
 const test = require("node:test");
 const { load } = require("./load.js");
 
-const at = load(["map/cloud"]);
+const at = load(["look/map/cloud"]);
 
 test("a place lies within an outline, whichever way that was drawn", () => {
   for (const outline of ["[[0, 4, 4, 0], [0, 0, 4, 4]]", "[[0, 0, 4, 4], [0, 4, 4, 0]]"]) {

@@ -4,7 +4,7 @@ const fs = require("node:fs");
 const path = require("node:path");
 const vm = require("node:vm");
 
-const SCRIPTS = path.resolve(__dirname, "../../assets/js");
+const SCRIPTS = path.resolve(__dirname, "../../assets/ui");
 
 // The names of all scripts, such as "table" and "shared/dom".
 function names() {

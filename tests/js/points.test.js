@@ -5,7 +5,7 @@ const { load } = require("./load.js");
 
 // A canvas that knows colours of six hexadecimal digits alone.
 const document = { createElement: () => ({ getContext: () => ({ fillStyle: "" }) }) };
-const at = load(["map/points"], { document });
+const at = load(["look/map/points"], { document });
 const packed = (numbers) => Buffer.from(numbers.buffer).toString("base64");
 const plain = (value) => JSON.parse(JSON.stringify(value)); // values of another context are never strictly equal
 

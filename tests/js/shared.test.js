@@ -3,7 +3,7 @@ const assert = require("node:assert/strict");
 const test = require("node:test");
 const { load } = require("./load.js");
 
-const at = load(["shared/order", "shared/square"]);
+const at = load(["components/shared/order", "components/shared/square"]);
 const sorted = (rows, order) =>
   at(`(${JSON.stringify(rows)}).sort((a, b) => inOrder(a, b, ${JSON.stringify(order)})).map((row) => row.id).join("")`);
 const region = (from, to) => Array.from(at(`squareBetween(${JSON.stringify(from)}, ${JSON.stringify(to)})`));

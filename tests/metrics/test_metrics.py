@@ -14,7 +14,7 @@ from simsiam_core.metrics.__main__ import page
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = [
     path
-    for folder, pattern in (("simsiam_core", "*.py"), ("assets/js", "*.js"))
+    for folder, pattern in (("simsiam_core", "*.py"), ("assets/ui", "*.js"))
     for path in (ROOT / folder).rglob(pattern)
 ]
 

@@ -17,7 +17,7 @@ from simsiam_core.jobs.gpus import Gpu
 from simsiam_core.training import calibration, estimate, pace, trial
 from simsiam_core.training.estimate import predict
 from simsiam_core.training.pace import DoesNotFitError, Pace
-from simsiam_core.ui.estimate import expectation
+from simsiam_core.ui.train.estimate import expectation
 
 CONFIG = merge(TINY, {"training": {"device": "auto", "batch_size": 40}})
 
@@ -58,7 +58,7 @@ def said(taken: tuple[str, ...] = (), **training: Any) -> str:
     from simsiam_core.config import parse
 
     *_, last = expectation(Here(), parse(merge(CONFIG, {"training": training})), taken)  # type: ignore[arg-type]
-    return last
+    return last.row
 
 
 def test_no_step_is_made_where_a_job_runs(trials: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,4 +123,4 @@ def test_an_estimate_that_fails_is_still_a_row() -> None:
             return Task()
 
     *_, last = expectation(Broken(), tiny())  # type: ignore[arg-type]
-    assert "Cannot be told" in last
+    assert "Cannot be told" in last.row

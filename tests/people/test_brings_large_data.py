@@ -219,8 +219,9 @@ def test_a_bank_above_the_limit_of_addresses_says_so(tmp_path: Path) -> None:
 
 def test_the_curves_name_says_what_its_figure_was_measured_on(store: RunStore) -> None:
     """Kind: a figure without what it was measured on."""
-    from simsiam_core.ui.monitor_charts import CHARTS, chart
-    from simsiam_core.ui.series import Curves
+    from simsiam_core.ui.live.curves import Curves
+    from simsiam_core.ui.runs.charts import CHARTS, Drawn, chart
+    from simsiam_core.ui.runs.view import ChartView
 
     run = store.create(tiny())
     line = {"step": 0, "epoch": 0, "time": 1.0, "val/knn_accuracy": 0.5, "val/knn_bits": 16}
@@ -229,7 +230,7 @@ def test_the_curves_name_says_what_its_figure_was_measured_on(store: RunStore) -
     curves = Curves(run)
     curves.poll()
     spec = next(spec for spec in CHARTS if spec.key == "knn")
-    value = chart(spec, [run], {run.id: run.status()}, {run.id: curves}, "step")
+    value = chart(spec, [Drawn(run, run.status(), curves, "#000000")], ChartView())
     names = json.dumps(value)
     assert "encoded in 16 bits" in names
     assert "dotted, at 32 px, on 20,000 images" in names

@@ -21,8 +21,8 @@ from simsiam_core.runs import MetricsWriter, RunDirectory, RunError, RunStore, S
 from simsiam_core.runs.processes import process_alive, process_identity
 from simsiam_core.runs.status import Status as Recorded
 from simsiam_core.training.status import StatusWriter
-from simsiam_core.ui.monitor_words import detail
-from simsiam_core.ui.series import Curves
+from simsiam_core.ui.live.curves import Curves
+from simsiam_core.ui.live.run_text import detail
 
 
 @pytest.fixture
@@ -131,11 +131,22 @@ def test_another_machine_is_alive_while_its_heartbeat_changes(
         run, beat = store.create(tiny()), time.time() + offset
         status = Recorded(state="running", boot="another boot", host="elsewhere", heartbeat=beat)
         run.write_status(status)
+        os.utime(run.path / "status.json", (1e9, 1e9))
         assert run.status().state == "crashed", "nothing tells that it beats"
         run.write_status(status.model_copy(update={"heartbeat": beat + 1}))
         assert run.status().state == "running"
         steady += liveness.STALE_HEARTBEAT_SECONDS + 1
         assert run.status().state == "crashed", "it beats no more"
+
+
+def test_a_file_that_was_written_a_moment_ago_tells_of_a_machine_whose_clock_is_off(store: RunStore) -> None:
+    """By the clock of the file server: a page that was just opened has seen no heartbeat change."""
+    run = store.create(tiny())
+    run.write_status(
+        Recorded(state="running", boot="another boot", host="elsewhere", heartbeat=time.time() - 3600)
+    )
+    assert run.status().state == "running"
+    assert run.status().state == "running", "and the second time"
 
 
 def test_a_reused_pid_is_another_process() -> None:

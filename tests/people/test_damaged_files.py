@@ -14,16 +14,17 @@ from tiny import tiny
 
 from simsiam_core import cli
 from simsiam_core.cli import main
+from simsiam_core.evaluation.results import FORMATS
 from simsiam_core.runs import MetricsReader, MetricsWriter, Notes, RunDirectory, RunStore, Status
 from simsiam_core.runs.evaluations import create_evaluation
-from simsiam_core.ui import compare, glance
-from simsiam_core.ui.context import Context, Sent
-from simsiam_core.ui.evaluate_tab import Evaluate
-from simsiam_core.ui.monitor_view import Monitor, look
-from simsiam_core.ui.runs_table import RunsTable, differences
+from simsiam_core.ui.context import ChangeTracker, Context
+from simsiam_core.ui.context_bar.network import ChosenNetwork
+from simsiam_core.ui.evaluate.view import View
+from simsiam_core.ui.live import snapshot
+from simsiam_core.ui.runs.parts import RunsView, look
+from simsiam_core.ui.runs.view import AXES, ChartView, CompareView, ListView
 
 PARSER = cache(cli.build_parser)  # made once: it takes longer than all that the commands do here
-AXES = ("step", "epoch", "minutes")
 DETAILS = {
     "classes": ["a", "b"], "per_class": [1.0, None], "confusion": [[1, 0], [0, 0]], "predicted": [0],
     "ks": [1], "temperatures": [0.1], "grid": [[0.5]],
@@ -57,24 +58,22 @@ class Watching:
 
     def __init__(self, store: RunStore, capsys: pytest.CaptureFixture[str]) -> None:
         self._context = Context(store, None)  # type: ignore[arg-type]  # nothing is encoded
-        self._monitor, self._store, self._capsys = Monitor(self._context), store, capsys
-        self._table = RunsTable(self._context.glances, self._context.curves)
+        self._view, self._store, self._capsys = RunsView(self._context), store, capsys
 
     def poll(self, run: RunDirectory) -> str:
         """All that is shown while `run` is the one that is looked at, as text; everything must be valid JSON."""
-        self._context.glances.forget()
-        seen, shown = look(self._context, [run.id]), []
-        shown += [(part.id, part.value) for axis in AXES for part in self._monitor.parts(seen, axis)]
-        shown.append(self._table.value(self._table.lines([run.id])))
-        runs, curves = self._store.runs(), self._context.curves
-        shown += [compare.side_by_side(runs, curves, axis, 0.5) for axis in compare.AXES]
-        shown += [compare.overlay(runs, curves, m, "minutes", 0.0) for m in compare.NAMES]
-        shown += [compare.parallel(runs, curves, "knn"), differences(runs)]
-        shown.append(compare.scatter(runs, curves, "training.epochs", "loss"))
-        outputs = Evaluate(self._context).view(run.id, None, Sent())
-        shown.append(
-            [v for v in outputs if isinstance(v, dict) or (isinstance(v, str) and v.startswith("<"))]
-        )
+        self._context.snapshots.forget()
+        every = [run.id, *(other.id for other in self._store.runs() if other.id != run.id)]
+        seen, shown = look(self._context, every), []
+        for axis in AXES:
+            for chart in (ChartView(axis, smoothing=0.5, core=True), ChartView(axis, log=True)):
+                parts = self._view.parts(seen, chart, CompareView("std", "training.epochs"))
+                shown += [(part.id, part.value) for part in parts]
+        shown += [
+            (part.id, part.value) for part in self._view.list_parts(seen, ListView(filter="a", sort="knn"))
+        ]
+        values = View(self._context).changed(ChosenNetwork(run.id, "last"), None, ChangeTracker())
+        shown += [value for name, value in values.items() if name not in (*FORMATS, "timer")]
         text = to_json(shown, inf_nan_mode="constants", fallback=str).decode()
         assert "NaN" not in text
         assert "Infinity" not in text
@@ -93,7 +92,7 @@ class Watching:
 def watching(
     store: RunStore, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> Watching:
-    monkeypatch.setattr(glance, "FRESH_SECONDS", -1.0)
+    monkeypatch.setattr(snapshot, "FRESH_SECONDS", -1.0)
     monkeypatch.setattr(cli, "build_parser", PARSER)
     return Watching(store, capsys)
 

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from tiny import tiny
 
-from simsiam_core.jobs import Scheduler, enqueue, move, pause, read_queue, scheduler, table
+from simsiam_core.jobs import Scheduler, enqueue, move, pause, read_queue, table
+from simsiam_core.jobs.executors import local
 from simsiam_core.jobs.requests import REQUESTS_DIR
 from simsiam_core.jobs.table import QUEUE_FILE
 from simsiam_core.runs import RunStore
@@ -24,7 +25,7 @@ def as_folder(path: Path) -> None:
 @pytest.fixture
 def idle(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is started."""
-    monkeypatch.setattr(scheduler, "launch", lambda *_: None)
+    monkeypatch.setattr(local, "launch", lambda *_: None)
 
 
 def truncated(path: Path) -> None:
@@ -100,10 +101,10 @@ def test_one_run_that_cannot_start_does_not_stop_the_queue(
 ) -> None:
     """A log that is a folder, or a config that cannot be read, held up every run behind it."""
     started: list[Any] = []
-    real = scheduler.launch
+    real = local.launch
     runs = enqueue(store, [tiny(name=name) for name in "abc"])
     monkeypatch.setattr(
-        scheduler,
+        local,
         "launch",
         lambda run, *rest: started.append(run.id) if run.id == runs[2].id else real(run, *rest),
     )

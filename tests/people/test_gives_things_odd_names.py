@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 
 from simsiam_core.features.escaping import csv_text, latex_text, markdown_text, plotly_text, script_json
-from simsiam_core.ui import evaluate_report, map_view
-from simsiam_core.ui.map_file import map_file
-from simsiam_core.ui.saver import table
+from simsiam_core.ui.components.download import table
+from simsiam_core.ui.evaluate import report as evaluate_report
+from simsiam_core.ui.look import canvas
+from simsiam_core.ui.look.html_file import map_file
 
 NAMES = [
     "<!--<script>", "</script>", "a\u2028b", "\"quoted\" 'twice'", "fish & chips", "{{braces}} {0} %s $x$",
@@ -27,12 +28,12 @@ def test_an_exported_map_survives_them() -> None:
     coordinates = np.zeros((len(NAMES), 2), np.float32)
     value = {
         "ids": json.dumps(NAMES),
-        "frames": [{"name": NAMES[0], "axes": [map_view.packed(coordinates[:, d]) for d in (0, 1)]}],
+        "frames": [{"name": NAMES[0], "axes": [canvas.packed(coordinates[:, d]) for d in (0, 1)]}],
         "note": NAMES[1],
         "key": "map",
     }
     paint = {
-        "codes": map_view.packed(np.arange(len(NAMES)), np.int16),
+        "codes": canvas.packed(np.arange(len(NAMES)), np.int16),
         "names": NAMES,
         "colours": ["#000000"] * len(NAMES),
     }
@@ -73,6 +74,6 @@ def test_charts_take_no_name_for_markup() -> None:
 
 def test_an_image_on_the_map_is_called_what_it_is_called() -> None:
     """Its id stands beside it as plotly's text."""
-    placement = map_view.Placement(np.zeros(2, np.float32), ("a",), (0,), (1.0,), "", 0.0)
-    (placed,) = map_view.marks_of(placement, "<b>x</b>/1.png")["placed"]
+    placement = canvas.Placement(np.zeros(2, np.float32), ("a",), (0,), (1.0,), "", 0.0)
+    (placed,) = canvas.marks_of(placement, "<b>x</b>/1.png")["placed"]
     assert placed["label"] == "&lt;b&gt;x&lt;/b&gt;/1.png"

@@ -9,7 +9,8 @@ from types import SimpleNamespace
 import pytest
 from tiny import tiny
 
-from simsiam_core.jobs import Scheduler, enqueue, gpus, scheduler
+from simsiam_core.jobs import Scheduler, enqueue, gpus
+from simsiam_core.jobs.executors import local
 from simsiam_core.jobs.gpus import free_gpus, visible_gpus
 from simsiam_core.jobs.table import Row
 from simsiam_core.runs import RunDirectory, RunStore
@@ -214,7 +215,7 @@ def test_a_run_that_an_earlier_version_started_keeps_its_gpu(
         pid, at = process_identity(1)
         run.update_status(state="running", pid=pid, pid_started=at, host=__import__("socket").gethostname())
 
-    monkeypatch.setattr(scheduler, "launch", launch)
+    monkeypatch.setattr(local, "launch", launch)
     first, second, third = enqueue(store, [tiny(training={"device": "auto"}) for _ in range(3)])
     begin(first)
     with Scheduler(store) as queue:

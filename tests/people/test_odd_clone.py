@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from simsiam_core.ui import chart
+from simsiam_core.ui.components import chart
 
 
 @pytest.mark.parametrize("name", ["a#b", 'a"b', "a'b", "a b", "a%20b", "a&b", "a?b", "ü", "<b>"])

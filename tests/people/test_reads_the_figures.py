@@ -17,7 +17,7 @@ from simsiam_core.evaluation.knn_report import centroid_accuracy
 from simsiam_core.features.neighbours import nearest, search
 from simsiam_core.model import load_encoder
 from simsiam_core.training.evaluation import Evaluation
-from simsiam_core.ui import evaluate_report
+from simsiam_core.ui.evaluate import report as evaluate_report
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from simsiam_core.config.sweep import expand
 from simsiam_core.data import check_fit
 from simsiam_core.jobs import extend, fork, resume
 from simsiam_core.runs import RunError, RunStore
-from simsiam_core.ui.form import Form
+from simsiam_core.ui.components.form import Form
 
 FOLDER = {"data": {"source": "folder", "path": "pics"}}
 

@@ -10,7 +10,10 @@ import torch
 from tiny import tiny
 
 from simsiam_core.metrics import StepOutputs
+from simsiam_core.metrics.representation_effective_rank import EFFECTIVE_RANK
 from simsiam_core.metrics.representation_std import REPRESENTATION_STD
+from simsiam_core.metrics.system_cpu import CPU_LOAD
+from simsiam_core.metrics.system_memory import MEMORY
 from simsiam_core.metrics.train_loss import TRAIN_LOSS
 from simsiam_core.runs import MetricsWriter, RunDirectory, RunStore
 from simsiam_core.training.callbacks import MetricsCallback
@@ -47,6 +50,9 @@ class Steps:
 
     def flush(self) -> None:
         self.callback.flush(self._trainer, self._module)
+
+    def end(self) -> None:
+        self.callback.on_train_end(self._trainer, self._module)
 
 
 def test_of_two_optional_metrics_one_may_be_absent(run: RunDirectory) -> None:
@@ -92,3 +98,21 @@ def test_what_was_measured_before_a_loss_that_is_no_number_is_written(run: RunDi
     with pytest.raises(TrainingFailure, match="The loss became nan at step 2"):
         steps.flush()
     assert [(line["step"], line[FIRST]) for line in run.metrics()] == [(1, pytest.approx(0.1))]
+
+
+def steps_of(run: RunDirectory, name: str) -> list[int]:
+    return [line["step"] for line in run.metrics() if name in line]
+
+
+@pytest.mark.parametrize("length", [5, 410, 1000])
+def test_a_curve_has_a_point_at_its_cadence_and_one_at_the_end(run: RunDirectory, length: int) -> None:
+    """The effective rank of a run ended where it was last due, and of a stopped one far before its end."""
+    steps = Steps(run)
+    for step in range(1, length + 1):
+        steps.make(train__loss=-0.5)
+        if step % 25 == 0:
+            steps.flush()
+    steps.end()
+    ranks = steps_of(run, EFFECTIVE_RANK)
+    assert ranks == sorted({*range(200, length + 1, 200), length})
+    assert steps_of(run, CPU_LOAD)[-1] == steps_of(run, MEMORY)[-1] == length

@@ -120,3 +120,16 @@ def test_the_first_figure_is_that_of_the_weights_and_so_is_the_normalisation(
     assert weights_source(copy) == source
     assert not equal(weights_of(copy, "last"), weights_of(first, "last"), "network.backbone.")
     assert read_checkpoint(copy.checkpoint("last").path)[RECIPE]["mean"] == list(theirs.mean)
+
+
+def test_batch_norms_of_trained_weights_keep_their_statistics(first: RunDirectory, store: RunStore) -> None:
+    """Throughout, kNN checks between, also of stages that were frozen at first; their weights train."""
+    kept = {"frozen_batch_norm": True, "frozen_stages": 2, "frozen_epochs": 1}
+    run = trained(store.create(config(f"{first.path}:last", training=kept)))
+    before, after = weights_of(first, "last"), weights_of(run, "last")
+    own = [name for name in after if name.startswith("network.backbone.")]
+    statistics = [name for name in own if name.rpartition(".")[2] in ("running_mean", "running_var")]
+    assert statistics
+    assert all(torch.equal(before[name], after[name]) for name in statistics)
+    others = set(own) - set(statistics) - {n for n in own if n.endswith("num_batches_tracked")}
+    assert not any(torch.equal(before[name], after[name]) for name in others)

@@ -16,6 +16,7 @@ from simsiam_core.data import Augmentation, augmentation, load
 from simsiam_core.data.image_batch import ImageBatch
 from simsiam_core.data.view_parameters import Parameters
 from simsiam_core.features.encode import encode
+from simsiam_core.features.knn import chosen_k
 from simsiam_core.features.neighbours import search, vote
 from simsiam_core.training.objective import Objective
 
@@ -105,7 +106,7 @@ def _predictions(place: Place, note: str) -> Row:
             for images in (train, test)
         )
         assert train.labels is not None
-        similarities, rows = search(queries, bank, config.knn.k)
+        similarities, rows = search(queries, bank, config.knn.k or chosen_k(train.labels))
         labels = train.labels.to(device)[rows]
         return vote(similarities, labels, len(train.classes), config.knn.temperature).argmax(dim=1).cpu()
 

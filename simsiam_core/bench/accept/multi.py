@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from collections.abc import Iterator
 
 import psutil
@@ -68,8 +66,9 @@ def _ends(run: RunDirectory, name: str, victim: int) -> Row:
     if status.state != "running" or status.pid is None:
         return Row(name, False, status.state, note=status.error or "")
     first = psutil.Process(status.pid)
-    family = [first, *(child for child in first.children() if "follow" in " ".join(child.cmdline()))]
-    os.kill(family[victim].pid, signal.SIGKILL)
+    torchrun = first.parent()
+    family = [first, *(child for child in torchrun.children() if child != first)] if torchrun else [first]
+    family[victim].kill()
     seconds = until(lambda: not any(_lives(process) for process in family), 2 * END_SECONDS)
     return within(name, float("inf") if seconds is None else seconds, END_SECONDS, run.status().error or "")
 

@@ -99,6 +99,13 @@ class TrainingConfig(Section, title="Training"):
         le=10_000,
         advanced=True,
     )
+    frozen_batch_norm: bool = setting(
+        False,
+        "Keep batch-norm statistics",
+        "The backbone's batch norms keep the mean and variance that they start with, and normalise by them. For "
+        "trained weights: those of augmented views would replace statistics of many more images.",
+        advanced=True,
+    )
     seed: int = setting(0, "Seed", "Of weights, order and augmentation.", ge=0, le=2**31 - 1)
     stop_on_collapse: bool = setting(
         False,
@@ -118,7 +125,14 @@ class TrainingConfig(Section, title="Training"):
 
 
 class KnnConfig(Section, title="kNN check"):
-    k: int = setting(200, "k", "Neighbours that vote.", ge=1, le=10_000)
+    k: int | None = setting(
+        None,
+        "k",
+        "Neighbours that vote. Empty: a tenth of the images of a middle-sized class, from 5 to 200, decided when the "
+        "run begins.",
+        ge=1,
+        le=10_000,
+    )
     temperature: float = setting(
         0.1, "Temperature", "A vote weighs exp(similarity / temperature).", gt=0, le=10
     )

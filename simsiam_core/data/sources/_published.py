@@ -13,7 +13,15 @@ if TYPE_CHECKING:
 
 
 def published_source(
-    name: str, class_name: str, *, title: str, help: str, train_count: int, download: str
+    name: str,
+    class_name: str,
+    *,
+    title: str,
+    help: str,
+    train_count: int,
+    test_count: int,
+    classes: int,
+    download: str,
 ) -> Source:
     """Build the source `name` from the class `class_name` of `torchvision.datasets`."""
 
@@ -27,5 +35,7 @@ def published_source(
         help=help,
         load=load,
         count_train=lambda config, seconds: train_count,
+        classes=classes,
+        test_count=test_count,
         download=download,
     )

@@ -10,5 +10,7 @@ ENTRY = published_source(
     title="CIFAR-100",
     help="50,000 training and 10,000 test images of a hundred classes, 32 px.",
     train_count=50_000,
+    test_count=10_000,
+    classes=100,
     download="169 MB",
 )

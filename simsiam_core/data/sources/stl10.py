@@ -11,5 +11,7 @@ ENTRY = published_source(
     title="STL-10",
     help="5,000 training and 8,000 test images of ten classes, 96 px.",
     train_count=5_000,
+    test_count=8_000,
+    classes=10,
     download="2.6 GB",
 )

@@ -30,4 +30,6 @@ ENTRY = Source(
     load=_load,
     count_train=_count_train,
     generated=True,
+    classes=10,
+    test_count=1_000,
 )

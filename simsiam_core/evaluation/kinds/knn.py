@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 from simsiam_core.evaluation.kind import Column, EvaluationKind
 
 if TYPE_CHECKING:
-    from simsiam_core.config.evaluation import EvaluationSettings
+    from simsiam_core.config.evaluations.knn import KnnEvaluation
     from simsiam_core.evaluation.job import Measurement, Reporter, Subject
 
 
-def _run(subject: Subject, settings: EvaluationSettings, reporter: Reporter) -> Measurement:
+def _run(subject: Subject, settings: KnnEvaluation, reporter: Reporter) -> Measurement:
     from simsiam_core.evaluation.knn_report import report
 
-    return report(subject, reporter)
+    return report(subject, settings, reporter)
 
 
 ENTRY = EvaluationKind(

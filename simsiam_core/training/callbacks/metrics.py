@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import pytorch_lightning as pl
@@ -11,14 +12,17 @@ import torch
 from torch import Tensor
 
 from simsiam_core.jobs.stop_request import StopRequest
-from simsiam_core.metrics import StepOutputs, describe, in_order
+from simsiam_core.metrics import Metric, StepOutputs, describe, in_order
+from simsiam_core.metrics.system_cpu import CPU_LOAD
 from simsiam_core.metrics.train_images_per_second import IMAGES_PER_SECOND
 from simsiam_core.metrics.train_loss import TRAIN_LOSS
 from simsiam_core.runs import MetricsWriter
+from simsiam_core.runs.metrics import COORDINATES
 from simsiam_core.training.collapse import CollapseWatch
 from simsiam_core.training.failure import TrainingFailure
 from simsiam_core.training.module import SimSiamModule
 from simsiam_core.training.status import StatusWriter
+from simsiam_core.training.system import SystemWatch
 
 FLUSH_SECONDS = 0.5  # how long a metric may stay on the device before it is written
 
@@ -49,11 +53,13 @@ class MetricsCallback(pl.Callback):
         self._status = status
         self._collapse = collapse or CollapseWatch()
         self._request = request or StopRequest()
+        self._system = SystemWatch()
         self._occasional = [m for m in in_order() if m.measure is not None and m.every_steps > 1]
         self._pending: list[_Pending] = []
         self._rates: dict[str, float] = {}
         self._last_flush = time.monotonic()
         self._last_outputs: StepOutputs | None = None
+        self._last_line: dict[str, Any] | None = None
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Restart the clock of throughput, which excludes evaluation between epochs."""
@@ -84,6 +90,12 @@ class MetricsCallback(pl.Callback):
         """Flush before evaluation and checkpoint."""
         self.flush(trainer, pl_module)
 
+    def on_train_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        """Give every curve its last point, also where training is paused or stopped between two flushes."""
+        self.flush(trainer, pl_module)
+        if self._last_line is not None and (found := self._measured_at_the_end(self._last_line)):
+            self._writer.write([{name: self._last_line[name] for name in COORDINATES} | found])
+
     def flush(self, trainer: pl.Trainer, module: SimSiamModule) -> None:
         """Write pending metrics. Raises TrainingFailure at a non-finite loss, after writing all before it."""
         if not self._pending:
@@ -93,8 +105,12 @@ class MetricsCallback(pl.Callback):
         images = len(lines) * module.config.training.batch_size
         throughput = images / max(now - self._last_flush, 1e-9)
         last[IMAGES_PER_SECOND] = describe(IMAGES_PER_SECOND).recorded(throughput)
-        last.update(self._measured_occasionally(lines[0]["step"], last["step"], module.total_steps))
+        last.update(self._measured_occasionally(lines[0]["step"], last["step"]))
+        last.update(self._system.measure())
+        if last["step"] == module.total_steps:
+            last.update(self._measured_at_the_end(last))
         self._writer.write(lines)
+        self._last_line = last
         changed = self._collapse.observe(lines)
         if changed and self._collapse.sentence:
             print(self._collapse.sentence, flush=True)
@@ -123,14 +139,22 @@ class MetricsCallback(pl.Callback):
             lines.append(line | measured)
         return lines
 
-    def _measured_occasionally(self, first: int, last: int, total: int) -> dict[str, float]:
-        """Measure, at the last step, expensive metrics due since step `first`, or all if training ends."""
-        outputs, found = self._last_outputs, dict[str, float]()
-        if outputs is None:
+    def _measured_occasionally(self, first: int, last: int) -> dict[str, float]:
+        """Measure, at the last step, the expensive metrics that are due since step `first`."""
+        due = [m for m in self._occasional if first // m.every_steps != (last + 1) // m.every_steps]
+        return self._measured(due)
+
+    def _measured_at_the_end(self, line: Mapping[str, Any]) -> dict[str, float]:
+        """Measure all that the line of the last step does not have yet."""
+        found = self._measured([m for m in self._occasional if m.name not in line])
+        return found if CPU_LOAD in line else found | self._system.measure(last=True)
+
+    def _measured(self, metrics: Iterable[Metric]) -> dict[str, float]:
+        """Measure metrics from the outputs of the last step."""
+        found = dict[str, float]()
+        if self._last_outputs is None:
             return found
-        for metric in self._occasional:
-            if last != total and first // metric.every_steps == (last + 1) // metric.every_steps:
-                continue
-            if metric.measure and (value := metric.measure(outputs)) is not None:
+        for metric in metrics:
+            if metric.measure and (value := metric.measure(self._last_outputs)) is not None:
                 found[metric.name] = metric.recorded(float(value))
         return found

@@ -1,0 +1,40 @@
+"""gradio's Blocks, whose generators send each value of an output whole."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+
+class WholeValues(gr.Blocks):
+    """Blocks that send no edits inside a value.
+
+    For every answer of a generator but the first, gradio sends the difference to the one before, and the browser edits
+    the value in place that a component was given already. Where two answers come within a frame, a script would read
+    the first one as the second left it: emptied, if the second says nothing of that component.
+    """
+
+    def handle_streaming_diffs(
+        self,
+        block_fn: Any,
+        data: list[Any],
+        session_hash: str | None,
+        run: str | None,
+        final: bool,
+        simple_format: bool = False,
+    ) -> list[Any]:
+        """As gradio's, but for edits at a path inside a value, whose place the whole value takes."""
+        whole = list(data)
+        sent: list[Any] = super().handle_streaming_diffs(
+            block_fn, data, session_hash, run, final, simple_format
+        )
+        if final or simple_format:
+            return sent
+        return [_whole(edits, value) for edits, value in zip(sent, whole, strict=True)]
+
+
+def _whole(sent: Any, value: Any) -> Any:
+    """Return `sent`, or one edit that replaces all of it where some edit, [action, path, value], has a path."""
+    inside = sent is not value and any(path for _, path, _ in sent)
+    return [["replace", [], value]] if inside else sent

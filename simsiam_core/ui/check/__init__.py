@@ -1,0 +1,1 @@
+"""Check data: what may be wrong with my images?"""

@@ -1,0 +1,36 @@
+"""Only the answer to the newest question is shown: a late answer to an earlier one is dropped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from simsiam_core.ui.context import QUIET
+
+# Of an event that asks: it is asked at once, while an earlier one is still being answered.
+ASKING: dict[str, Any] = {**QUIET, "trigger_mode": "multiple"}
+Updates = dict[Any, Any]  # by component
+
+
+class Latest:
+    """The number of the newest question of one panel of one page.
+
+    Lives in a `gr.State`, of which every event of that page is given the same object. All that answer into the same
+    components share one.
+    """
+
+    def __init__(self) -> None:
+        self._newest = 0
+
+    def only(self, answers: Iterator[Updates], nothing: Updates) -> Iterator[Updates]:
+        """Number a question, and yield its answers for as long as no newer one was asked.
+
+        What is dropped ends with `nothing`, updates that change nothing: gradio empties what no word was said of.
+        """
+        self._newest += 1
+        number = self._newest
+        for answer in answers:
+            if number != self._newest:
+                yield nothing
+                return
+            yield answer

@@ -1,0 +1,1 @@
+"""What pages poll: the runs folder as it is now, curves, and what to tell."""

@@ -1,0 +1,1 @@
+"""Runs: how is it going, and what have I tried?"""

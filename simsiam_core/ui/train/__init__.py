@@ -1,0 +1,1 @@
+"""Train: what shall I run?"""

@@ -1,0 +1,214 @@
+"""The recipe and the settings: filled in, followed while they are typed, kept in the browser, and taken back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import gradio as gr
+
+from simsiam_core.config import Config, ConfigError, parse, preset
+from simsiam_core.ui.components.fill import Fill
+from simsiam_core.ui.components.form import BACKBONE, PATH, Form, Problems, field_id
+from simsiam_core.ui.components.widget import event_value, widget
+from simsiam_core.ui.context import QUIET, Context
+from simsiam_core.ui.text import problem
+from simsiam_core.ui.train.draft import KEPT, Draft, Filled, Settings, by_path, nested, read_draft
+from simsiam_core.ui.train.recipes import FIRST_PRESET, recipes
+
+OPEN = ("objective.method", BACKBONE, "training.epochs", "training.batch_size", "optimiser.base_lr")
+SOURCE, IMAGES = "data.source", ("data.source", PATH, "data.image_size")
+# In the browser's own store, which belongs to the person; encryption is the component's and not needed.
+DRAFT = {"storage_key": "simsiam-train-draft", "secret": "simsiam-train-draft"}
+Updates = dict[Any, Any]
+
+
+class SettingsPanel:
+    """The cards of recipes, five settings in sight, and the others in a drawer with a search box."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._gpu = context.scheduler is not None and any(s.kind == "GPU" for s in context.scheduler.slots)
+        self.form = Form(preset(FIRST_PRESET).values, context.store)
+        self._draft = gr.BrowserState(None, **DRAFT)
+        self._history = gr.State([])  # earlier drafts, the newest last
+        self._filled = gr.State(None)  # the `Filled` of the last time that the form was filled in
+        self._shown = gr.State({})  # the problems that stand beside the fields of this page
+        # How often the person has edited a field. One event follows all fields, and what follows the form follows this:
+        # a browser looks every target of every event up for every component, which took half of the time to the page.
+        self._edits = gr.Number(0, visible="hidden", elem_id="train-edits")
+        self.message = gr.HTML(elem_id="train-message", padding=False, render=False)
+        self.attention = widget("train/attention", "train-attention", visible="hidden")
+
+    def render(self) -> None:
+        """Place the cards and the settings."""
+        self._recipes = widget("train/recipes", "train-presets", recipes(FIRST_PRESET, "textures", self._gpu))
+        self.form.place(*OPEN)
+        self._changed = widget("train/changed", "train-changed", _nothing_changed())
+        with gr.Accordion("All settings", open=False, elem_id="form-drawer", elem_classes="form-more"):
+            widget("train/search", "train-search")
+            self.form.place_rest(later=["name"])  # which stands beside what the run will be
+
+    @property
+    def recipes(self) -> gr.HTML:
+        """The cards; `select` comes with the name of one."""
+        return self._recipes
+
+    @property
+    def filled_with(self) -> gr.State:
+        """What the form was last filled in with, a `Filled` as plain values."""
+        return self._filled
+
+    @property
+    def typing(self) -> Any:
+        """Event of a person's typing; filling in the form is none."""
+        return self._edits.change
+
+    @property
+    def filling(self) -> Any:
+        """Event after the form was filled in."""
+        return self._filled.change
+
+    def fill(self) -> Fill:
+        """Return how others write into the form and read from it."""
+        outputs = [*self.form.inputs, self._shown, self._recipes, self._filled]
+        return Fill(
+            outputs, lambda values: list(self.filled(values).values()), self.form.inputs, self.form.values
+        )
+
+    def filled(self, values: Mapping[str, Any], title: str = "a run", recipe: str | None = None) -> Updates:
+        """Return updates that fill in a partial config over the defaults; `title` says what it is."""
+        event = Filled(time.time(), title, recipe)
+        source = values.get("data", {}).get("source", "textures")
+        return {
+            **dict(zip(self.form.inputs, self.form.fill(values), strict=True)),
+            self._shown: {},
+            self._recipes: recipes(recipe, source, self._gpu),
+            self._filled: asdict(event),
+        }
+
+    def problems(self, values: Mapping[str, Any], anew: bool = False) -> Problems:
+        """Return what is wrong with the values, by field, as far as that is known; `anew`: as of now."""
+        counts, networks = self._context.counts, self._context.networks
+        found = self.form.problems(values, counts.anew if anew else counts.of)
+        if found or not anew:
+            return found or networks.problems(parse(values))
+        try:
+            networks.check(parse(values))
+        except ConfigError as error:
+            return {one.path: one.message for one in error.problems}
+        return {}
+
+    def sound(self, given: Sequence[Any]) -> Config | None:
+        """Return the config of the controls' values, if nothing is wrong with it."""
+        values = self.form.values(given)
+        return None if self.form.problems(values, self._context.counts.of) else parse(values)
+
+    def marks(self, given: Sequence[Any], problems: Problems, shown: Problems) -> Updates:
+        """Return updates that show the problems at their fields, and a sentence that names these."""
+        values = self.form.values(given)
+        return {
+            **dict(zip(self.form.inputs, self.form.marks(values, problems, shown), strict=True)),
+            self._shown: problems,
+            self.message: self._sentence(problems),
+        }
+
+    @property
+    def marked(self) -> list[Any]:
+        """The components that `marks` updates."""
+        return [*self.form.inputs, self._shown, self.message]
+
+    @property
+    def shown(self) -> gr.State:
+        """The problems that stand beside the fields."""
+        return self._shown
+
+    def focus(self, problems: Problems) -> Any:
+        """Return a value of `attention`: the first field with a problem is scrolled to and gets the focus."""
+        bad = [spec.path for spec in self.form.specs if spec.path in problems]
+        bad.sort(key=lambda path: path not in (*IMAGES, *OPEN))  # those in sight first
+        return {"id": field_id(bad[0]), "at": time.time()} if bad else gr.skip()
+
+    def wire(self, page: gr.Blocks) -> None:
+        """Connect the events of the panel's own parts."""
+        outputs = self.fill().outputs
+        kept = [self._filled, self._draft, self._history, *self.form.inputs]
+        edited = [control.input for control in self.form.inputs]
+        gr.on(edited, None, self._edits, self._edits, js="(edits) => [edits + 1]", **QUIET)
+        gr.on(
+            [self.typing, self.filling],
+            self._keep,
+            kept,
+            [self._draft, self._history, self._changed, self._recipes],
+            trigger_mode="always_last",
+            **QUIET,
+        )
+        self._changed.click(
+            self._take_back,
+            [self._draft, self._history],
+            [*outputs, self._draft, self._history],
+            **QUIET,
+        )
+        backbone = self.form.controls[BACKBONE]
+        names = self._context.networks.names
+        backbone.focus(lambda: gr.update(choices=list(names())), None, backbone, **QUIET)
+        page.load(self._restore, self._draft, outputs, **QUIET)
+
+    def _keep(self, filled: Any, kept: Any, history: list[Any], *given: Any) -> Updates:
+        """Keep the draft; one that was just replaced can be brought back."""
+        draft, settings = read_draft(kept), by_path(given)
+        event = Filled(**filled) if filled else Filled(time.time(), FIRST_PRESET)
+        updates: Updates = {}
+        if draft is None or draft.filled.at != event.at:
+            if draft is not None and draft.settings != settings:
+                history = [*history, draft.as_json()][-KEPT:]
+                updates[self._history] = history
+            draft = Draft(settings, settings, event)
+        elif draft.settings.get(SOURCE) != settings[SOURCE]:
+            updates[self._recipes] = recipes(event.recipe, str(settings[SOURCE]), self._gpu)
+        draft = draft.follow(settings)
+        return {**updates, self._draft: draft.as_json(), self._changed: _changes(draft, bool(history))}
+
+    def _take_back(self, event: gr.EventData, kept: Any, history: list[Any]) -> Updates:
+        """Reset to what the form was filled in with, or undo the last time that it was filled in."""
+        draft = read_draft(kept)
+        if event_value(event, "act") == "undo" and history and (earlier := read_draft(history[-1])):
+            return {
+                **self._back(earlier.settings, earlier.filled),
+                self._draft: earlier.as_json(),
+                self._history: history[:-1],
+            }
+        if event_value(event, "act") == "reset" and draft is not None:
+            return self.filled(nested(draft.base), draft.filled.title, draft.filled.recipe)
+        return {}
+
+    def _restore(self, kept: Any) -> Updates:
+        """Bring back what the browser kept; without that, the first recipe stands there already."""
+        draft = read_draft(kept)
+        if draft is None:
+            return {self._filled: asdict(Filled(time.time(), preset(FIRST_PRESET).title, FIRST_PRESET))}
+        return self._back(draft.settings, draft.filled)
+
+    def _back(self, settings: Settings, filled: Filled) -> Updates:
+        updates = self.filled(nested(settings), filled.title, filled.recipe)
+        return {**updates, self._filled: asdict(filled)}
+
+    def _sentence(self, problems: Problems) -> str:
+        """Which fields need attention: they may be folded away."""
+        if not problems:
+            return ""
+        if set(problems) == {""}:
+            return problem(problems[""])
+        titles = ", ".join(f"{s.title} ({s.section})" for s in self.form.specs if s.path in problems)
+        return problem(f"Please look at: {titles}.")
+
+
+def _changes(draft: Draft, undo: bool) -> dict[str, Any]:
+    changed = [{"id": field_id(spec.path), "title": spec.title} for spec in draft.changed()]
+    return {"changed": changed, "title": draft.filled.title, "undo": undo}
+
+
+def _nothing_changed() -> dict[str, Any]:
+    return {"changed": [], "title": preset(FIRST_PRESET).title, "undo": False}

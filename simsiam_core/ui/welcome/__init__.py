@@ -1,0 +1,1 @@
+"""Welcome: where do I begin?"""

@@ -1,0 +1,88 @@
+"""Accessibility of every page: what axe finds, layout shift on load, and a phone's width."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser
+
+from simsiam_core.runs import RunDirectory
+from simsiam_core.ui.app import PAGES
+
+from .conftest import Server
+from .test_frame import shown
+
+PATIENCE = 60_000  # milliseconds, of a busy machine
+
+IMPACTS = ("serious", "moderate", "critical")
+# Records the shifts that no click explains, as browsers count them, and when the page last changed.
+RECORD = """
+window.shifted = [];
+window.changed = performance.now();
+new PerformanceObserver((list) => {
+  for (const entry of list.getEntries()) {
+    const moved = entry.sources.map((source) => source.node?.id || source.node?.className);
+    if (!entry.hadRecentInput) window.shifted.push([entry.value, moved]);
+  }
+}).observe({ type: "layout-shift", buffered: true });
+const note = () => { window.changed = performance.now(); };
+new MutationObserver(note).observe(document, { childList: true, subtree: true });
+"""
+SETTLED = "performance.now() - window.changed > 800"
+
+
+def test_no_page_keeps_anybody_out(browser: Browser, server: Server, network: RunDirectory) -> None:
+    """What axe calls serious or moderate, on every page, light and dark."""
+    found: list[str] = []
+    for theme in ("light", "dark"):
+        context = browser.new_context(
+            viewport={"width": 1280, "height": 900}, base_url=server.address, color_scheme=theme
+        )
+        context.add_init_script(RECORD)
+        context.set_default_timeout(PATIENCE)
+        page = context.new_page()
+        page.goto(f"/?page={PAGES[0].id}&__theme={theme}")
+        for spec in PAGES:
+            page.locator(f"#tab-{spec.id}-button").click()
+            shown(page, spec.id)
+            page.wait_for_function(SETTLED)
+            for violation in Axe().run(page).response["violations"]:
+                if violation["impact"] in IMPACTS:
+                    nodes = "; ".join(str(node["target"]) for node in violation["nodes"][:4])
+                    found.append(f"{theme} {spec.id}: {violation['id']} ({violation['impact']}): {nodes}")
+        context.close()
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize(
+    ("name", "width"), [*((spec.id, 1280) for spec in PAGES), ("train", 390), ("runs", 390), ("look", 390)]
+)
+def test_nothing_jumps_while_a_page_loads(
+    browser: Browser, server: Server, network: RunDirectory, name: str, width: int
+) -> None:
+    context = browser.new_context(viewport={"width": width, "height": 900}, base_url=server.address)
+    context.add_init_script(RECORD)
+    context.set_default_timeout(PATIENCE)
+    page = context.new_page()
+    page.goto(f"/?page={name}")
+    shown(page, name)
+    page.wait_for_function(SETTLED)
+    moved: list[Any] = page.evaluate("window.shifted")
+    context.close()
+    assert sum(value for value, _ in moved) < 0.1, moved
+
+
+def test_on_a_phone_every_page_is_in_sight_and_nothing_is_cut_off(
+    browser: Browser, server: Server, network: RunDirectory
+) -> None:
+    context = browser.new_context(viewport={"width": 390, "height": 844}, base_url=server.address)
+    context.set_default_timeout(PATIENCE)
+    page = context.new_page()
+    page.goto("/")
+    for spec in PAGES:
+        page.get_by_role("tab", name=spec.title, exact=True).click()
+        shown(page, spec.id)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390, spec.id
+    context.close()

@@ -1,0 +1,102 @@
+"""What all pages share: the address, the bar, the welcome, the keyboard, and what is said of a silent server."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from simsiam_core.runs import RunDirectory
+from simsiam_core.ui.app import PAGES
+
+from .conftest import Server
+
+INSIDE = [spec.id for spec in PAGES if spec.inside]
+
+
+def shown(page: Page, name: str) -> None:
+    expect(page.locator(f"#tab-{name}-button")).to_have_attribute("aria-selected", "true")
+
+
+def test_back_walks_through_what_was_looked_at(page: Page, network: RunDirectory) -> None:
+    page.goto("/?page=train")
+    shown(page, "train")
+    for name in ("runs", "evaluate"):
+        page.locator(f"#tab-{name}-button").click()
+        shown(page, name)
+        assert f"page={name}" in page.url
+    page.go_back()
+    shown(page, "runs")
+    page.go_back()
+    shown(page, "train")
+    page.go_forward()
+    shown(page, "runs")
+    page.reload()
+    shown(page, "runs")
+
+
+def test_the_door_to_the_trained_network_and_the_end_of_the_welcome(
+    page: Page, network: RunDirectory
+) -> None:
+    page.goto("/")
+    shown(page, "welcome")
+    page.locator("#welcome-look").click()
+    expect(page.locator("#tabs [aria-selected=true]")).not_to_have_id("tab-welcome-button")
+    page.wait_for_url(lambda url: network.id in url)
+    page.goto("/")
+    page.get_by_label("Show this page at the start").uncheck()
+    page.goto("/")
+    shown(page, "train")
+
+
+def test_the_keyboard_reaches_what_the_mouse_does(page: Page, network: RunDirectory) -> None:
+    page.goto("/?page=train")
+    shown(page, "train")
+    page.keyboard.press("Tab")
+    expect(page.locator(".skip-link")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#tab-train")).to_be_focused()
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.keyboard.press("g")
+    page.keyboard.press("e")
+    shown(page, "evaluate")
+    page.locator("#tab-train-button").click()
+    page.locator("input[type=text]:visible").first.focus()
+    page.keyboard.type("ge?")
+    shown(page, "train")
+
+
+def test_a_server_that_is_down_is_said_in_one_sentence(browser: Browser, server: Server) -> None:
+    context = browser.new_context(base_url=server.address)
+    context.set_default_timeout(60_000)
+    page = context.new_page()
+    page.goto("/?page=train")
+    shown(page, "train")
+    context.set_offline(True)
+    expect(page.locator("#page-connection .problem")).to_be_visible()
+    page.locator("#tab-runs-button").click()
+    expect(page.locator(".toast-body")).to_have_count(0)
+    context.set_offline(False)
+    expect(page.locator("#page-connection .problem")).to_be_hidden()
+    context.close()
+
+
+@pytest.mark.skipif(not INSIDE, reason="no page follows the bar")
+def test_the_bar_is_changed_by_the_person_and_says_what_is_not_here(
+    page: Page, server: Server, network: RunDirectory
+) -> None:
+    name = INSIDE[0]
+    page.goto(f"/?page={name}&run=nonexistent")
+    expect(page.locator(".bar-trouble")).to_contain_text("no run “nonexistent”")
+    expect(page.locator("#bar-run")).to_have_value("")
+    page.locator("#bar-run").select_option(network.id)
+    expect(page.locator(".bar-figure")).to_contain_text("✓ kNN 49.6% · raw pixels 40.9%")
+    expect(page.locator(".bar-figure")).to_contain_text("on CIFAR-10")
+    assert f"run={network.id}" in page.url
+    page.locator("#bar-images").focus()
+    page.locator("#bar-images").select_option("test")
+    page.wait_for_url(lambda url: "images=test" in url)
+    expect(page.locator("#bar-images")).to_be_focused()
+    page.go_back()
+    expect(page.locator("#bar-images")).to_have_value("train")
