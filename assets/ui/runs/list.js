@@ -214,7 +214,8 @@ function drawColumns(columns) {
 function drawCounts({ matching = 0, total = 0, first = 0, page = 50, rows: shownRows = [] }) {
   const count = shownRows.filter((entry) => chosen.includes(entry.id)).length;
   counts.hidden = total === 0;
-  set(allText, matching === total ? `${total.toLocaleString()} runs` : `${matching.toLocaleString()} of ${total.toLocaleString()} runs`);
+  const runs = total === 1 ? "run" : "runs";
+  set(allText, `${matching === total ? "" : `${matching.toLocaleString()} of `}${total.toLocaleString()} ${runs}`);
   all.checked = count > 0 && count === shownRows.length && chosen.length >= matching;
   all.indeterminate = count > 0 && !all.checked;
   all.title = "Tick all that match, or none";

@@ -14,6 +14,7 @@ from simsiam_core.ui.live.snapshot import Snapshot
 from simsiam_core.ui.runs.columns import Row, first_row, row
 
 AT_ONCE = 60  # runs whose files are read while a page waits
+CHECKED = 200  # runs whose config and notes are looked at each time, in turn: a filter finds what is written outside
 
 
 class RunIndex:
@@ -22,6 +23,7 @@ class RunIndex:
     def __init__(self) -> None:
         self._rows: dict[str, tuple[Status, Recent, Row]] = {}
         self._reader: threading.Thread | None = None
+        self._turn = 0
         self._lock = threading.Lock()
 
     def rows(self, snapshot: Snapshot) -> list[Row]:
@@ -31,7 +33,7 @@ class RunIndex:
     def written(self, snapshot: Snapshot, known: Row) -> Row:
         """The row of a run that is shown, read again if its config or notes were written since, by whomever."""
         run = snapshot.by_id[known.id]
-        if not known.complete or known.version == run.written_version():
+        if not _written_since(run, known):
             return known
         status, recent = snapshot.statuses[run.id], snapshot.recent[run.id]
         found = row(run, status, recent)
@@ -47,9 +49,13 @@ class RunIndex:
     def _look(self, snapshot: Snapshot) -> list[Row]:
         with self._lock:
             rows, unread = [], list[RunDirectory]()
-            for run in snapshot.runs:
+            turns = -(-len(snapshot.runs) // CHECKED)
+            self._turn += 1
+            for place, run in enumerate(snapshot.runs):
                 status, recent = snapshot.statuses[run.id], snapshot.recent[run.id]
                 known = self._rows.get(run.id)
+                if known is not None and place % turns == self._turn % turns and _written_since(run, known[2]):
+                    known = None
                 if known is None or known[0] is not status or known[1] is not recent:
                     if len(unread) < AT_ONCE:
                         known = status, recent, row(run, status, recent)
@@ -79,3 +85,8 @@ class RunIndex:
             with self._lock:
                 if self._rows.get(run.id) is known:  # it has not changed meanwhile
                     self._rows[run.id] = (known[0], known[1], whole)
+
+
+def _written_since(run: RunDirectory, known: Row) -> bool:
+    """Return whether the config or the notes were written since a row was read from them."""
+    return known.complete and known.version != run.written_version()
