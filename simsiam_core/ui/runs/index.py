@@ -54,7 +54,11 @@ class RunIndex:
             for place, run in enumerate(snapshot.runs):
                 status, recent = snapshot.statuses[run.id], snapshot.recent[run.id]
                 known = self._rows.get(run.id)
-                if known is not None and place % turns == self._turn % turns and _written_since(run, known[2]):
+                if (
+                    known is not None
+                    and place % turns == self._turn % turns
+                    and _written_since(run, known[2])
+                ):
                     known = None
                 if known is None or known[0] is not status or known[1] is not recent:
                     if len(unread) < AT_ONCE:

@@ -137,7 +137,9 @@ def test_a_run_that_has_not_changed_is_not_read_again(
     assert after[four[0].id].cells["knn"] == "50.0%"
     assert all(after[run.id] is before[run.id] for run in four[1:])
     four[1].write_notes(Notes(tags=("other",)))  # by a command in a terminal, as the page need not know
-    assert found(snapshots, index, filter="tag:other") == ["bravo"], "it is found though it was not shown before"
+    assert found(snapshots, index, filter="tag:other") == ["bravo"], (
+        "it is found though it was not shown before"
+    )
     store.trash(four[1])
     assert four[1].id not in {row.id for row in index.rows(snapshots.look())}
 
