@@ -10,7 +10,6 @@ as the browser tests do.
 from __future__ import annotations
 
 import io
-import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -18,11 +17,11 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
+from simsiam_core.bench.chromium import FLAGS, find_chromium
 from simsiam_core.bench.page import dashboard
 from simsiam_core.runs import RunDirectory, RunStore
 
 FIGURES = Path(__file__).resolve().parents[1] / "assets" / "figures"
-PROGRAMS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 SIZE, COLOURS, SECONDS = {"width": 1280, "height": 860}, 128, 180.0
 TALL = 1240  # px: two rows of curves
 
@@ -31,9 +30,8 @@ def main() -> None:
     """Take every screenshot over the folder of runs named on the command line."""
     runs_dir = Path(sys.argv[1])
     runs = {run.config().name: run for run in RunStore(runs_dir).runs()}
-    program = next(filter(None, map(shutil.which, PROGRAMS)), None)
     with dashboard(runs_dir) as served, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
+        browser = playwright.chromium.launch(executable_path=find_chromium(), args=[*FLAGS, "--disable-gpu"])
         page = browser.new_page(viewport=SIZE, base_url=served.address, color_scheme="light")
         page.set_default_timeout(SECONDS * 1000)
         for name, take in SHOTS.items():

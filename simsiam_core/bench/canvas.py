@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 import time
 from pathlib import Path
@@ -11,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from simsiam_core.bench.chromium import FLAGS, find_chromium
 from simsiam_core.bench.page import dashboard
 from simsiam_core.bench.synthetic import CHECKPOINT, encoded, own_cache
 from simsiam_core.features import maps
 from simsiam_core.features.map_settings import MapSettings
 from simsiam_core.runs import RunDirectory, RunStore
 
-FLAGS = ("--no-sandbox", "--disable-background-networking", "--disable-component-update")
 SECONDS = 4.0
 KNOWN_POINTS, KNOWN_TIMES = 10_000, 5
 LIMIT_MS = 240_000
@@ -61,9 +60,8 @@ def measure(points: int = 50_000, lasso: int = 5_000) -> dict[str, Any]:
         folder = Path(name)
         store = RunStore(folder / "runs")
         run = encoded(store, folder / "images", points)
-        program = shutil.which("chromium") or shutil.which("google-chrome")
         with dashboard(store.path) as server, sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
+            browser = playwright.chromium.launch(executable_path=find_chromium(gpu=True), args=FLAGS)
             page = browser.new_page(viewport={"width": 1280, "height": 900})
             page.set_default_timeout(LIMIT_MS)
             figures: dict[str, Any] = {"points": points}

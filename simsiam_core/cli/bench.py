@@ -18,6 +18,7 @@ QUESTIONS = {
     "map": "how soon a map of 10,000 points is there",
     "compare": "whether this checkout is as quick as another one (about twelve minutes)",
     "images": "how fast images are decoded, measured, augmented, encoded and trained on",
+    "first-use": "how many clicks and seconds a new user's first results take (wants playwright)",
     "cluster": "whether a run in SLURM is interrupted without loss (needs a cluster; some minutes)",
     "canvas": "how smoothly a map of 50,000 points moves in Chromium (wants playwright)",
     "monitoring": "what watching a run costs the run",
@@ -56,7 +57,7 @@ def add_to(commands: Any) -> None:
     neighbours.add_argument(
         "--large", action="store_true", help="also ask a bank of 1,000,000 × 512 on disk (writes 2 GB)"
     )
-    evaluation = parser.add_argument_group("evaluation, images and novelty")
+    evaluation = parser.add_argument_group("evaluation, images, novelty and first use")
     evaluation.add_argument(
         "--path",
         metavar="FOLDER",
@@ -148,7 +149,7 @@ def _bench(arguments: argparse.Namespace) -> int:
         options = {"methods": arguments.method, "seeds": arguments.seeds, "epochs": arguments.epochs}
     elif arguments.question == "cluster":
         options = {"disturbances": arguments.disturbances}
-    elif arguments.question == "evaluation":
+    elif arguments.question in ("evaluation", "first-use"):
         options = {"path": arguments.path}
     elif arguments.question == "novelty":
         options = {"path": arguments.path, "bank": arguments.bank}

@@ -34,6 +34,7 @@ class Figures:
     classes: int | None = None
     test_images: int | None = None
     elsewhere: bool = False  # trained elsewhere, so that no figures are to be expected
+    later: bool = False  # whether its run was trained on after this checkpoint
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def verdict(figures: Figures) -> Verdict:
         return Verdict(
             "bad",
             f"Untrained{_and_accuracy(figures)}: these are the features of random weights.",
-            "Choose a later checkpoint.",
+            "Choose a later checkpoint." if figures.later else "Train it first.",
         )
     if figures.knn is None:
         return _unmeasured(figures)
@@ -83,7 +84,7 @@ def _of_accuracy(figures: Figures, knn: float) -> Verdict:
         return Verdict(
             "bad",
             f"Below raw pixels: kNN {knn:.1%}, where comparing the images themselves gives {figures.raw_pixels:.1%}.",
-            "Do not rely on what it finds. Train longer, try another learning rate, or choose a later checkpoint.",
+            f"Do not rely on what it finds. {_better(figures)}",
         )
     if figures.start is not None and knn - figures.start <= _noise(knn, figures.start, figures):
         return Verdict(
@@ -127,6 +128,12 @@ def _noise(one: float, other: float, figures: Figures) -> float:
     return ERRORS * (variance / (figures.test_images or TEST_IMAGES)) ** 0.5
 
 
+def _better(figures: Figures) -> str:
+    if figures.later:
+        return "Choose a later checkpoint, train longer, or try another learning rate."
+    return "Train longer, or try another learning rate."
+
+
 def _from_start(figures: Figures) -> str:
     return "" if figures.start is None else f"; {figures.start:.1%} before training"
 
@@ -146,8 +153,10 @@ def figures_of(
     """The figures after that many epochs, or the last ones, from the lines of `metrics.jsonl` in their order."""
     judge, found = CollapseJudge(), dict[str, float]()
     start: float | None = None
+    later = False
     for line in lines:
         if epoch is not None and line.get("epoch", 0) > epoch:
+            later = True
             break
         judge.observe([line])
         found.update({name: line[name] for name in MEASURED if name in line})
@@ -164,4 +173,5 @@ def figures_of(
         classes=classes,
         test_images=test_images,
         elsewhere=elsewhere,
+        later=later,
     )

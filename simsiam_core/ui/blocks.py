@@ -1,10 +1,12 @@
-"""gradio's Blocks, whose generators send each value of an output whole."""
+"""gradio's Blocks, whose generators send each value of an output whole; and what a browser finds soonest in them."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import gradio as gr
+
+NEVER_DRAWN = (gr.State, gr.BrowserState, gr.JSON)
 
 
 class WholeValues(gr.Blocks):
@@ -32,6 +34,19 @@ class WholeValues(gr.Blocks):
         if final or simple_format:
             return sent
         return [_whole(edits, value) for edits, value in zip(sent, whole, strict=True)]
+
+
+def put_states_first(blocks: gr.Blocks) -> None:
+    """Move what is never drawn to the top of the layout.
+
+    A browser looks a component up by its id from the top of the layout down, some hundred times for each event of
+    the page: for each component that ever was an input, at each step of an event.
+    """
+    for block in reversed(list(blocks.blocks.values())):
+        if isinstance(block, NEVER_DRAWN) and (above := block.parent) is not None:
+            above.children.remove(block)
+            blocks.children.insert(0, block)
+            block.parent = blocks
 
 
 def _whole(sent: Any, value: Any) -> Any:

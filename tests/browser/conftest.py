@@ -19,14 +19,12 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 from warm import Warm
 
+from simsiam_core.bench.chromium import FLAGS, find_chromium
 from simsiam_core.jobs import stop
 from simsiam_core.model.bundled import install
 from simsiam_core.runs import RunDirectory, RunStore
 
 ROOT = Path(__file__).resolve().parents[2]
-# The first needs three fifths of the processor time of the others, to load a page and to draw what is new.
-PROGRAMS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
-FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
 START_SECONDS = 180  # of a busy machine
 # gradio's words about a request that was cut off, as every reload does; they may come before it is heard of.
 CUT_OFF = ("AbortError: signal is aborted", "Unexpected error Connection errored out")
@@ -43,13 +41,13 @@ class Server:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    program = next(filter(None, map(shutil.which, PROGRAMS)), None)
+    program = find_chromium()
     with sync_playwright() as playwright:
         bundled = Path(playwright.chromium.executable_path)
         if program is None and not bundled.exists():
             sentence = "No Chromium here; install it, or run `playwright install chromium`."
             (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(sentence)
-        browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=program, args=[*FLAGS, "--disable-gpu"])
         yield browser
         browser.close()
 

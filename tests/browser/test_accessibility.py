@@ -30,13 +30,18 @@ new PerformanceObserver((list) => {
 const note = () => { window.changed = performance.now(); };
 new MutationObserver(note).observe(document, { childList: true, subtree: true });
 """
+# In the dark only the colours are others; what passes needs no list.
+OPTIONS: dict[str, dict[str, Any]] = {
+    "light": {"resultTypes": ["violations"]},
+    "dark": {"resultTypes": ["violations"], "runOnly": {"type": "rule", "values": ["color-contrast"]}},
+}
 SETTLED = "performance.now() - window.changed > 800"
 
 
 def test_no_page_keeps_anybody_out(browser: Browser, server: Server, network: RunDirectory) -> None:
     """What axe calls serious or moderate, on every page, light and dark."""
     found: list[str] = []
-    for theme in ("light", "dark"):
+    for theme, options in OPTIONS.items():
         context = browser.new_context(
             viewport={"width": 1280, "height": 900}, base_url=server.address, color_scheme=theme
         )
@@ -48,7 +53,7 @@ def test_no_page_keeps_anybody_out(browser: Browser, server: Server, network: Ru
             page.locator(f"#tab-{spec.id}-button").click()
             shown(page, spec.id)
             page.wait_for_function(SETTLED)
-            for violation in Axe().run(page).response["violations"]:
+            for violation in Axe().run(page, options=options).response["violations"]:
                 if violation["impact"] in IMPACTS:
                     nodes = "; ".join(str(node["target"]) for node in violation["nodes"][:4])
                     found.append(f"{theme} {spec.id}: {violation['id']} ({violation['impact']}): {nodes}")

@@ -9,9 +9,9 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Fill:
-    """`updates(values)` are for the components `outputs`; `values(given)` are the settings that `inputs` hold."""
+    """`updates(values)` are for the components `outputs`; `values(given)` are the settings that `given` holds."""
 
     outputs: list[Any]
     updates: Callable[[Mapping[str, Any]], list[Any]]
-    inputs: list[Any]
+    given: Any
     values: Callable[[Sequence[Any]], dict[str, Any]]

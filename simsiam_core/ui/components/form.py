@@ -62,12 +62,17 @@ class Form:
         self.controls[spec.path] = _control(spec, _at(self._first, spec), visible)
 
     @property
-    def inputs(self) -> list[gr.components.Component]:
+    def ordered(self) -> list[gr.components.Component]:
         """The controls in the order of the schema."""
         return [self.controls[spec.path] for spec in self.specs]
 
+    @property
+    def first(self) -> list[Any]:
+        """What the controls hold at first, in the order of the schema."""
+        return [_shown(_at(self._first, spec)) for spec in self.specs]
+
     def values(self, given: Sequence[Any]) -> dict[str, Any]:
-        """Nested values of a config from the controls' values, in the order of `inputs`."""
+        """Nested values of a config from the controls' values, in the order of the schema."""
         nested: dict[str, Any] = {}
         for spec, value in zip(self.specs, given, strict=True):
             section, _, name = spec.path.rpartition(".")

@@ -1,4 +1,4 @@
-"""What can be done with the run that is looked at: pause, resume, stop, train longer, fork, copy, delete.
+"""What can be done with the run that is looked at: look inside, pause, resume, stop, train longer, fork, copy, delete.
 
 Each acts on the very run that the page shows, and says what stood in its
 way beside the button.
@@ -16,6 +16,7 @@ from simsiam_core.jobs import Schedule, extend, fork, pause, resume, stop
 from simsiam_core.runs import RunDirectory, RunError
 from simsiam_core.ui.components.fill import Fill
 from simsiam_core.ui.context import QUIET, READ_ONLY, ChangeTracker, Context, Page, Refresh
+from simsiam_core.ui.context_bar.network import of_run
 from simsiam_core.ui.live.run_text import epochs
 from simsiam_core.ui.runs.parts import Look
 from simsiam_core.ui.text import problem, run_name
@@ -42,11 +43,12 @@ class Actions:
         self.outputs.append(self._trouble)
 
     def buttons(self) -> None:
-        """Pause or Resume, and Stop."""
+        """Look inside, Pause or Resume, and Stop."""
+        self._look = gr.Button("Look inside", size="md", interactive=False, elem_id="monitor-look")
         self._pause = gr.Button("Pause", size="md", interactive=False, elem_id="monitor-pause")
         self._resume = gr.Button("Resume", size="md", visible=False, elem_id="monitor-resume")
         self._stop = gr.Button("Stop", variant="stop", interactive=False, size="md", elem_id="monitor-stop")
-        self.outputs += [self._pause, self._resume, self._stop]
+        self.outputs += [self._look, self._pause, self._resume, self._stop]
 
     def more(self) -> None:
         """What is wanted less often; folded away."""
@@ -124,6 +126,7 @@ class Actions:
         return [
             sent.update("at", run_id, run_id),
             sent.update("trouble", run_id, ""),
+            sent.update("look", bool(names), gr.update(interactive=bool(names))),
             sent.update("pause", now, _button("Pause", active, state not in RESUMABLE)),
             sent.update("resume", now, gr.update(visible=state in RESUMABLE)),
             sent.update("stop", now, _button("Stop", active or state == "paused")),
@@ -146,6 +149,7 @@ class Actions:
     def connect(self, page: Page, refresh: Refresh, fill: Fill) -> None:
         """What the controls do."""
         at, trouble = self.at, self._more_trouble
+        self._look.click(self._look_inside, at, [page.network, page.link, self._trouble], **QUIET)
         for button, doing, act, again in (
             (self._pause, "Pausing …", pause, "Pause"),
             (self._stop, "Stopping …", stop, "Stop"),
@@ -180,7 +184,7 @@ class Actions:
                 return {trouble: problem(str(error))}
             return filled_in(values)
 
-        def from_checkpoint(run_id: Any, checkpoint: Any, *given: Any) -> dict[Any, Any]:
+        def from_checkpoint(run_id: Any, checkpoint: Any, given: Any) -> dict[Any, Any]:
             try:
                 values = merge(fill.values(given), self._from(run_id, checkpoint))
                 parse(values)  # what stands in the form may be refused
@@ -189,7 +193,7 @@ class Actions:
             return filled_in(values)
 
         filled = [*fill.outputs, page.link, trouble]
-        self._from_this.click(from_checkpoint, [at, self._checkpoint, *fill.inputs], filled, **QUIET)
+        self._from_this.click(from_checkpoint, [at, self._checkpoint, fill.given], filled, **QUIET)
         self._copy.click(copied, at, filled, **QUIET)
         self._sure.input(lambda sure: gr.update(interactive=sure is True), self._sure, self._delete, **QUIET)
         self._delete.click(
@@ -215,6 +219,12 @@ class Actions:
         if not run_id:
             raise RunError("There is no run yet.")
         return self._context.store.get(str(run_id))
+
+    def _look_inside(self, run_id: Any) -> tuple[Any, Any, str]:
+        network, trouble = of_run(self._context, run_id)
+        if network is None:
+            return gr.skip(), gr.skip(), problem(trouble)
+        return network, {**network.address(), "page": "look"}, ""
 
     def _signalled(self, run_id: Any, act: Callable[[RunDirectory], None], again: str) -> tuple[Any, str]:
         _, trouble = self._context.attempt(lambda: act(self._run(run_id)))

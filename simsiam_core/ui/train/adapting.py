@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import gradio as gr
@@ -54,14 +54,14 @@ class RecipeChoice:
         """Show the reasons as long as the form is what they are about."""
         settings, shown = self._settings, [self.choices, self._reasons]
         plain = [*self._wait.outputs, *settings.fill().outputs]
-        settings.recipes.select(self._use, settings.form.inputs, plain, **QUIET)
-        settings.recipes.select(self._use_adapting, settings.form.inputs, self.outputs, **QUIET).then(
+        settings.recipes.select(self._use, settings.given, plain, **QUIET)
+        settings.recipes.select(self._use_adapting, settings.given, self.outputs, **QUIET).then(
             **self.filling
         )
         settings.filling(self._still, [settings.filled_with, self.choices], shown, **QUIET)
         page.load(lambda kept: reasons(read_choices(kept)), self.choices, self._reasons, **QUIET)
 
-    def _use(self, event: gr.EventData, *given: Any) -> dict[Any, Any]:
+    def _use(self, event: gr.EventData, given: Sequence[Any]) -> dict[Any, Any]:
         """Fill in the form with a recipe that does not adapt; images of the person's own stay."""
         chosen = _preset_of(event)
         if chosen is None or chosen.adapts:
@@ -71,7 +71,7 @@ class RecipeChoice:
         quiet = dict(zip(self._wait.outputs, self._wait.over(), strict=True))
         return {**quiet, **self._settings.filled(merge(chosen.values, own), chosen.title, chosen.name)}
 
-    def _use_adapting(self, event: gr.EventData, *given: Any) -> Iterator[dict[Any, Any]]:
+    def _use_adapting(self, event: gr.EventData, given: Sequence[Any]) -> Iterator[dict[Any, Any]]:
         """Have the worker suit a recipe that adapts to the person's images, whose name stays that of the run."""
         chosen = _preset_of(event)
         if chosen is None or not chosen.adapts:

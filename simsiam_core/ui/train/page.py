@@ -42,7 +42,7 @@ def build(context: Context, page: Page, _tab: gr.Tab) -> None:
     prospect.wire()
     images.wire(page)
     start.wire(page, several, where)
-    where.wire(lambda given: parse(settings.form.values(given)), settings.form.inputs)
+    where.wire(lambda given: parse(settings.form.values(given)), settings.given)
     settings.wire(page.blocks)
     choice.wire(page.blocks)
     page.fill = settings.fill()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import gradio as gr
@@ -59,26 +59,26 @@ class Prospect:
     def wire(self) -> None:
         """Follow the form, whoever filled it in."""
         settings = self._settings
-        inputs, typing = settings.form.inputs, settings.typing
-        marks = [settings.shown, *inputs]
+        given, typing = settings.given, settings.typing
+        marks = [settings.shown, given]
         gr.on([typing, settings.filling], self._follow, marks, [*settings.marked, self._meaning], **LATEST)
         self._refused.change(self._follow, marks, [*settings.marked, self._meaning], **QUIET)
         # Apart from the estimate, which times steps for seconds: else the last network's figures would stay so long.
         gr.on(
-            [typing, settings.filling], self._build_network, inputs, [self._network, self._refused], **LATEST
+            [typing, settings.filling], self._build_network, given, [self._network, self._refused], **LATEST
         )
         expected = [self._expected, self.figures]
-        typing(self._preview, [self._draw, *inputs], self._views, **LATEST)
-        typing(self._expect, inputs, expected, **LATEST)
+        typing(self._preview, [self._draw, given], self._views, **LATEST)
+        typing(self._expect, given, expected, **LATEST)
         settings.filling(
             lambda: ("", ""), None, expected, **QUIET
         )  # that was for what stood in the form before
-        settings.filling(self._preview, [self._draw, *inputs], self._views, **QUIET).then(
-            self._expect, inputs, expected, **QUIET
+        settings.filling(self._preview, [self._draw, given], self._views, **QUIET).then(
+            self._expect, given, expected, **QUIET
         )
-        self._again.click(self._draw_other, [self._draw, *inputs], [self._draw, self._views], **QUIET)
+        self._again.click(self._draw_other, [self._draw, given], [self._draw, self._views], **QUIET)
 
-    def _follow(self, shown: Problems, *given: Any) -> dict[Any, Any]:
+    def _follow(self, shown: Problems, given: Sequence[Any]) -> dict[Any, Any]:
         settings = self._settings
         problems = settings.problems(settings.form.values(given))
         text = NOT_AS_IT_IS if problems else self._meant(parse(settings.form.values(given)))
@@ -91,7 +91,7 @@ class Prospect:
             images = None  # said beside the field on Start
         return summary(config, images)
 
-    def _build_network(self, *given: Any) -> Iterator[dict[Any, Any]]:
+    def _build_network(self, given: Sequence[Any]) -> Iterator[dict[Any, Any]]:
         config = self._settings.sound(given)
         if config is None:
             yield {self._network: "", self._refused: {}}
@@ -100,7 +100,7 @@ class Prospect:
             yield {self._network: row}
         yield {self._refused: self._context.networks.problems(config)}
 
-    def _expect(self, *given: Any) -> Iterator[dict[Any, Any]]:
+    def _expect(self, given: Sequence[Any]) -> Iterator[dict[Any, Any]]:
         config = self._settings.sound(given)
         if config is None or self._settings.problems(self._settings.form.values(given), anew=True):
             yield self._expectation(Expectation())
@@ -112,7 +112,7 @@ class Prospect:
     def _expectation(self, found: Expectation) -> dict[Any, Any]:
         return {self._expected: found.row, self.figures: found.figures}
 
-    def _preview(self, draw: int, *given: Any) -> Iterator[Any]:
+    def _preview(self, draw: int, given: Sequence[Any]) -> Iterator[Any]:
         config = self._settings.sound(given)
         if config is None:
             yield NO_VIEWS
@@ -121,9 +121,9 @@ class Prospect:
         else:
             yield from previews(self._context.worker, config, seed=draw)
 
-    def _draw_other(self, draw: int, *given: Any) -> Iterator[Any]:
+    def _draw_other(self, draw: int, given: Sequence[Any]) -> Iterator[Any]:
         config = self._settings.sound(given)
         if config is not None:  # a click is a wish: the images may be fetched for it
             self._context.seen_data.add(config.data)
-        for value in self._preview(draw + 1, *given):
+        for value in self._preview(draw + 1, given):
             yield draw + 1, value

@@ -22,6 +22,7 @@ OPEN = ("objective.method", BACKBONE, "training.epochs", "training.batch_size", 
 SOURCE, IMAGES = "data.source", ("data.source", PATH, "data.image_size")
 # In the browser's own store, which belongs to the person; encryption is the component's and not needed.
 DRAFT = {"storage_key": "simsiam-train-draft", "secret": "simsiam-train-draft"}
+GATHER = "(count, ...values) => [values, count + 1]"
 Updates = dict[Any, Any]
 
 
@@ -36,9 +37,13 @@ class SettingsPanel:
         self._history = gr.State([])  # earlier drafts, the newest last
         self._filled = gr.State(None)  # the `Filled` of the last time that the form was filled in
         self._shown = gr.State({})  # the problems that stand beside the fields of this page
-        # How often the person has edited a field. One event follows all fields, and what follows the form follows this:
-        # a browser looks every target of every event up for every component, which took half of the time to the page.
+        # What the controls hold, in the order of the schema, and how often it was edited or filled in. One event of the
+        # browser alone follows all controls, and what follows the form follows these: a browser looks up every target
+        # of every event, and keeps the progress of every component that ever was an input of one, to look each of them
+        # up at every step of every event. With the controls as inputs that took most of the time to the page.
+        self.given = gr.JSON(self.form.first, visible=False)
         self._edits = gr.Number(0, visible="hidden", elem_id="train-edits")
+        self._fillings = gr.Number(0, visible="hidden", elem_id="train-fillings")
         self.message = gr.HTML(elem_id="train-message", padding=False, render=False)
         self.attention = widget("train/attention", "train-attention", visible="hidden")
 
@@ -69,21 +74,19 @@ class SettingsPanel:
     @property
     def filling(self) -> Any:
         """Event after the form was filled in."""
-        return self._filled.change
+        return self._fillings.change
 
     def fill(self) -> Fill:
         """Return how others write into the form and read from it."""
-        outputs = [*self.form.inputs, self._shown, self._recipes, self._filled]
-        return Fill(
-            outputs, lambda values: list(self.filled(values).values()), self.form.inputs, self.form.values
-        )
+        outputs = [*self.form.ordered, self._shown, self._recipes, self._filled]
+        return Fill(outputs, lambda values: list(self.filled(values).values()), self.given, self.form.values)
 
     def filled(self, values: Mapping[str, Any], title: str = "a run", recipe: str | None = None) -> Updates:
         """Return updates that fill in a partial config over the defaults; `title` says what it is."""
         event = Filled(time.time(), title, recipe)
         source = values.get("data", {}).get("source", "textures")
         return {
-            **dict(zip(self.form.inputs, self.form.fill(values), strict=True)),
+            **dict(zip(self.form.ordered, self.form.fill(values), strict=True)),
             self._shown: {},
             self._recipes: recipes(recipe, source, self._gpu),
             self._filled: asdict(event),
@@ -110,7 +113,7 @@ class SettingsPanel:
         """Return updates that show the problems at their fields, and a sentence that names these."""
         values = self.form.values(given)
         return {
-            **dict(zip(self.form.inputs, self.form.marks(values, problems, shown), strict=True)),
+            **dict(zip(self.form.ordered, self.form.marks(values, problems, shown), strict=True)),
             self._shown: problems,
             self.message: self._sentence(problems),
         }
@@ -118,7 +121,7 @@ class SettingsPanel:
     @property
     def marked(self) -> list[Any]:
         """The components that `marks` updates."""
-        return [*self.form.inputs, self._shown, self.message]
+        return [*self.form.ordered, self._shown, self.message]
 
     @property
     def shown(self) -> gr.State:
@@ -134,9 +137,11 @@ class SettingsPanel:
     def wire(self, page: gr.Blocks) -> None:
         """Connect the events of the panel's own parts."""
         outputs = self.fill().outputs
-        kept = [self._filled, self._draft, self._history, *self.form.inputs]
-        edited = [control.input for control in self.form.inputs]
-        gr.on(edited, None, self._edits, self._edits, js="(edits) => [edits + 1]", **QUIET)
+        kept = [self._filled, self._draft, self._history, self.given]
+        controls = self.form.ordered
+        edited = [control.input for control in controls]
+        for events, count in ((edited, self._edits), (self._filled.change, self._fillings)):
+            gr.on(events, None, [count, *controls], [self.given, count], js=GATHER, **QUIET)
         gr.on(
             [self.typing, self.filling],
             self._keep,
@@ -156,7 +161,7 @@ class SettingsPanel:
         backbone.focus(lambda: gr.update(choices=list(names())), None, backbone, **QUIET)
         page.load(self._restore, self._draft, outputs, **QUIET)
 
-    def _keep(self, filled: Any, kept: Any, history: list[Any], *given: Any) -> Updates:
+    def _keep(self, filled: Any, kept: Any, history: list[Any], given: Sequence[Any]) -> Updates:
         """Keep the draft; one that was just replaced can be brought back."""
         draft, settings = read_draft(kept), by_path(given)
         event = Filled(**filled) if filled else Filled(time.time(), FIRST_PRESET)

@@ -56,13 +56,13 @@ class StartBar:
         gr.on(
             [*(control.change for control in several.inputs), settings.typing, prospect.figures.change],
             self._count(several),
-            [prospect.figures, *several.inputs, *settings.form.inputs],
+            [prospect.figures, settings.given, *several.inputs],
             [several.note, self._start],
             **LATEST,
         )
         self._start.click(
             self._begin(page, several, where),
-            [settings.shown, self._choice.choices, *several.inputs, *where.inputs, *settings.form.inputs],
+            [settings.shown, self._choice.choices, settings.given, *several.inputs, *where.inputs],
             [
                 *settings.marked,
                 settings.attention,
@@ -79,16 +79,17 @@ class StartBar:
         )
 
     def _count(self, several: Several) -> Callable[..., Updates]:
-        def count(figures: str, ablation: Any, sweep: Any, *given: Any) -> Updates:
+        def count(figures: str, given: Sequence[Any], ablation: Any, sweep: Any) -> Updates:
             runs, note = counted(ablation, sweep, self._settings.form.values(given))
             return {several.note: note, self._start: label(runs, figures)}
 
         return count
 
     def _begin(self, page: Page, several: Several, where: WherePanel) -> Callable[..., Updates]:
-        def begin(shown: Problems, kept: Any, ablation: Any, sweep: Any, *everything: Any) -> Updates:
+        def begin(
+            shown: Problems, kept: Any, given: Sequence[Any], ablation: Any, sweep: Any, *placed: Any
+        ) -> Updates:
             settings = self._settings
-            placed, given = everything[: len(where.inputs)], everything[len(where.inputs) :]
             values = settings.form.values(given)
             problems = settings.problems(values, anew=True)
             marks = settings.marks(given, problems, shown)

@@ -110,16 +110,15 @@ class WherePanel:
         ]
         return [text, *fields]
 
-    def wire(self, config_of: Callable[[Sequence[Any]], Config], form: list[Any]) -> None:
-        """Connect the panel's own controls. `config_of` makes a config of the values of `form`."""
+    def wire(self, config_of: Callable[[Sequence[Any]], Config], form: gr.JSON) -> None:
+        """Connect the panel's own controls. `config_of` makes a config of the value of `form`."""
         hidden = gr.update(visible=False)
         self.executor.input(
             lambda executor: gr.update(visible=executor == SLURM), self.executor, self._column, **LATEST
         )
         self.profile.input(self._fill, self.profile, [*self.outputs, self._script], **LATEST)
 
-        def show(*values: Any) -> list[Any]:
-            given, settings = values[: len(self.inputs)], values[len(self.inputs) :]
+        def show(settings: Sequence[Any], *given: Any) -> list[Any]:
             try:
                 placement = self.read(given)
                 draft, command, processes = self._draft(config_of(settings))
@@ -137,7 +136,7 @@ class WherePanel:
                 return [gr.skip(), *self.marks(self.problems(error) or {"slurm": str(error)})]
             return [gr.update(choices=_profile_names()[0], value=str(name).strip()), *self.marks({})]
 
-        self._show.click(show, [*self.inputs, *form], [*self.outputs, self._script], **QUIET)
+        self._show.click(show, [form, *self.inputs], [*self.outputs, self._script], **QUIET)
         self._save.click(save, [self._name, *self.inputs], [self.profile, *self.outputs], **QUIET)
 
     def _fill(self, name: Any) -> list[Any]:
