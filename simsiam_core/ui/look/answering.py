@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from simsiam_core.runs import RunDirectory, RunError
 from simsiam_core.ui.components import image_banks
 from simsiam_core.ui.components.checkpoint_picker import NO_RUNS
 from simsiam_core.ui.components.download import download, images_zip, saver, table
+from simsiam_core.ui.components.gathered import gathered
 from simsiam_core.ui.components.images import card_gallery, gallery
 from simsiam_core.ui.components.latest import ASKING, Latest, Updates
 from simsiam_core.ui.components.outdated import note_box, outdated
@@ -70,7 +71,8 @@ class AnswerPanel:
                 self._zip = gr.Button("Save images", size="sm", elem_id="neighbours-pictures")
             self._save, self._refusal = saver("neighbours-saver"), refusal()
             with gr.Accordion("How neighbours are found", open=False, elem_classes="form-more"):
-                self._k, self._temperature, self._hide = _settings_form()
+                self._k, self._temperature, self._hide = how = _settings_form()
+                self._how = gathered(how)
 
     def wire(self, network: gr.State, panel: MapPanel) -> None:
         """Put the question anew whenever how it is answered changes; `asking` is the event that does.
@@ -78,11 +80,10 @@ class AnswerPanel:
         Whatever is answered, or drawn, is placed.
         """
         page, self._chart = self._page, panel.chart
-        how = [self._k, self._temperature, self._hide]
         drawer = [self.note, self._caption, self.asked, self._votes, self._notice, self.found, self._saves]
         self.asking: dict[str, Any] = {
             "fn": self.ask,
-            "inputs": [self.latest, page.query, network, panel.drawn, *how],
+            "inputs": [self.latest, page.query, network, panel.drawn, self._how],
             "outputs": [*self.wait.outputs, *drawer, self.answered, self._refusal, page.link],
         }
         gr.on(
@@ -103,7 +104,7 @@ class AnswerPanel:
         query: Query | None,
         network: ChosenNetwork | None,
         drawn: Drawn | None,
-        *how: Any,
+        how: Sequence[Any],
     ) -> Iterator[Updates]:
         """Answer a question, and say how far to trust the answer."""
         yield from latest.only(self._told(query, network, drawn, how), gr.skip())
@@ -125,7 +126,7 @@ class AnswerPanel:
             yield gr.skip()
 
     def _told(
-        self, query: Query | None, network: ChosenNetwork | None, drawn: Drawn | None, how: tuple[Any, ...]
+        self, query: Query | None, network: ChosenNetwork | None, drawn: Drawn | None, how: Sequence[Any]
     ) -> Iterator[Updates]:
         if query is None or network is None:  # whoever took the image back has said why
             yield self._nothing(NO_RUNS if network is None else NO_QUERY)
@@ -136,7 +137,7 @@ class AnswerPanel:
             box = {self._refusal: refused(UPLOAD, query.name)} if query.file else {}
             yield self._nothing(NO_ANSWER) | self.wait.named(self.wait.failed(error)) | box
 
-    def _answered(self, query: Query, network: ChosenNetwork, how: tuple[Any, ...]) -> Iterator[Updates]:
+    def _answered(self, query: Query, network: ChosenNetwork, how: Sequence[Any]) -> Iterator[Updates]:
         context, wait = self._context, self.wait
         run, name, among = network.directory(context), network.checkpoint, network.images
         k, temperature, hide = how

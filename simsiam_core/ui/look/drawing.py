@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,6 +19,7 @@ from simsiam_core.runs import RunError
 from simsiam_core.ui.components.chart import plotly_map
 from simsiam_core.ui.components.checkpoint_picker import NO_RUNS
 from simsiam_core.ui.components.download import download, saver
+from simsiam_core.ui.components.gathered import gathered
 from simsiam_core.ui.components.latest import ASKING, Latest, Updates
 from simsiam_core.ui.components.outdated import note_box, outdated
 from simsiam_core.ui.components.progress import waiting
@@ -48,7 +49,8 @@ class MapPanel:
                 self.colours = Colours(context)
                 in_view = main_settings()
                 self.draw_button = gr.Button("Draw map", elem_id="map-draw", variant="primary", min_width=110)
-            self.settings = [*in_view, *more_settings()]
+            settings = [*in_view, *more_settings()]
+            self._method, self.settings = settings[0], gathered(settings)
             self.wait = waiting("map")
             self.note = note_box("map-outdated")
             with gr.Row(elem_classes="look-split", equal_height=False):
@@ -70,13 +72,13 @@ class MapPanel:
     @property
     def outputs(self) -> list[Any]:
         """What a drawing fills."""
-        return [self.drawn, self.chart, self.beside, self.settings[0], *self.wait.outputs]
+        return [self.drawn, self.chart, self.beside, self._method, *self.wait.outputs]
 
     def wire(self, network: gr.State) -> None:
         """Connect what saves and colours the map, and the button that draws it."""
         self.drawing: dict[str, Any] = {
             "fn": self.draw,
-            "inputs": [self.latest, network, self.colours.by, *self.settings],
+            "inputs": [self.latest, network, self.colours.by, self.settings],
             "outputs": self.outputs,
         }
         self.colours.wire(self, network)
@@ -86,7 +88,9 @@ class MapPanel:
         saved = [self.drawn, self.colours.by, self.colours.second]
         self._html_button.click(self._save_html, saved, self._save, **QUIET)
 
-    def draw(self, latest: Latest, network: ChosenNetwork | None, by: str, *values: Any) -> Iterator[Updates]:
+    def draw(
+        self, latest: Latest, network: ChosenNetwork | None, by: str, values: Sequence[Any]
+    ) -> Iterator[Updates]:
         """Draw the map that the form stands for."""
         yield from latest.only(self._draw(network, by, values), gr.skip())
 
@@ -101,7 +105,7 @@ class MapPanel:
         else:
             yield from latest.only(self._begin(network, *given), gr.skip())
 
-    def _begin(self, network: ChosenNetwork, by: str, *values: Any) -> Iterator[Updates]:
+    def _begin(self, network: ChosenNetwork, by: str, values: Sequence[Any]) -> Iterator[Updates]:
         """A map that is cached, else PCA; encoding the images is left to the person where it takes long."""
         context = self._context
         try:
@@ -116,7 +120,7 @@ class MapPanel:
         if kept:
             yield from self._draw(network, by, values)
         elif at_once:
-            yield {self.settings[0]: "pca"}
+            yield {self._method: "pca"}
             yield from self._draw(network, by, ("pca", *values[1:]))
         else:
             yield {self.chart: canvas.nothing(NOTHING_YET)}
@@ -125,7 +129,7 @@ class MapPanel:
         statuses = self._context.snapshots.look().statuses.values()
         return any(status.state == "running" for status in statuses)
 
-    def _draw(self, network: ChosenNetwork | None, by: str, values: tuple[Any, ...]) -> Iterator[Updates]:
+    def _draw(self, network: ChosenNetwork | None, by: str, values: Sequence[Any]) -> Iterator[Updates]:
         if network is None:
             yield self.wait.named(self.wait.failed(NO_RUNS))
             return
@@ -174,7 +178,7 @@ class MapPanel:
                 now = replace(now, facts=facts.result(KNOWN_SECONDS))
         yield now, True
 
-    def outdated(self, network: ChosenNetwork | None, now: Drawn | None, *values: Any) -> str:
+    def outdated(self, network: ChosenNetwork | None, now: Drawn | None, values: Sequence[Any]) -> str:
         """The note above the map, as HTML; empty where the map is what the bar and the form stand for."""
         if now is None or network is None:
             return ""

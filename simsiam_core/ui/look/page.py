@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import gradio as gr
@@ -79,20 +79,24 @@ class LookPage:
         network, drawn, answered = self._page.network, self.map.drawn, self.answer.answered
         self._checking: dict[str, Any] = {
             "fn": self._check,
-            "inputs": [network, drawn, answered, *self.map.settings],
+            "inputs": [network, drawn, answered, self.map.settings],
             "outputs": [self.map.note, self.answer.note, self._update],
         }
-        follow(self._checking, [network, drawn, answered, *self.map.settings])
+        follow(self._checking, [network, drawn, answered, self.map.settings])
         for drawing in (self.map.drawn_anew, self._timeline.drawn):
             drawing.then(**self.map.colours.painting, **QUIET)
         self._update.click(**asking, **ASKING)
         self._update.click(**self.map.drawing, **ASKING).then(**self.map.colours.painting, **QUIET)
 
     def _check(
-        self, network: ChosenNetwork | None, drawn: Drawn | None, answered: Answered | None, *values: Any
+        self,
+        network: ChosenNetwork | None,
+        drawn: Drawn | None,
+        answered: Answered | None,
+        values: Sequence[Any],
     ) -> list[Any]:
         notes = [
-            self.map.outdated(network, drawn, *values),
+            self.map.outdated(network, drawn, values),
             self.answer.outdated(network, answered, drawn),
         ]
         stale = any("Press Update" in note for note in notes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -90,7 +91,7 @@ def more_settings() -> list[Any]:
     return [sample, near, min_dist, metric, dense, pace]
 
 
-def settings_of(context: Context, images: str, values: tuple[Any, ...]) -> MapSettings:
+def settings_of(context: Context, images: str, values: Sequence[Any]) -> MapSettings:
     """The settings of a map of some images that a form's values stand for. Raises ConfigError or WorkError."""
     method, dimensions, sample, near, min_dist, metric, dense, reproducible = values
     return MapSettings(
@@ -106,7 +107,7 @@ def settings_of(context: Context, images: str, values: tuple[Any, ...]) -> MapSe
     )
 
 
-def asks_for(context: Context, values: tuple[Any, ...], drawn: MapSettings, most: int | None = None) -> bool:
+def asks_for(context: Context, values: Sequence[Any], drawn: MapSettings, most: int | None = None) -> bool:
     """Whether a form's values stand for a map that was drawn; `most` is the limit that its points were held to."""
     try:
         asked = settings_of(context, drawn.split, values)

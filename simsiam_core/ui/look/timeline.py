@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -52,7 +52,7 @@ class Timeline:
         """The slider below the canvas moves the map, the line on the curves, and the question to another checkpoint."""
         self._panel = panel
         outputs = [*panel.outputs, self._curves, self._gif]
-        inputs = [panel.latest, network, panel.colours.by, *panel.settings]
+        inputs = [panel.latest, network, panel.colours.by, panel.settings]
         self.drawn = self._draw_button.click(self._draw, inputs, outputs, **ASKING)
         panel.chart.frame(self._step, panel.drawn, [panel.drawn, self._curves], **LATEST).then(
             **asking, **ASKING
@@ -60,14 +60,14 @@ class Timeline:
         self._gif.click(self._save_gif, panel.drawn, self._save, **QUIET)
 
     def _draw(
-        self, latest: Latest, network: ChosenNetwork | None, by: str, *values: Any
+        self, latest: Latest, network: ChosenNetwork | None, by: str, values: Sequence[Any]
     ) -> Iterator[Updates]:
         if network is None:
             yield gr.skip()
         else:
             yield from latest.only(self._told(network, by, values), gr.skip())
 
-    def _told(self, network: ChosenNetwork, by: str, values: tuple[Any, ...]) -> Iterator[Updates]:
+    def _told(self, network: ChosenNetwork, by: str, values: Sequence[Any]) -> Iterator[Updates]:
         context, panel, wait = self._context, self._panel, self._panel.wait
         try:
             run, wished = network.directory(context), settings_of(context, network.images, values)
