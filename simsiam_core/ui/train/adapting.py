@@ -15,6 +15,7 @@ from simsiam_core.runs import Choices
 from simsiam_core.ui.components.progress import waiting
 from simsiam_core.ui.components.widget import event_value
 from simsiam_core.ui.context import QUIET, Context
+from simsiam_core.ui.train.draft import read_filled
 from simsiam_core.ui.train.recipes import own_images
 from simsiam_core.ui.train.settings import SettingsPanel
 
@@ -113,7 +114,8 @@ class RecipeChoice:
 
     def _still(self, filled: Any, kept: Any) -> dict[Any, Any]:
         choices = read_choices(kept)
-        if choices is not None and filled and filled.get("recipe") == choices.preset:
+        event = read_filled(filled)
+        if choices is not None and event is not None and event.recipe == choices.preset:
             return {}
         return {self.choices: None, self._reasons: ""}
 

@@ -69,13 +69,20 @@ def read_draft(kept: Any) -> Draft | None:
     if not isinstance(kept, Mapping):
         return None
     settings, base, filled = (kept.get(name) for name in ("settings", "base", "filled"))
-    if not (isinstance(settings, Mapping) and isinstance(base, Mapping) and isinstance(filled, Mapping)):
+    if not (isinstance(settings, Mapping) and isinstance(base, Mapping)):
         return None
-    at, title, recipe = (filled.get(name) for name in ("at", "title", "recipe"))
+    event = read_filled(filled)
+    return Draft(_known(settings), _known(base), event) if event else None
+
+
+def read_filled(kept: Any) -> Filled | None:
+    """Read the event that filled in the form; None if it is none."""
+    if not isinstance(kept, Mapping):
+        return None
+    at, title, recipe = (kept.get(name) for name in ("at", "title", "recipe"))
     if isinstance(at, bool) or not isinstance(at, int | float) or not isinstance(title, str):
         return None
-    recipe = recipe if isinstance(recipe, str) else None
-    return Draft(_known(settings), _known(base), Filled(float(at), title[:80], recipe))
+    return Filled(float(at), title[:80], recipe if isinstance(recipe, str) else None)
 
 
 def _known(kept: Mapping[Any, Any]) -> Settings:

@@ -39,10 +39,11 @@ def build(context: Context, page: Page, _tab: gr.Tab) -> None:
             with gr.Column(elem_classes="sheet"):
                 prospect.render_views()
     start = StartBar(context, settings, prospect, choice)
-    prospect.wire()
-    images.wire(page)
-    start.wire(page, several, where)
-    where.wire(lambda given: parse(settings.form.values(given)), settings.given)
+    # What follows the form is done in this order, one after another: what takes long comes last.
     settings.wire(page.blocks)
     choice.wire(page.blocks)
+    start.wire(page, several, where)
+    where.wire(lambda given: parse(settings.form.values(given)), settings.given)
+    images.wire(page)
+    prospect.wire()
     page.fill = settings.fill()

@@ -63,16 +63,15 @@ class Prospect:
         marks = [settings.shown, given]
         gr.on([typing, settings.filling], self._follow, marks, [*settings.marked, self._meaning], **LATEST)
         self._refused.change(self._follow, marks, [*settings.marked, self._meaning], **QUIET)
+        expected = [self._expected, self.figures]
+        # That was for what stood in the form before.
+        settings.filling(lambda: ("", ""), None, expected, **QUIET)
         # Apart from the estimate, which times steps for seconds: else the last network's figures would stay so long.
         gr.on(
             [typing, settings.filling], self._build_network, given, [self._network, self._refused], **LATEST
         )
-        expected = [self._expected, self.figures]
         typing(self._preview, [self._draw, given], self._views, **LATEST)
         typing(self._expect, given, expected, **LATEST)
-        settings.filling(
-            lambda: ("", ""), None, expected, **QUIET
-        )  # that was for what stood in the form before
         settings.filling(self._preview, [self._draw, given], self._views, **QUIET).then(
             self._expect, given, expected, **QUIET
         )

@@ -15,14 +15,24 @@ from simsiam_core.ui.components.form import BACKBONE, PATH, Form, Problems, fiel
 from simsiam_core.ui.components.widget import event_value, widget
 from simsiam_core.ui.context import QUIET, Context
 from simsiam_core.ui.text import problem
-from simsiam_core.ui.train.draft import KEPT, Draft, Filled, Settings, by_path, nested, read_draft
+from simsiam_core.ui.train.draft import (
+    KEPT,
+    Draft,
+    Filled,
+    Settings,
+    by_path,
+    nested,
+    read_draft,
+    read_filled,
+)
 from simsiam_core.ui.train.recipes import FIRST_PRESET, recipes
 
 OPEN = ("objective.method", BACKBONE, "training.epochs", "training.batch_size", "optimiser.base_lr")
 SOURCE, IMAGES = "data.source", ("data.source", PATH, "data.image_size")
 # In the browser's own store, which belongs to the person; encryption is the component's and not needed.
 DRAFT = {"storage_key": "simsiam-train-draft", "secret": "simsiam-train-draft"}
-GATHER = "(count, ...values) => [values, count + 1]"
+EDITED = "(count, ...values) => [values, count + 1]"
+FILLED = "(count, filled, ...values) => [{ filled, values }, values, count + 1]"
 Updates = dict[Any, Any]
 
 
@@ -35,12 +45,16 @@ class SettingsPanel:
         self.form = Form(preset(FIRST_PRESET).values, context.store)
         self._draft = gr.BrowserState(None, **DRAFT)
         self._history = gr.State([])  # earlier drafts, the newest last
-        self._filled = gr.State(None)  # the `Filled` of the last time that the form was filled in
+        # The `Filled` of the last time that the form was filled in, and when that was: a state, which changes only once
+        # all controls have what is new.
+        self._filled, self._filled_at = gr.JSON(None, visible=False), gr.State(None)
         self._shown = gr.State({})  # the problems that stand beside the fields of this page
         # What the controls hold, in the order of the schema (see components/gathered.py), and how often it was edited
         # or filled in. One event follows all controls, and what follows the form follows these: a browser looks every
         # target of every event up for every component, which took half of the time to the page.
         self.given = gr.JSON(self.form.first, visible=False)
+        # What they held just after the form was filled in, and the `Filled` of that.
+        self._base = gr.JSON({"filled": None, "values": self.form.first}, visible=False)
         self._edits = gr.Number(0, visible="hidden", elem_id="train-edits")
         self._fillings = gr.Number(0, visible="hidden", elem_id="train-fillings")
         self.message = gr.HTML(elem_id="train-message", padding=False, render=False)
@@ -61,7 +75,7 @@ class SettingsPanel:
         return self._recipes
 
     @property
-    def filled_with(self) -> gr.State:
+    def filled_with(self) -> gr.JSON:
         """What the form was last filled in with, a `Filled` as plain values."""
         return self._filled
 
@@ -77,7 +91,7 @@ class SettingsPanel:
 
     def fill(self) -> Fill:
         """Return how others write into the form and read from it."""
-        outputs = [*self.form.ordered, self._shown, self._recipes, self._filled]
+        outputs = [*self.form.ordered, self._shown, self._recipes, self._filled, self._filled_at]
         return Fill(outputs, lambda values: list(self.filled(values).values()), self.given, self.form.values)
 
     def filled(self, values: Mapping[str, Any], title: str = "a run", recipe: str | None = None) -> Updates:
@@ -88,8 +102,12 @@ class SettingsPanel:
             **dict(zip(self.form.ordered, self.form.fill(values), strict=True)),
             self._shown: {},
             self._recipes: recipes(recipe, source, self._gpu),
-            self._filled: asdict(event),
+            **self._with(event),
         }
+
+    def _with(self, event: Filled) -> Updates:
+        """Return updates that say with what the form is filled in."""
+        return {self._filled: asdict(event), self._filled_at: event.at}
 
     def problems(self, values: Mapping[str, Any], anew: bool = False) -> Problems:
         """Return what is wrong with the values, by field, as far as that is known; `anew`: as of now."""
@@ -136,11 +154,13 @@ class SettingsPanel:
     def wire(self, page: gr.Blocks) -> None:
         """Connect the events of the panel's own parts."""
         outputs = self.fill().outputs
-        kept = [self._filled, self._draft, self._history, self.given]
+        kept = [self._base, self._draft, self._history, self.given]
         controls = self.form.ordered
         edited = [control.input for control in controls]
-        for events, count in ((edited, self._edits), (self._filled.change, self._fillings)):
-            gr.on(events, None, [count, *controls], [self.given, count], js=GATHER, **QUIET)
+        filled = [self._base, self.given, self._fillings]
+        gr.on(edited, None, [self._edits, *controls], [self.given, self._edits], js=EDITED, **QUIET)
+        given = [self._fillings, self._filled, *controls]
+        gr.on(self._filled_at.change, None, given, filled, js=FILLED, **QUIET)
         gr.on(
             [self.typing, self.filling],
             self._keep,
@@ -160,16 +180,16 @@ class SettingsPanel:
         backbone.focus(lambda: gr.update(choices=list(names())), None, backbone, **QUIET)
         page.load(self._restore, self._draft, outputs, **QUIET)
 
-    def _keep(self, filled: Any, kept: Any, history: list[Any], given: Sequence[Any]) -> Updates:
+    def _keep(self, base: dict[str, Any], kept: Any, history: list[Any], given: Sequence[Any]) -> Updates:
         """Keep the draft; one that was just replaced can be brought back."""
-        draft, settings = read_draft(kept), by_path(given)
-        event = Filled(**filled) if filled else Filled(time.time(), FIRST_PRESET)
+        draft, settings, first = read_draft(kept), by_path(given), by_path(base["values"])
+        event = read_filled(base["filled"]) or Filled(time.time(), FIRST_PRESET)
         updates: Updates = {}
         if draft is None or draft.filled.at != event.at:
-            if draft is not None and draft.settings != settings:
+            if draft is not None and draft.settings != first:
                 history = [*history, draft.as_json()][-KEPT:]
                 updates[self._history] = history
-            draft = Draft(settings, settings, event)
+            draft = Draft(settings, first, event)
         elif draft.settings.get(SOURCE) != settings[SOURCE]:
             updates[self._recipes] = recipes(event.recipe, str(settings[SOURCE]), self._gpu)
         draft = draft.follow(settings)
@@ -192,12 +212,11 @@ class SettingsPanel:
         """Bring back what the browser kept; without that, the first recipe stands there already."""
         draft = read_draft(kept)
         if draft is None:
-            return {self._filled: asdict(Filled(time.time(), preset(FIRST_PRESET).title, FIRST_PRESET))}
+            return self._with(Filled(time.time(), preset(FIRST_PRESET).title, FIRST_PRESET))
         return self._back(draft.settings, draft.filled)
 
     def _back(self, settings: Settings, filled: Filled) -> Updates:
-        updates = self.filled(nested(settings), filled.title, filled.recipe)
-        return {**updates, self._filled: asdict(filled)}
+        return {**self.filled(nested(settings), filled.title, filled.recipe), **self._with(filled)}
 
     def _sentence(self, problems: Problems) -> str:
         """Which fields need attention: they may be folded away."""
