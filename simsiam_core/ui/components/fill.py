@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,4 +14,4 @@ class Fill:
     outputs: list[Any]
     updates: Callable[[Mapping[str, Any]], list[Any]]
     given: Any
-    values: Callable[[Sequence[Any]], dict[str, Any]]
+    values: Callable[[Mapping[str, Any]], dict[str, Any]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import gradio as gr
@@ -17,7 +17,7 @@ from simsiam_core.ui.components.widget import event_value
 from simsiam_core.ui.context import QUIET, Context
 from simsiam_core.ui.train.draft import read_filled
 from simsiam_core.ui.train.recipes import own_images
-from simsiam_core.ui.train.settings import SettingsPanel
+from simsiam_core.ui.train.settings import Held, SettingsPanel
 
 MY_IMAGES = "my-images"
 NO_IMAGES = (
@@ -55,30 +55,28 @@ class RecipeChoice:
         """Show the reasons as long as the form is what they are about."""
         settings, shown = self._settings, [self.choices, self._reasons]
         plain = [*self._wait.outputs, *settings.fill().outputs]
-        settings.recipes.select(self._use, settings.given, plain, **QUIET)
-        settings.recipes.select(self._use_adapting, settings.given, self.outputs, **QUIET).then(
-            **self.filling
-        )
+        settings.recipes.select(self._use, settings.held, plain, **QUIET)
+        settings.recipes.select(self._use_adapting, settings.held, self.outputs, **QUIET).then(**self.filling)
         settings.filling(self._still, [settings.filled_with, self.choices], shown, **QUIET)
         page.load(lambda kept: reasons(read_choices(kept)), self.choices, self._reasons, **QUIET)
 
-    def _use(self, event: gr.EventData, given: Sequence[Any]) -> dict[Any, Any]:
+    def _use(self, event: gr.EventData, held: Held) -> dict[Any, Any]:
         """Fill in the form with a recipe that does not adapt; images of the person's own stay."""
         chosen = _preset_of(event)
         if chosen is None or chosen.adapts:
             return {}
-        data = self._settings.form.values(given)["data"]
+        data = self._settings.values(held)["data"]
         own = {"data": {"source": data["source"], "path": data["path"]}} if own_images(data["source"]) else {}
         quiet = dict(zip(self._wait.outputs, self._wait.over(), strict=True))
         return {**quiet, **self._settings.filled(merge(chosen.values, own), chosen.title, chosen.name)}
 
-    def _use_adapting(self, event: gr.EventData, given: Sequence[Any]) -> Iterator[dict[Any, Any]]:
+    def _use_adapting(self, event: gr.EventData, held: Held) -> Iterator[dict[Any, Any]]:
         """Have the worker suit a recipe that adapts to the person's images, whose name stays that of the run."""
         chosen = _preset_of(event)
         if chosen is None or not chosen.adapts:
             yield {}
             return
-        values = self._settings.form.values(given)
+        values = self._settings.values(held)
         own = own_images(values["data"]["source"])
         yield from self.adapt(chosen.name, values["data"] if own else {}, values["name"] if own else "")
 

@@ -39,11 +39,10 @@ def build(context: Context, page: Page, _tab: gr.Tab) -> None:
             with gr.Column(elem_classes="sheet"):
                 prospect.render_views()
     start = StartBar(context, settings, prospect, choice)
-    # What follows the form is done in this order, one after another: what takes long comes last.
+    prospect.wire()
+    images.wire(page)
+    start.wire(page, several, where)
+    where.wire(lambda held: parse(settings.values(held)), settings.held)
     settings.wire(page.blocks)
     choice.wire(page.blocks)
-    start.wire(page, several, where)
-    where.wire(lambda given: parse(settings.form.values(given)), settings.given)
-    images.wire(page)
-    prospect.wire()
     page.fill = settings.fill()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import gradio as gr
@@ -13,7 +13,7 @@ from simsiam_core.ui.components.form import Problems
 from simsiam_core.ui.components.widget import widget
 from simsiam_core.ui.context import LATEST, QUIET, Context
 from simsiam_core.ui.train.estimate import Expectation, expectation
-from simsiam_core.ui.train.settings import SettingsPanel
+from simsiam_core.ui.train.settings import Held, SettingsPanel
 from simsiam_core.ui.train.summary import summary
 from simsiam_core.ui.train.views import NOT_HERE, previews
 
@@ -30,6 +30,7 @@ class Prospect:
     def __init__(self, context: Context, settings: SettingsPanel) -> None:
         self._context, self._settings = context, settings
         self.figures = gr.State("")
+        self._expected_at = gr.State(None)  # when the form was filled in that the figures are for
         self._draw = gr.State(0)  # which random views are shown
         self._refused = gr.State({})  # what the worker found wrong with the network it was last asked about
 
@@ -59,29 +60,22 @@ class Prospect:
     def wire(self) -> None:
         """Follow the form, whoever filled it in."""
         settings = self._settings
-        given, typing = settings.given, settings.typing
-        marks = [settings.shown, given]
-        gr.on([typing, settings.filling], self._follow, marks, [*settings.marked, self._meaning], **LATEST)
+        held, settling = settings.held, settings.settling
+        marks = [settings.shown, held]
+        settling(self._follow, marks, [*settings.marked, self._meaning], **LATEST)
         self._refused.change(self._follow, marks, [*settings.marked, self._meaning], **QUIET)
-        expected = [self._expected, self.figures]
-        # That was for what stood in the form before.
-        settings.filling(lambda: ("", ""), None, expected, **QUIET)
         # Apart from the estimate, which times steps for seconds: else the last network's figures would stay so long.
-        gr.on(
-            [typing, settings.filling], self._build_network, given, [self._network, self._refused], **LATEST
-        )
-        typing(self._preview, [self._draw, given], self._views, **LATEST)
-        typing(self._expect, given, expected, **LATEST)
-        settings.filling(self._preview, [self._draw, given], self._views, **QUIET).then(
-            self._expect, given, expected, **QUIET
-        )
-        self._again.click(self._draw_other, [self._draw, given], [self._draw, self._views], **QUIET)
+        settling(self._build_network, held, [self._network, self._refused], **LATEST)
+        settling(self._preview, [self._draw, held], self._views, **LATEST)
+        expecting = [held, settings.settled_at, self._expected_at]
+        settling(self._expect, expecting, [self._expected, self.figures, self._expected_at], **LATEST)
+        self._again.click(self._draw_other, [self._draw, held], [self._draw, self._views], **QUIET)
 
-    def _follow(self, shown: Problems, given: Sequence[Any]) -> dict[Any, Any]:
+    def _follow(self, shown: Problems, held: Held) -> dict[Any, Any]:
         settings = self._settings
-        problems = settings.problems(settings.form.values(given))
-        text = NOT_AS_IT_IS if problems else self._meant(parse(settings.form.values(given)))
-        return {**settings.marks(given, problems, shown), self._meaning: text}
+        problems = settings.problems(settings.values(held))
+        text = NOT_AS_IT_IS if problems else self._meant(parse(settings.values(held)))
+        return {**settings.marks(held, problems, shown), self._meaning: text}
 
     def _meant(self, config: Config) -> str:
         try:
@@ -90,8 +84,8 @@ class Prospect:
             images = None  # said beside the field on Start
         return summary(config, images)
 
-    def _build_network(self, given: Sequence[Any]) -> Iterator[dict[Any, Any]]:
-        config = self._settings.sound(given)
+    def _build_network(self, held: Held) -> Iterator[dict[Any, Any]]:
+        config = self._settings.sound(held)
         if config is None:
             yield {self._network: "", self._refused: {}}
             return
@@ -99,9 +93,13 @@ class Prospect:
             yield {self._network: row}
         yield {self._refused: self._context.networks.problems(config)}
 
-    def _expect(self, given: Sequence[Any]) -> Iterator[dict[Any, Any]]:
-        config = self._settings.sound(given)
-        if config is None or self._settings.problems(self._settings.form.values(given), anew=True):
+    def _expect(
+        self, held: Held, filled_at: float | None, expected_at: float | None
+    ) -> Iterator[dict[Any, Any]]:
+        if filled_at != expected_at:  # what stands there is for another form
+            yield {**self._expectation(Expectation()), self._expected_at: filled_at}
+        config = self._settings.sound(held)
+        if config is None or self._settings.problems(self._settings.values(held), anew=True):
             yield self._expectation(Expectation())
             return
         taken = self._context.scheduler.taken_gpus() if self._context.scheduler else ()
@@ -111,8 +109,8 @@ class Prospect:
     def _expectation(self, found: Expectation) -> dict[Any, Any]:
         return {self._expected: found.row, self.figures: found.figures}
 
-    def _preview(self, draw: int, given: Sequence[Any]) -> Iterator[Any]:
-        config = self._settings.sound(given)
+    def _preview(self, draw: int, held: Held) -> Iterator[Any]:
+        config = self._settings.sound(held)
         if config is None:
             yield NO_VIEWS
         elif not SOURCES.get(config.data.source).generated and config.data not in self._context.seen_data:
@@ -120,9 +118,9 @@ class Prospect:
         else:
             yield from previews(self._context.worker, config, seed=draw)
 
-    def _draw_other(self, draw: int, given: Sequence[Any]) -> Iterator[Any]:
-        config = self._settings.sound(given)
+    def _draw_other(self, draw: int, held: Held) -> Iterator[Any]:
+        config = self._settings.sound(held)
         if config is not None:  # a click is a wish: the images may be fetched for it
             self._context.seen_data.add(config.data)
-        for value in self._preview(draw + 1, given):
+        for value in self._preview(draw + 1, held):
             yield draw + 1, value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -31,8 +31,9 @@ OPEN = ("objective.method", BACKBONE, "training.epochs", "training.batch_size", 
 SOURCE, IMAGES = "data.source", ("data.source", PATH, "data.image_size")
 # In the browser's own store, which belongs to the person; encryption is the component's and not needed.
 DRAFT = {"storage_key": "simsiam-train-draft", "secret": "simsiam-train-draft"}
-EDITED = "(count, ...values) => [values, count + 1]"
-FILLED = "(count, filled, ...values) => [{ filled, values }, values, count + 1]"
+EDITED = "(held, ...given) => [{ ...held, given }]"
+FILLED = "(filled, ...given) => [{ filled, base: given, given }]"
+Held = Mapping[str, Any]
 Updates = dict[Any, Any]
 
 
@@ -49,14 +50,14 @@ class SettingsPanel:
         # all controls have what is new.
         self._filled, self._filled_at = gr.JSON(None, visible=False), gr.State(None)
         self._shown = gr.State({})  # the problems that stand beside the fields of this page
-        # What the controls hold, in the order of the schema (see components/gathered.py), and how often it was edited
-        # or filled in. One event follows all controls, and what follows the form follows these: a browser looks every
-        # target of every event up for every component, which took half of the time to the page.
-        self.given = gr.JSON(self.form.first, visible=False)
-        # What they held just after the form was filled in, and the `Filled` of that.
-        self._base = gr.JSON({"filled": None, "values": self.form.first}, visible=False)
-        self._edits = gr.Number(0, visible="hidden", elem_id="train-edits")
-        self._fillings = gr.Number(0, visible="hidden", elem_id="train-fillings")
+        # What the controls hold (`given`) and held just after the form was filled in (`base`), in the order of the
+        # schema, and the `Filled` of that; see components/gathered.py. One event follows them, and
+        # what follows the form follows the state that this event sets: a browser looks every target of every event up
+        # for every component; and of several events of one component that are to keep the last trigger, each that was
+        # deferred has gradio trigger all of them again.
+        held = {"filled": None, "base": self.form.first, "given": self.form.first}
+        self.held = gr.JSON(held, visible=False)
+        self._settled, self.settled_at = gr.State(None), gr.State(None)
         self.message = gr.HTML(elem_id="train-message", padding=False, render=False)
         self.attention = widget("train/attention", "train-attention", visible="hidden")
 
@@ -80,19 +81,19 @@ class SettingsPanel:
         return self._filled
 
     @property
-    def typing(self) -> Any:
-        """Event of a person's typing; filling in the form is none."""
-        return self._edits.change
+    def settling(self) -> Any:
+        """Event after the form was edited or filled in."""
+        return self._settled.change
 
     @property
     def filling(self) -> Any:
-        """Event after the form was filled in."""
-        return self._fillings.change
+        """Event after the form was filled in; when that was is in `settled_at`."""
+        return self.settled_at.change
 
     def fill(self) -> Fill:
         """Return how others write into the form and read from it."""
         outputs = [*self.form.ordered, self._shown, self._recipes, self._filled, self._filled_at]
-        return Fill(outputs, lambda values: list(self.filled(values).values()), self.given, self.form.values)
+        return Fill(outputs, lambda values: list(self.filled(values).values()), self.held, self.values)
 
     def filled(self, values: Mapping[str, Any], title: str = "a run", recipe: str | None = None) -> Updates:
         """Return updates that fill in a partial config over the defaults; `title` says what it is."""
@@ -109,6 +110,10 @@ class SettingsPanel:
         """Return updates that say with what the form is filled in."""
         return {self._filled: asdict(event), self._filled_at: event.at}
 
+    def values(self, held: Held) -> dict[str, Any]:
+        """Return the nested values of a config that the controls stand for."""
+        return self.form.values(held["given"])
+
     def problems(self, values: Mapping[str, Any], anew: bool = False) -> Problems:
         """Return what is wrong with the values, by field, as far as that is known; `anew`: as of now."""
         counts, networks = self._context.counts, self._context.networks
@@ -121,14 +126,14 @@ class SettingsPanel:
             return {one.path: one.message for one in error.problems}
         return {}
 
-    def sound(self, given: Sequence[Any]) -> Config | None:
-        """Return the config of the controls' values, if nothing is wrong with it."""
-        values = self.form.values(given)
+    def sound(self, held: Held) -> Config | None:
+        """Return the config that the controls stand for, if nothing is wrong with it."""
+        values = self.values(held)
         return None if self.form.problems(values, self._context.counts.of) else parse(values)
 
-    def marks(self, given: Sequence[Any], problems: Problems, shown: Problems) -> Updates:
+    def marks(self, held: Held, problems: Problems, shown: Problems) -> Updates:
         """Return updates that show the problems at their fields, and a sentence that names these."""
-        values = self.form.values(given)
+        values = self.values(held)
         return {
             **dict(zip(self.form.ordered, self.form.marks(values, problems, shown), strict=True)),
             self._shown: problems,
@@ -154,18 +159,14 @@ class SettingsPanel:
     def wire(self, page: gr.Blocks) -> None:
         """Connect the events of the panel's own parts."""
         outputs = self.fill().outputs
-        kept = [self._base, self._draft, self._history, self.given]
         controls = self.form.ordered
         edited = [control.input for control in controls]
-        filled = [self._base, self.given, self._fillings]
-        gr.on(edited, None, [self._edits, *controls], [self.given, self._edits], js=EDITED, **QUIET)
-        given = [self._fillings, self._filled, *controls]
-        gr.on(self._filled_at.change, None, given, filled, js=FILLED, **QUIET)
-        gr.on(
-            [self.typing, self.filling],
+        gr.on(edited, None, [self.held, *controls], self.held, js=EDITED, **QUIET)
+        gr.on(self._filled_at.change, None, [self._filled, *controls], self.held, js=FILLED, **QUIET)
+        self.held.change(
             self._keep,
-            kept,
-            [self._draft, self._history, self._changed, self._recipes],
+            [self.held, self._draft, self._history],
+            [self._draft, self._history, self._changed, self._recipes, self._settled, self.settled_at],
             trigger_mode="always_last",
             **QUIET,
         )
@@ -180,10 +181,10 @@ class SettingsPanel:
         backbone.focus(lambda: gr.update(choices=list(names())), None, backbone, **QUIET)
         page.load(self._restore, self._draft, outputs, **QUIET)
 
-    def _keep(self, base: dict[str, Any], kept: Any, history: list[Any], given: Sequence[Any]) -> Updates:
+    def _keep(self, held: Held, kept: Any, history: list[Any]) -> Updates:
         """Keep the draft; one that was just replaced can be brought back."""
-        draft, settings, first = read_draft(kept), by_path(given), by_path(base["values"])
-        event = read_filled(base["filled"]) or Filled(time.time(), FIRST_PRESET)
+        draft, settings, first = read_draft(kept), by_path(held["given"]), by_path(held["base"])
+        event = read_filled(held["filled"]) or Filled(time.time(), FIRST_PRESET)
         updates: Updates = {}
         if draft is None or draft.filled.at != event.at:
             if draft is not None and draft.settings != first:
@@ -193,7 +194,13 @@ class SettingsPanel:
         elif draft.settings.get(SOURCE) != settings[SOURCE]:
             updates[self._recipes] = recipes(event.recipe, str(settings[SOURCE]), self._gpu)
         draft = draft.follow(settings)
-        return {**updates, self._draft: draft.as_json(), self._changed: _changes(draft, bool(history))}
+        return {
+            **updates,
+            self._draft: draft.as_json(),
+            self._changed: _changes(draft, bool(history)),
+            self._settled: {"given": held["given"], "at": event.at},
+            self.settled_at: event.at,
+        }
 
     def _take_back(self, event: gr.EventData, kept: Any, history: list[Any]) -> Updates:
         """Reset to what the form was filled in with, or undo the last time that it was filled in."""

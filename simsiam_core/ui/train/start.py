@@ -16,7 +16,7 @@ from simsiam_core.ui.context import LATEST, READ_ONLY, Context, Page
 from simsiam_core.ui.text import problem
 from simsiam_core.ui.train.adapting import RecipeChoice, read_choices
 from simsiam_core.ui.train.prospect import Prospect
-from simsiam_core.ui.train.settings import SettingsPanel
+from simsiam_core.ui.train.settings import Held, SettingsPanel
 from simsiam_core.ui.train.several import Several, configs, counted
 from simsiam_core.ui.train.where import WherePanel
 
@@ -54,15 +54,15 @@ class StartBar:
         """Have the label follow the form, and a press put runs into the queue."""
         settings, prospect = self._settings, self._prospect
         gr.on(
-            [*(control.change for control in several.inputs), settings.typing, prospect.figures.change],
+            [*(control.change for control in several.inputs), settings.settling, prospect.figures.change],
             self._count(several),
-            [prospect.figures, settings.given, *several.inputs],
+            [prospect.figures, settings.held, *several.inputs],
             [several.note, self._start],
             **LATEST,
         )
         self._start.click(
             self._begin(page, several, where),
-            [settings.shown, self._choice.choices, settings.given, *several.inputs, *where.inputs],
+            [settings.shown, self._choice.choices, settings.held, *several.inputs, *where.inputs],
             [
                 *settings.marked,
                 settings.attention,
@@ -79,20 +79,18 @@ class StartBar:
         )
 
     def _count(self, several: Several) -> Callable[..., Updates]:
-        def count(figures: str, given: Sequence[Any], ablation: Any, sweep: Any) -> Updates:
-            runs, note = counted(ablation, sweep, self._settings.form.values(given))
+        def count(figures: str, held: Held, ablation: Any, sweep: Any) -> Updates:
+            runs, note = counted(ablation, sweep, self._settings.values(held))
             return {several.note: note, self._start: label(runs, figures)}
 
         return count
 
     def _begin(self, page: Page, several: Several, where: WherePanel) -> Callable[..., Updates]:
-        def begin(
-            shown: Problems, kept: Any, given: Sequence[Any], ablation: Any, sweep: Any, *placed: Any
-        ) -> Updates:
+        def begin(shown: Problems, kept: Any, held: Held, ablation: Any, sweep: Any, *placed: Any) -> Updates:
             settings = self._settings
-            values = settings.form.values(given)
+            values = settings.values(held)
             problems = settings.problems(values, anew=True)
-            marks = settings.marks(given, problems, shown)
+            marks = settings.marks(held, problems, shown)
             if problems:
                 return {**marks, settings.attention: settings.focus(problems), **self._prospect.nothing()}
             try:

@@ -110,7 +110,7 @@ class WherePanel:
         ]
         return [text, *fields]
 
-    def wire(self, config_of: Callable[[Sequence[Any]], Config], form: gr.JSON) -> None:
+    def wire(self, config_of: Callable[[Mapping[str, Any]], Config], form: gr.JSON) -> None:
         """Connect the panel's own controls. `config_of` makes a config of the value of `form`."""
         hidden = gr.update(visible=False)
         self.executor.input(
@@ -118,7 +118,7 @@ class WherePanel:
         )
         self.profile.input(self._fill, self.profile, [*self.outputs, self._script], **LATEST)
 
-        def show(settings: Sequence[Any], *given: Any) -> list[Any]:
+        def show(settings: Mapping[str, Any], *given: Any) -> list[Any]:
             try:
                 placement = self.read(given)
                 draft, command, processes = self._draft(config_of(settings))
