@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from simsiam_core.ui.blocks import WholeValues
+import gradio as gr
+
+from simsiam_core.ui.blocks import WholeValues, put_states_first
 
 
 class Function:
@@ -33,3 +35,15 @@ def test_gradio_would_edit_it() -> None:
     from gradio.utils import diff
 
     assert any(path for _, path, _ in diff({"image": "a"}, {"__type__": "update"}))
+
+
+def test_what_is_never_drawn_stands_first() -> None:
+    with WholeValues() as blocks:
+        page = gr.State("page")
+        with gr.Tabs(), gr.Tab("One"):
+            text = gr.HTML("drawn")
+            kept, held = gr.State("kept"), gr.JSON([1], visible=False)
+        put_states_first(blocks)
+    layout = blocks.get_config_file()["layout"]
+    assert [child["id"] for child in layout["children"]][:3] == [page._id, kept._id, held._id]
+    assert layout["children"][3]["children"][0]["children"] == [{"id": text._id}]
