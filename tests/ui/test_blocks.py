@@ -46,4 +46,5 @@ def test_what_is_never_drawn_stands_first() -> None:
         put_states_first(blocks)
     layout = blocks.get_config_file()["layout"]
     assert [child["id"] for child in layout["children"]][:3] == [page._id, kept._id, held._id]
-    assert layout["children"][3]["children"][0]["children"] == [{"id": text._id}]
+    (tab,) = layout["children"][3]["children"]
+    assert [child["id"] for child in tab["children"]] == [text._id]
