@@ -1,7 +1,8 @@
 """What a new user's first results cost on the real page: clicks, and seconds.
 
 From the start of the program to the first neighbours, from one's own folder to a loss on the chart, and from that
-run to its map; by Chromium, which clicks as soon as there is something to click.
+run to its map; by Chromium, which clicks as soon as there is something to click. And what a page costs a browser
+while it loads.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from simsiam_core.model.bundled import install
 from simsiam_core.runs import RunStore
 
 LIMIT_MS = 300_000
+LOADING_SECONDS = 10.0  # in which a page has loaded, and after which it waits for what is new
+LOADED = ("welcome", "runs")
 MAP = '#map-plot .map-plot[data-ready="yes"]'
 HAS_LOSS = "document.querySelector('#monitor-loss .js-plotly-plot')?.data?.length > 0"
 
@@ -71,7 +74,11 @@ def measure(path: str | None = None, limit: int = LIMIT_MS) -> dict[str, Any]:
                 for run in store.runs():
                     if run.status().active:
                         stop(run)
-                browser.close()
+            page.close()
+            for name in LOADED:
+                seconds = _processor_seconds(browser, f"{served.address}/?page={name}")
+                figures[f"processor time of {name} in its first {LOADING_SECONDS:.0f} s, s"] = seconds
+            browser.close()
     return figures
 
 
@@ -101,6 +108,18 @@ def _map(page: Any, click: Clicks, run_id: str) -> None:
     click("#monitor-look")
     page.wait_for_url(lambda address: "page=look" in address and run_id in address)
     page.wait_for_selector(MAP)
+
+
+def _processor_seconds(browser: Any, address: str) -> float:
+    """What the main thread of a page works while it loads."""
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    session = page.context.new_cdp_session(page)
+    session.send("Performance.enable")
+    page.goto(address)
+    page.wait_for_timeout(1000 * LOADING_SECONDS)
+    found = {metric["name"]: metric["value"] for metric in session.send("Performance.getMetrics")["metrics"]}
+    page.close()
+    return float(found["TaskDuration"])
 
 
 def _textures(folder: Path) -> Path:
