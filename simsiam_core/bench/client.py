@@ -80,7 +80,7 @@ class PageClient:
         network = {"run": run_id, "checkpoint": checkpoint, "images": "test"}
         given: dict[str, Any] = {f"neighbours-{name}": value for name, value in network.items()}
         given |= {"neighbours-split": "test", "neighbours-k": k, "neighbours-temperature": 0.1}
-        given |= {"neighbours-hide": False, "neighbours-beside": []}
+        given |= {"neighbours-hide": False, "neighbours-beside": [], "neighbours-how": [k, 0.1, False]}
         if any(c["props"].get("elem_id") == "context-bar" for c in self.config["components"]):
             bar = self.component("bar")
             (choose,) = self.functions(bar, "select")

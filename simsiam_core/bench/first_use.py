@@ -67,6 +67,8 @@ def measure(path: str | None = None, limit: int = LIMIT_MS) -> dict[str, Any]:
                 began = time.perf_counter()
                 note("own folder to a loss on the chart", began, lambda: _train(page, click, images))
                 run = store.runs()[0]
+                stop(run)  # a run that has ended is looked into
+                page.wait_for_selector("#monitor-head :text('stopped')")
                 page.wait_for_function("document.querySelector('#monitor-look')?.disabled === false")
                 began = time.perf_counter()
                 note("that run to its map", began, lambda: _map(page, click, run.id))
@@ -83,19 +85,17 @@ def measure(path: str | None = None, limit: int = LIMIT_MS) -> dict[str, Any]:
 
 
 def _neighbours(page: Any, click: Clicks) -> None:
-    """Through the first door, and a click on an image of the map's legend or gallery."""
-    page.goto("/")
+    """Through the first door, and a click on an image of the data set."""
+    page.goto("/", wait_until="commit")
     click("#welcome-look")
     page.wait_for_selector(MAP)
-    box = page.locator("#map-plot .nsewdrag").bounding_box()
-    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    click.count += 1
+    click("#neighbours-grid .card")
     page.wait_for_selector("#neighbours-gallery .card")
 
 
 def _train(page: Any, click: Clicks, images: Path) -> None:
     """Through the second door: give the folder, press Start, and watch."""
-    page.goto("/?page=welcome")
+    page.goto("/?page=welcome", wait_until="commit")
     click("#welcome-train")
     page.locator("#train-upload .folder-input").set_input_files(images)
     click.count += 2  # the button that asks for a folder, and its dialogue
@@ -115,7 +115,7 @@ def _processor_seconds(browser: Any, address: str) -> float:
     page = browser.new_page(viewport={"width": 1280, "height": 900})
     session = page.context.new_cdp_session(page)
     session.send("Performance.enable")
-    page.goto(address)
+    page.goto(address, wait_until="commit")
     page.wait_for_timeout(1000 * LOADING_SECONDS)
     found = {metric["name"]: metric["value"] for metric in session.send("Performance.getMetrics")["metrics"]}
     page.close()

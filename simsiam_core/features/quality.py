@@ -26,16 +26,20 @@ class Quality:
 
 def quality(run: RunDirectory, checkpoint: str = "last") -> Quality:
     """Judge a checkpoint by its name. The figures are those of the images that the run was measured on."""
-    return _quality(run.path, checkpoint, run.metrics_version(), _version(run.images_path))
+    number = checkpoint.removeprefix("epoch=")
+    epoch = int(number) if number.isdecimal() else None
+    later = epoch is not None and any((other.epoch or 0) > epoch for other in run.checkpoints())
+    return _quality(run.path, epoch, later, run.metrics_version(), _version(run.images_path))
 
 
 @lru_cache(maxsize=512)
-def _quality(path: Path, checkpoint: str, *_versions: tuple[int, int]) -> Quality:
-    run, number = RunDirectory(path), checkpoint.removeprefix("epoch=")
+def _quality(path: Path, epoch: int | None, later: bool, *_versions: tuple[int, int]) -> Quality:
+    run = RunDirectory(path)
     classes, test_images = _measured_on(run)
     figures = figures_of(
         run.metrics(),
-        int(number) if number.isdecimal() else None,
+        epoch,
+        later=later,
         classes=classes,
         test_images=test_images,
         elsewhere=run.imported,

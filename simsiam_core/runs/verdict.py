@@ -34,7 +34,7 @@ class Figures:
     classes: int | None = None
     test_images: int | None = None
     elsewhere: bool = False  # trained elsewhere, so that no figures are to be expected
-    later: bool = False  # whether its run was trained on after this checkpoint
+    later: bool = False  # whether its run has a later checkpoint
 
 
 @dataclass(frozen=True)
@@ -146,6 +146,7 @@ def figures_of(
     lines: Iterable[Mapping[str, Any]],
     epoch: int | None = None,
     *,
+    later: bool = False,
     classes: int | None = None,
     test_images: int | None = None,
     elsewhere: bool = False,
@@ -153,10 +154,8 @@ def figures_of(
     """The figures after that many epochs, or the last ones, from the lines of `metrics.jsonl` in their order."""
     judge, found = CollapseJudge(), dict[str, float]()
     start: float | None = None
-    later = False
     for line in lines:
         if epoch is not None and line.get("epoch", 0) > epoch:
-            later = True
             break
         judge.observe([line])
         found.update({name: line[name] for name in MEASURED if name in line})

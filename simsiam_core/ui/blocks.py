@@ -6,8 +6,6 @@ from typing import Any
 
 import gradio as gr
 
-NEVER_DRAWN = (gr.State, gr.BrowserState, gr.JSON)
-
 
 class WholeValues(gr.Blocks):
     """Blocks that send no edits inside a value.
@@ -43,10 +41,14 @@ def put_states_first(blocks: gr.Blocks) -> None:
     the page: for each component that ever was an input, at each step of an event.
     """
     for block in reversed(list(blocks.blocks.values())):
-        if isinstance(block, NEVER_DRAWN) and (above := block.parent) is not None:
+        if _is_never_drawn(block) and (above := block.parent) is not None:
             above.children.remove(block)
             blocks.children.insert(0, block)
             block.parent = blocks
+
+
+def _is_never_drawn(block: Any) -> bool:
+    return isinstance(block, gr.State | gr.BrowserState) or (isinstance(block, gr.JSON) and not block.visible)
 
 
 def _whole(sent: Any, value: Any) -> Any:

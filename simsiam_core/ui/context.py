@@ -137,7 +137,8 @@ class Context:
 class Page:
     """What pages share: components of which each belongs to no page alone, and the address.
 
-    - `network`: a `ChosenNetwork` (context_bar/network.py) or None; set by the bar alone. A page that looks inside
+    - `network`: a `ChosenNetwork` (context_bar/network.py) or None; set as the person chooses one, in the bar
+      or by a button that opens a page. A page that looks inside
       takes it as an input, keeps the one its answer belongs to in a state of its own, and says by `network.change` that
       its answer is outdated.
     - `chosen`: the runs on the charts by id, the current one first; `runs` in the address.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from simsiam_core.runs.verdict import Figures, figures_of, verdict
@@ -44,7 +46,7 @@ def test_a_checkpoint_is_judged_by_what_was_measured_up_to_it() -> None:
         *({"step": step, "epoch": 3, "representation/std": 0.01} for step in range(41, 70)),
         {"step": 80, "epoch": 4, "val/knn_accuracy": 0.1},
     ]
-    assert figures_of(lines, 0) == Figures(untrained=True, knn=0.2, start=0.2, raw_pixels=0.4, later=True)
+    assert figures_of(lines, 0) == Figures(untrained=True, knn=0.2, start=0.2, raw_pixels=0.4)
     second = figures_of(lines, 2)
     assert (second.knn, second.std, second.collapsed) == (0.5, 0.9, False)
     last = figures_of(lines)
@@ -52,11 +54,8 @@ def test_a_checkpoint_is_judged_by_what_was_measured_up_to_it() -> None:
 
 
 def test_no_later_checkpoint_is_advised_where_there_is_none() -> None:
-    lines = [
-        {"step": 0, "epoch": 0, "val/knn_accuracy": 0.2, "val/knn_accuracy_raw_pixels": 0.4},
-        {"step": 40, "epoch": 2, "val/knn_accuracy": 0.3},
-        {"step": 80, "epoch": 4, "val/knn_accuracy": 0.35},
-    ]
-    told = [verdict(figures_of(lines, epoch)).next_step for epoch in (0, 2, 4, None)]
-    assert ["later checkpoint" in words for words in told] == [True, True, False, False]
-    assert verdict(figures_of(lines[:1], 0)).next_step == "Train it first."
+    poor = Figures(knn=0.3, raw_pixels=0.4, start=0.2, **CIFAR)
+    assert "later checkpoint" not in verdict(poor).next_step
+    assert "Choose a later checkpoint" in verdict(replace(poor, later=True)).next_step
+    assert verdict(Figures(untrained=True)).next_step == "Train it first."
+    assert verdict(Figures(untrained=True, later=True)).next_step == "Choose a later checkpoint."

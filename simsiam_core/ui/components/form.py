@@ -229,6 +229,8 @@ def read(spec: FieldSpec, value: Any) -> Any:
         value = value.strip()
     if spec.optional and value in (None, ""):
         return None
+    if spec.maximum is not None and _slides(spec) and isinstance(value, int | float | None):
+        return min(max(value or 0, 0), spec.maximum)  # as the slider does once it is left
     if spec.kind == "int" and isinstance(value, float) and value.is_integer():
         return int(value)
     return value

@@ -14,13 +14,13 @@ import gradio as gr
 from simsiam_core.ui.context import QUIET
 
 
-def gathered(controls: Sequence[Any]) -> gr.JSON:
+def gathered(controls: Sequence[Any], elem_id: str) -> gr.JSON:
     """Return a component with the controls' values in their order, which the browser alone keeps up to date.
 
     Its `change` comes when one of them was changed, by hand or otherwise. What follows the `input` or `release` of a
     control is to be connected afterwards, so that it is given the new value.
     """
-    held = gr.JSON([control.value for control in controls], visible=False)
+    held = gr.JSON([control.value for control in controls], visible=False, elem_id=elem_id)
     events = [event for control in controls for event in (control.input, control.change)]
     gr.on(events, None, list(controls), held, js="(...values) => [values]", **QUIET)
     return held

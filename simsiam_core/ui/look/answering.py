@@ -34,6 +34,7 @@ from simsiam_core.ui.text import problem, stamp
 
 NO_QUERY = "Upload an image, or click a point of the map, to see what the network finds alike."
 UPLOAD = "neighbours-upload"  # the box that a question comes from
+MOST, LEAST_T = 200, 0.01  # neighbours, and the temperature of their votes
 NO_ANSWER = "There is no answer; the sentence above says why."
 
 
@@ -72,7 +73,7 @@ class AnswerPanel:
             self._save, self._refusal = saver("neighbours-saver"), refusal()
             with gr.Accordion("How neighbours are found", open=False, elem_classes="form-more"):
                 self._k, self._temperature, self._hide = how = _settings_form()
-                self._how = gathered(how)
+                self._how = gathered(how, "neighbours-how")
 
     def wire(self, network: gr.State, panel: MapPanel) -> None:
         """Put the question anew whenever how it is answered changes; `asking` is the event that does.
@@ -140,14 +141,14 @@ class AnswerPanel:
     def _answered(self, query: Query, network: ChosenNetwork, how: Sequence[Any]) -> Iterator[Updates]:
         context, wait = self._context, self.wait
         run, name, among = network.directory(context), network.checkpoint, network.images
-        k, temperature, hide = how
+        k, temperature, hide = _read(how)
         question = Question(
             image_banks.allowed(context, among),
             query.content(),
-            int(k),
+            k,
             temperature,
             query.region,
-            bool(hide),
+            hide,
         )
         for task, fraction, text in context.encoded(run, name, among):
             yield wait.named(wait.at(task, fraction, text))
@@ -258,11 +259,17 @@ def _of_the_frame(network: ChosenNetwork, drawn: Drawn | None) -> ChosenNetwork:
     return drawn.network if same else network
 
 
+def _read(how: Sequence[Any]) -> tuple[int, float, bool]:
+    """Return what the form of `_settings_form` holds, within the bounds of its sliders."""
+    k, temperature, hide = how
+    return min(max(int(k or 1), 1), MOST), min(max(float(temperature or 0), LEAST_T), 1.0), bool(hide)
+
+
 def _settings_form() -> tuple[gr.Slider, gr.Slider, gr.Checkbox]:
     """How many, how they vote, and whether the query's own class is left out."""
-    k = gr.Slider(1, 200, 20, step=1, label="Neighbours (k)", elem_id="neighbours-k", buttons=[])
+    k = gr.Slider(1, MOST, 20, step=1, label="Neighbours (k)", elem_id="neighbours-k", buttons=[])
     temperature = gr.Slider(
-        0.01,
+        LEAST_T,
         1,
         0.1,
         step=0.01,

@@ -50,7 +50,7 @@ class MapPanel:
                 in_view = main_settings()
                 self.draw_button = gr.Button("Draw map", elem_id="map-draw", variant="primary", min_width=110)
             settings = [*in_view, *more_settings()]
-            self._method, self.settings = settings[0], gathered(settings)
+            self._method, self.settings = settings[0], gathered(settings, "map-settings")
             self.wait = waiting("map")
             self.note = note_box("map-outdated")
             with gr.Row(elem_classes="look-split", equal_height=False):

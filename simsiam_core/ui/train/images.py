@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ class ImagesPanel:
 
     def __init__(self, context: Context, settings: SettingsPanel, choice: RecipeChoice) -> None:
         self._context, self._form, self._choice = context, settings.form, choice
+        self._named = settings.named
         with gr.Row(elem_classes="train-images", equal_height=False):
             with gr.Column():
                 self._form.place(*IMAGES)
@@ -56,7 +58,14 @@ class ImagesPanel:
     def wire(self, page: Page) -> None:
         """Take what is dropped or chosen, and look into a folder whenever one is named."""
         named = [self._form.controls[field] for field in (SOURCE, PATH)]
-        outputs = [*self._choice.outputs, *self._wait.outputs, self._here, self._unpacked, *named]
+        outputs = [
+            *self._choice.outputs,
+            *self._wait.outputs,
+            self._here,
+            self._unpacked,
+            *named,
+            self._named,
+        ]
         filling = self._choice.filling
         self._box.upload(self._unpack, self._box, outputs, **QUIET).then(**filling)
         self._here.input(self._use_bank, self._here, outputs, **QUIET).then(**filling)
@@ -95,7 +104,7 @@ class ImagesPanel:
     def _use_folder(self, folder: str, name: str) -> Iterator[dict[Any, Any]]:
         """Name the folder in the form at once, then fill in what suits its images."""
         source, path = (self._form.controls[field] for field in (SOURCE, PATH))
-        yield {source: FOLDER, path: gr.update(value=folder, visible=True)}
+        yield {source: FOLDER, path: gr.update(value=folder, visible=True), self._named: time.time()}
         data = {"source": FOLDER, "path": folder}
         yield from self._choice.adapt(MY_IMAGES, data, _run_name(Path(name).stem))
 

@@ -68,7 +68,12 @@ class Prospect:
         settling(self._build_network, held, [self._network, self._refused], **LATEST)
         settling(self._preview, [self._draw, held], self._views, **LATEST)
         expecting = [held, settings.settled_at, self._expected_at]
-        settling(self._expect, expecting, [self._expected, self.figures, self._expected_at], **LATEST)
+        expected = [self._expected, self.figures, self._expected_at]
+        settling(self._expect, expecting, expected, **LATEST)
+        # What stands there was for the form before; at once, also where steps of that are still being timed.
+        settings.filling(lambda at: ("", "", at), settings.settled_at, expected, **QUIET).then(
+            self._expect, expecting, expected, **LATEST
+        )
         self._again.click(self._draw_other, [self._draw, held], [self._draw, self._views], **QUIET)
 
     def _follow(self, shown: Problems, held: Held) -> dict[Any, Any]:

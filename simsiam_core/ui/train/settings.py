@@ -58,6 +58,7 @@ class SettingsPanel:
         held = {"filled": None, "base": self.form.first, "given": self.form.first}
         self.held = gr.JSON(held, visible=False)
         self._settled, self.settled_at = gr.State(None), gr.State(None)
+        self.named = gr.State(None)  # when images were put into their fields, without the rest of the form
         self.message = gr.HTML(elem_id="train-message", padding=False, render=False)
         self.attention = widget("train/attention", "train-attention", visible="hidden")
 
@@ -112,7 +113,18 @@ class SettingsPanel:
 
     def values(self, held: Held) -> dict[str, Any]:
         """Return the nested values of a config that the controls stand for."""
-        return self.form.values(held["given"])
+        given, _, _ = self._read(held)
+        return self.form.values(given)
+
+    def _read(self, held: Held) -> tuple[list[Any], list[Any], Filled | None]:
+        """Return what the controls hold, what they were filled in with, and as what; checked for its shape."""
+        first = self.form.first
+        held = held if isinstance(held, Mapping) else {}
+        given, base = (
+            found if isinstance(found := held.get(name), list) and len(found) == len(first) else first
+            for name in ("given", "base")
+        )
+        return given, base, read_filled(held.get("filled"))
 
     def problems(self, values: Mapping[str, Any], anew: bool = False) -> Problems:
         """Return what is wrong with the values, by field, as far as that is known; `anew`: as of now."""
@@ -161,6 +173,9 @@ class SettingsPanel:
         outputs = self.fill().outputs
         controls = self.form.ordered
         edited = [control.input for control in controls]
+        # Enter on a box is a choice to gradio, and no input.
+        edited += [control.select for control in controls if isinstance(control, gr.Checkbox)]
+        edited.append(self.named.change)
         gr.on(edited, None, [self.held, *controls], self.held, js=EDITED, **QUIET)
         gr.on(self._filled_at.change, None, [self._filled, *controls], self.held, js=FILLED, **QUIET)
         self.held.change(
@@ -182,9 +197,11 @@ class SettingsPanel:
         page.load(self._restore, self._draft, outputs, **QUIET)
 
     def _keep(self, held: Held, kept: Any, history: list[Any]) -> Updates:
-        """Keep the draft; one that was just replaced can be brought back."""
-        draft, settings, first = read_draft(kept), by_path(held["given"]), by_path(held["base"])
-        event = read_filled(held["filled"]) or Filled(time.time(), FIRST_PRESET)
+        """Keep the draft, of which one that was just replaced can be brought back; then what follows the form comes."""
+        given, base, event = self._read(held)
+        if event is None:  # the browser's draft has not come yet
+            return {self._settled: {"given": given, "at": None}}
+        draft, settings, first = read_draft(kept), by_path(given), by_path(base)
         updates: Updates = {}
         if draft is None or draft.filled.at != event.at:
             if draft is not None and draft.settings != first:
@@ -198,7 +215,7 @@ class SettingsPanel:
             **updates,
             self._draft: draft.as_json(),
             self._changed: _changes(draft, bool(history)),
-            self._settled: {"given": held["given"], "at": event.at},
+            self._settled: {"given": given, "at": event.at},
             self.settled_at: event.at,
         }
 

@@ -15,7 +15,7 @@ MOST = 20  # inputs of one event that the server answers
 def test_controls_are_one_input_that_the_browser_fills() -> None:
     with gr.Blocks() as blocks:
         number, box = gr.Number(3), gr.Checkbox(True)
-        held = gathered([number, box])
+        held = gathered([number, box], "both")
         held.change(lambda values: values, held, held)
     assert held.value == [3, True]
     gathering, following = blocks.get_config_file()["dependencies"]
