@@ -58,7 +58,7 @@ class Actions:
                 with gr.Column():
                     self._epochs = gr.Number(label="Epochs in all", precision=0, elem_id="monitor-epochs")
                     self._schedule = gr.Radio(SCHEDULE_CHOICES, value="longer", label="Learning rate")
-                    self._extend = gr.Button("Train longer", size="sm", elem_id="monitor-extend")
+                    self._extend = _waiting("Train longer", "monitor-extend")
                 with gr.Column():
                     self._checkpoint = gr.Dropdown(
                         label="Checkpoint to go on from",
@@ -82,14 +82,10 @@ class Actions:
                         info="Where they have changed since; its epochs are then as long as they make them.",
                         elem_id="monitor-fork-images",
                     )
-                    self._fork = gr.Button("Start a fork", size="sm", elem_id="monitor-fork")
-                    self._from_this = gr.Button(
-                        "Train from this checkpoint", size="sm", elem_id="monitor-train-from"
-                    )
+                    self._fork = _waiting("Start a fork", "monitor-fork")
+                    self._from_this = _waiting("Train from this checkpoint", "monitor-train-from")
                 with gr.Column():
-                    self._copy = gr.Button(
-                        "Copy its settings into the form", size="sm", elem_id="monitor-copy"
-                    )
+                    self._copy = _waiting("Copy its settings into the form", "monitor-copy")
                     self._sure = gr.Checkbox(label="Yes, move this run to the trash", elem_id="monitor-sure")
                     self._delete = gr.Button(
                         "Delete", size="sm", variant="stop", interactive=False, elem_id="monitor-delete"
@@ -269,6 +265,11 @@ class Actions:
     def _bring_back(self, run_id: Any) -> tuple[Any, str]:
         run, trouble = self._context.attempt(lambda: self._context.store.restore(str(run_id)))
         return ([run.id] if run else gr.skip()), trouble
+
+
+def _waiting(text: str, elem_id: str) -> gr.Button:
+    """A button that waits until it is known which run the page looks at."""
+    return gr.Button(text, size="sm", interactive=False, elem_id=elem_id)
 
 
 def _button(text: str, interactive: bool, visible: bool = True) -> Any:
