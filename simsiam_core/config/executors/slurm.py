@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import ValidationError, field_validator
+from pydantic import ValidationError, ValidationInfo, field_validator
 
 from simsiam_core.config.problems import ConfigError, Problem
 from simsiam_core.config.section import Section, setting
@@ -26,10 +26,24 @@ OURS = {
     "--signal": "it is the field Warning",
     "--wrap": "the script runs the training",
 }
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.,:+@-]*")
-_CONSTRAINT = re.compile(r"[A-Za-z0-9_.,:+@|&*()\[\]-]+")
-_MEMORY = re.compile(r"\d+[KMGT]?", re.IGNORECASE)
-_TIME = re.compile(r"\d+|\d+:\d\d(:\d\d)?|\d+-\d+(:\d\d(:\d\d)?)?")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.,:+@-]*"), "a name without spaces or quotes"
+_WANTED = {  # by field: its form, and that in words
+    "partition": _NAME,
+    "account": _NAME,
+    "qos": _NAME,
+    "constraint": (
+        re.compile(r"[A-Za-z0-9_.,:+@|&*()\[\]-]+"),
+        "features joined by & or |, without spaces or quotes",
+    ),
+    "memory": (
+        re.compile(r"\d+[KMGT]?", re.IGNORECASE),
+        "a whole number followed by M, G or T, such as 16G",
+    ),
+    "time_limit": (
+        re.compile(r"\d+|\d+:\d\d(:\d\d)?|\d+-\d+(:\d\d(:\d\d)?)?"),
+        "minutes, hours:minutes:seconds or days-hours:minutes:seconds, such as 12:00:00",
+    ),
+}
 _LONGEST = 10_000  # characters of lines that are copied into the script
 
 
@@ -72,29 +86,14 @@ class SlurmConfig(Section, title="SLURM"):
         advanced=True,
     )
 
-    @field_validator("partition", "account", "qos")
+    @field_validator(*_WANTED)
     @classmethod
-    def _is_name(cls, value: str, info: Any) -> str:
-        title = cls.model_fields[info.field_name].title
-        return _matching(_NAME, value, f"{title} is {value!r}; it must be a name without spaces or quotes.")
-
-    @field_validator("constraint")
-    @classmethod
-    def _is_constraint(cls, value: str) -> str:
-        wanted = "features joined by & or |, without spaces or quotes"
-        return _matching(_CONSTRAINT, value, f"Constraint is {value!r}; it must be {wanted}.")
-
-    @field_validator("memory")
-    @classmethod
-    def _is_memory(cls, value: str) -> str:
-        wanted = "a whole number followed by M, G or T, such as 16G"
-        return _matching(_MEMORY, value, f"Memory a node is {value!r}; it must be {wanted}.")
-
-    @field_validator("time_limit")
-    @classmethod
-    def _is_time(cls, value: str) -> str:
-        wanted = "minutes, hours:minutes:seconds or days-hours:minutes:seconds, such as 12:00:00"
-        return _matching(_TIME, value, f"Time limit is {value!r}; it must be {wanted}.")
+    def _is_well_formed(cls, value: str, info: ValidationInfo) -> str:
+        name = str(info.field_name)
+        pattern, wanted = _WANTED[name]
+        if value and not pattern.fullmatch(value):
+            raise ValueError(f"{cls.model_fields[name].title} is {value!r}; it must be {wanted}.")
+        return value
 
     @field_validator("extra_lines")
     @classmethod
@@ -139,12 +138,6 @@ def _in_words(error: dict[str, Any]) -> Problem:
     wanted = str(error["msg"]).removeprefix("Input should be ")
     title = SlurmConfig.model_fields[name].title
     return Problem(f"slurm.{name}", f"{title} is {error['input']!r}; it must be {wanted}.")
-
-
-def _matching(pattern: re.Pattern[str], value: str, sentence: str) -> str:
-    if value and not pattern.fullmatch(value):
-        raise ValueError(sentence)
-    return value
 
 
 def _short(value: str, title: str) -> str:
