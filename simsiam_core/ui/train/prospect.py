@@ -101,8 +101,9 @@ class Prospect:
     def _expect(
         self, held: Held, filled_at: float | None, expected_at: float | None
     ) -> Iterator[dict[Any, Any]]:
-        if filled_at != expected_at:  # what stands there is for another form
-            yield {**self._expectation(Expectation()), self._expected_at: filled_at}
+        if filled_at != expected_at:  # what stands there is cleared first, and this asked again then
+            yield {}
+            return
         config = self._settings.sound(held)
         if config is None or self._settings.problems(self._settings.values(held), anew=True):
             yield self._expectation(Expectation())
