@@ -11,6 +11,18 @@ from simsiam_core.ui.app import PAGES
 from .conftest import Server
 
 INSIDE = [spec.id for spec in PAGES if spec.inside]
+# Every part of the stream of answers comes late, as over a tunnel, while all else is as fast as ever.
+LATE_STREAM = """
+const ask = window.fetch.bind(window);
+window.fetch = async (...asked) => {
+  const answer = await ask(...asked);
+  if (!new URL(asked[0].url ?? asked[0], document.baseURI).pathname.endsWith("/queue/data")) return answer;
+  const late = new TransformStream({
+    transform: (part, stream) => new Promise((go) => setTimeout(() => go(stream.enqueue(part)), 60)),
+  });
+  return new Response(answer.body.pipeThrough(late), { status: answer.status, headers: answer.headers });
+};
+"""
 
 
 def shown(page: Page, name: str) -> None:
@@ -80,6 +92,20 @@ def test_a_server_that_is_down_is_said_in_one_sentence(browser: Browser, server:
     context.set_offline(False)
     expect(page.locator("#page-connection .problem")).to_be_hidden()
     context.close()
+
+
+def test_no_event_is_lost_while_the_stream_of_answers_ends(page: Page) -> None:
+    """Kind: a click was never answered, as gradio's client still counted on a stream that had ended."""
+    page.add_init_script(LATE_STREAM)
+    page.goto("/?page=train")
+    shown(page, "train")
+    small, quick = page.locator("#preset-small-cifar10"), page.locator("#preset-quick")
+    for pause in range(0, 400, 50):
+        small.click()
+        page.wait_for_timeout(pause)
+        quick.click()
+        expect(page.locator("#train-changed")).to_contain_text("As in Quick look")
+        expect(page.locator("#train-summary")).to_contain_text("4,000 training images")
 
 
 @pytest.mark.skipif(not INSIDE, reason="no page follows the bar")

@@ -1,4 +1,4 @@
-// include: components/shared/dom
+// include: components/shared/dom components/shared/event-stream
 // While the server does not answer, one sentence says so, on every page; gradio's own toasts about it are taken away.
 const root = element.querySelector(".connection");
 root.setAttribute("role", "status");
@@ -7,10 +7,10 @@ sentence.hidden = true;
 // What browsers and gradio call it.
 const CUT_OFF = /Failed to fetch|NetworkError|Load failed|Connection errored out|connection to the server was lost|Could not (resolve|connect)/i;
 
-const fetched = window.fetch;
-window.fetch = async function (...asked) {
+const fetched = withoutLostEvents(window.fetch.bind(window), staying());
+window.fetch = async (...asked) => {
   try {
-    const answer = await fetched.apply(this, asked);
+    const answer = await fetched(...asked);
     sentence.hidden = true;
     return answer;
   } catch (error) {

@@ -22,15 +22,23 @@ class Latest:
     def __init__(self) -> None:
         self._newest = 0
 
+    def begin(self) -> int:
+        """Number a question."""
+        self._newest += 1
+        return self._newest
+
+    def is_newest(self, number: int) -> bool:
+        """Return whether no newer question was asked."""
+        return number == self._newest
+
     def only(self, answers: Iterator[Updates], nothing: Updates) -> Iterator[Updates]:
         """Number a question, and yield its answers for as long as no newer one was asked.
 
         What is dropped ends with `nothing`, updates that change nothing: gradio empties what no word was said of.
         """
-        self._newest += 1
-        number = self._newest
+        number = self.begin()
         for answer in answers:
-            if number != self._newest:
+            if not self.is_newest(number):
                 yield nothing
                 return
             yield answer

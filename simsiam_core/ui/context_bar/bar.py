@@ -13,7 +13,7 @@ from simsiam_core.runs import BUNDLED, RunDirectory, RunError
 from simsiam_core.ui.components import image_banks, use_network
 from simsiam_core.ui.components.checkpoint_picker import NO_RUNS, checkpoint_name, in_order
 from simsiam_core.ui.components.widget import event_value, widget
-from simsiam_core.ui.context import QUIET, Context, Page
+from simsiam_core.ui.context import LATEST, QUIET, Context, Page
 from simsiam_core.ui.context_bar.network import ChosenNetwork, newest, of_run, source_title
 from simsiam_core.ui.context_bar.offers import offer
 from simsiam_core.ui.live.updates import Aim, News, Part, updates_widget
@@ -40,7 +40,7 @@ class ContextBar:
         network, bar, link, trouble = self._page.network, self._bar, self._page.link, self._trouble
         self._page.restore(self._from_address, [], [network, bar, link, trouble])
         for chooser in (bar, self._offer):
-            chooser.select(self._choose, network, [network, bar, link, trouble], **QUIET)
+            chooser.select(self._choose, network, [network, bar, link, trouble], **LATEST)
         for tab in tabs:
             tab.select(self._opened, [network, trouble], [network, bar], **QUIET)
         network.change(_aim, network, self._updates, **QUIET)

@@ -104,11 +104,11 @@ class EvaluatePage:
         network.change(lambda: None, None, self._chosen, **QUIET).then(*show, **QUIET)
         gr.on([network.change, self._chosen.change], _aim, choice, self._updates, **QUIET)
         self._updates.input(*show, **LATEST)
-        form.kind.input(form.use_kind, form.kind, form.by_kind, **QUIET)
+        form.kind.input(form.use_kind, form.kind, form.by_kind, **LATEST)
         begun = form.start.click(form.begin, [network, *form.settings], [form.message, self._chosen], **QUIET)
         cancelled = shown["cancel"].click(self._view.cancel, choice, form.message, **QUIET)
         beside = shown["beside"].click(self._view.beside, choice, form.message, **QUIET)
-        picked = shown["jobs"].select(_picked, None, self._chosen, **QUIET)
+        picked = shown["jobs"].select(_picked, None, self._chosen, **LATEST)
         for event in (begun, cancelled, beside, picked):
             event.then(*show, **QUIET)
         shown["confusion"].click(self._view.inside, choice, self._images, **QUIET)

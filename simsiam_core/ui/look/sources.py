@@ -17,7 +17,7 @@ from simsiam_core.ui.components.images import card, card_gallery, gallery
 from simsiam_core.ui.components.latest import ASKING
 from simsiam_core.ui.components.question import Query, query_by_id, upload_box
 from simsiam_core.ui.components.widget import event_value
-from simsiam_core.ui.context import QUIET, Context, Page
+from simsiam_core.ui.context import LATEST, QUIET, Context, Page
 from simsiam_core.ui.context_bar.network import ChosenNetwork
 
 GRID_IMAGES = 24
@@ -59,7 +59,7 @@ class Sources:
             "fn": self._browse,
             "inputs": [self._page.network, self._seed, self._of_class],
             "outputs": [self._grid, self._of_class],
-            **QUIET,
+            **LATEST,
         }
 
     def wire(self, asking: dict[str, Any]) -> None:

@@ -18,7 +18,7 @@ from simsiam_core.ui.components.latest import ASKING
 from simsiam_core.ui.components.outdated import Refused, outdated
 from simsiam_core.ui.components.progress import waiting
 from simsiam_core.ui.components.question import upload_box
-from simsiam_core.ui.context import QUIET, Context, Page
+from simsiam_core.ui.context import LATEST, QUIET, Context, Page
 from simsiam_core.ui.context_bar.network import ChosenNetwork
 from simsiam_core.ui.text import stamp
 
@@ -41,7 +41,7 @@ class OwnZip:
     def wire(self, page: Page, note: gr.HTML, asking: dict[str, Any]) -> None:
         """The bar then names the images of the zip, and the question is put again; a refused one changes nothing."""
         outputs = [*self._wait.outputs, self._done, page.network, page.link, note]
-        self._box.upload(self._use, [self._box, page.network], outputs, **QUIET).success(**asking, **ASKING)
+        self._box.upload(self._use, [self._box, page.network], outputs, **LATEST).success(**asking, **ASKING)
         self._box.clear(_still, page.network, note, **QUIET)
 
     def _use(self, files: ListFiles, now: ChosenNetwork | None) -> Iterator[list[Any]]:

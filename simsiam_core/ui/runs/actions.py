@@ -15,7 +15,7 @@ from simsiam_core.config import ConfigError, merge, parse
 from simsiam_core.jobs import Schedule, extend, fork, pause, resume, stop
 from simsiam_core.runs import RunDirectory, RunError
 from simsiam_core.ui.components.fill import Fill
-from simsiam_core.ui.context import QUIET, READ_ONLY, ChangeTracker, Context, Page, Refresh
+from simsiam_core.ui.context import LATEST, QUIET, READ_ONLY, ChangeTracker, Context, Page, Refresh
 from simsiam_core.ui.context_bar.network import of_run
 from simsiam_core.ui.live.run_text import epochs
 from simsiam_core.ui.runs.parts import Look
@@ -191,7 +191,7 @@ class Actions:
         filled = [*fill.outputs, page.link, trouble]
         self._from_this.click(from_checkpoint, [at, self._checkpoint, fill.given], filled, **QUIET)
         self._copy.click(copied, at, filled, **QUIET)
-        self._sure.input(lambda sure: gr.update(interactive=sure is True), self._sure, self._delete, **QUIET)
+        self._sure.input(lambda sure: gr.update(interactive=sure is True), self._sure, self._delete, **LATEST)
         self._delete.click(
             self._to_trash, [at, page.chosen, self._sure], [page.chosen, trouble], **QUIET
         ).then(*refresh, **QUIET)

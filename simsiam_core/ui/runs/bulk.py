@@ -9,6 +9,7 @@ import gradio as gr
 
 from simsiam_core.runs import RunDirectory, RunError
 from simsiam_core.runs.disk import counted
+from simsiam_core.ui.components.latest import ASKING
 from simsiam_core.ui.components.widget import event_value, widget
 from simsiam_core.ui.context import QUIET, READ_ONLY, Context, Page, Refresh
 from simsiam_core.ui.live.updates import run_ids
@@ -27,7 +28,9 @@ class BulkPanel:
 
     def connect(self, page: Page, refresh: Refresh) -> None:
         """What its buttons do."""
-        self._panel.input(self._act, page.chosen, [page.chosen, self._panel], **QUIET).then(*refresh, **QUIET)
+        self._panel.input(self._act, page.chosen, [page.chosen, self._panel], **ASKING).then(
+            *refresh, **QUIET
+        )
 
     def _act(self, chosen: list[str], event: gr.EventData) -> dict[str, Any] | list[Any]:
         acts: dict[Any, Callable[[list[str]], tuple[list[str], list[str]]]] = {

@@ -17,7 +17,7 @@ from simsiam_core.names import printable
 from simsiam_core.runs import RunError
 from simsiam_core.ui.components.progress import waiting
 from simsiam_core.ui.components.question import upload_box
-from simsiam_core.ui.context import QUIET, READ_ONLY, Context, Page
+from simsiam_core.ui.context import LATEST, QUIET, READ_ONLY, Context, Page
 from simsiam_core.ui.text import run_name, stamp
 
 MAX_FILE_BYTES = 500 * 2**20
@@ -116,17 +116,17 @@ class ImportPanel:
             *(*self._wait.outputs, self._files, self._shown, self._import),
             *(self._network, self._more, self._done),
         ]
-        forget = {"fn": _nothing_said, "inputs": None, "outputs": self._controls, **QUIET}
+        # LATEST: a file that is given while another is being read counts.
+        forget = {"fn": _nothing_said, "inputs": None, "outputs": self._controls, **LATEST}
         tab.select(self._offered, None, self._below, **QUIET)
-        last = {"trigger_mode": "always_last", **QUIET}  # a file given while another is being read counts
-        self._box.upload(**forget).then(self._take, self._box, looked, **last)
-        self._below.input(**forget).then(self._choose, self._below, looked, **last)
+        self._box.upload(**forget).then(self._take, self._box, looked, **LATEST)
+        self._below.input(**forget).then(self._choose, self._below, looked, **LATEST)
         gr.on(
             [self._again.click, self._network.input],
             self._look,
             [self._files, *self._controls],
             looked,
-            **last,
+            **LATEST,
         )
         made = [*self._wait.outputs, self._done, page.chosen, page.link]
         given = [self._files, self._name, *self._controls]

@@ -6,8 +6,9 @@ import gradio as gr
 
 from simsiam_core.jobs import stop
 from simsiam_core.runs import RunError
+from simsiam_core.ui.components.latest import ASKING
 from simsiam_core.ui.components.widget import event_value, widget
-from simsiam_core.ui.context import QUIET, Context, Refresh
+from simsiam_core.ui.context import LATEST, QUIET, Context, Refresh
 from simsiam_core.ui.live.updates import Part
 from simsiam_core.ui.runs.parts import Look
 from simsiam_core.ui.text import run_name
@@ -40,8 +41,8 @@ class QueuePanel:
 
     def connect(self, refresh: Refresh) -> None:
         """What dragging and the buttons do."""
-        self._list.input(self._reorder, None, self._trouble, **QUIET).then(*refresh, **QUIET)
-        self._list.click(self._take_out, None, self._trouble, **QUIET).then(*refresh, **QUIET)
+        self._list.input(self._reorder, None, self._trouble, **LATEST).then(*refresh, **QUIET)
+        self._list.click(self._take_out, None, self._trouble, **ASKING).then(*refresh, **QUIET)
 
     def _reorder(self, event: gr.EventData) -> str:
         def act() -> None:

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from simsiam_core.config import ConfigError, Preset, merge, preset
 from simsiam_core.features.worker import WorkError
 from simsiam_core.runs import Choices
+from simsiam_core.ui.components.latest import ASKING, Latest
 from simsiam_core.ui.components.progress import waiting
 from simsiam_core.ui.components.widget import event_value
 from simsiam_core.ui.context import QUIET, Context
@@ -32,6 +33,9 @@ class RecipeChoice:
 
     def __init__(self, context: Context, settings: SettingsPanel) -> None:
         self._context, self._settings = context, settings
+        self.latest = gr.State(
+            Latest()
+        )  # the newest choice of a recipe, or of images with the recipe for them
         self.choices = gr.BrowserState(None, **KEPT)
         self._adapted = gr.State(None)  # the values and choices that the form is about to be filled in with
 
@@ -49,28 +53,30 @@ class RecipeChoice:
     def filling(self) -> dict[str, Any]:
         """The event that fills in the form after `adapt`: a step of its own, whose outputs arrive all at once."""
         outputs = [*self._settings.fill().outputs, self.choices, self._reasons, self._adapted]
-        return {"fn": self._fill, "inputs": self._adapted, "outputs": outputs, **QUIET}
+        return {"fn": self._fill, "inputs": self._adapted, "outputs": outputs, **ASKING}
 
     def wire(self, page: gr.Blocks) -> None:
         """Show the reasons as long as the form is what they are about."""
         settings, shown = self._settings, [self.choices, self._reasons]
-        plain = [*self._wait.outputs, *settings.fill().outputs]
-        settings.recipes.select(self._use, settings.held, plain, **QUIET)
-        settings.recipes.select(self._use_adapting, settings.held, self.outputs, **QUIET).then(**self.filling)
+        plain, given = [*self.outputs, *settings.fill().outputs], [self.latest, settings.held]
+        settings.recipes.select(self._use, given, plain, **ASKING)
+        settings.recipes.select(self._use_adapting, given, self.outputs, **ASKING).then(**self.filling)
         settings.filling(self._still, [settings.filled_with, self.choices], shown, **QUIET)
         page.load(lambda kept: reasons(read_choices(kept)), self.choices, self._reasons, **QUIET)
 
-    def _use(self, event: gr.EventData, held: Held) -> dict[Any, Any]:
+    def _use(self, event: gr.EventData, latest: Latest, held: Held) -> dict[Any, Any]:
         """Fill in the form with a recipe that does not adapt; images of the person's own stay."""
         chosen = _preset_of(event)
         if chosen is None or chosen.adapts:
             return {}
+        number = latest.begin()
         data = self._settings.values(held)["data"]
         own = {"data": {"source": data["source"], "path": data["path"]}} if own_images(data["source"]) else {}
         quiet = dict(zip(self._wait.outputs, self._wait.over(), strict=True))
-        return {**quiet, **self._settings.filled(merge(chosen.values, own), chosen.title, chosen.name)}
+        filled = self._settings.filled(merge(chosen.values, own), chosen.title, chosen.name)
+        return {**quiet, self._adapted: None, **filled} if latest.is_newest(number) else {}
 
-    def _use_adapting(self, event: gr.EventData, held: Held) -> Iterator[dict[Any, Any]]:
+    def _use_adapting(self, event: gr.EventData, latest: Latest, held: Held) -> Iterator[dict[Any, Any]]:
         """Have the worker suit a recipe that adapts to the person's images, whose name stays that of the run."""
         chosen = _preset_of(event)
         if chosen is None or not chosen.adapts:
@@ -78,7 +84,8 @@ class RecipeChoice:
             return
         values = self._settings.values(held)
         own = own_images(values["data"]["source"])
-        yield from self.adapt(chosen.name, values["data"] if own else {}, values["name"] if own else "")
+        adapting = self.adapt(chosen.name, values["data"] if own else {}, values["name"] if own else "")
+        yield from latest.only(adapting, gr.skip())
 
     def adapt(self, name: str, data: Mapping[str, Any], run_name: str) -> Iterator[dict[Any, Any]]:
         """Yield updates: what is being looked at, then what suits these images, for the step `filling`."""

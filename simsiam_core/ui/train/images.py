@@ -20,6 +20,7 @@ from simsiam_core.features.folder_split import folder_of
 from simsiam_core.features.worker import WorkError
 from simsiam_core.ui.components import image_banks
 from simsiam_core.ui.components.form import PATH
+from simsiam_core.ui.components.latest import ASKING, Latest
 from simsiam_core.ui.components.progress import waiting
 from simsiam_core.ui.components.question import upload_box
 from simsiam_core.ui.context import LATEST, QUIET, Context, Page
@@ -67,8 +68,9 @@ class ImagesPanel:
             self._named,
         ]
         filling = self._choice.filling
-        self._box.upload(self._unpack, self._box, outputs, **QUIET).then(**filling)
-        self._here.input(self._use_bank, self._here, outputs, **QUIET).then(**filling)
+        latest = self._choice.latest
+        self._box.upload(self._unpack, [latest, self._box], outputs, **ASKING).then(**filling)
+        self._here.input(self._use_bank, [latest, self._here], outputs, **ASKING).then(**filling)
         page.blocks.load(lambda: self._offered(), None, self._here, **QUIET)
         source, path = (self._form.controls[name] for name in (SOURCE, PATH))
         gr.on([source.change, path.change], self._look_into, [source, path], [self._folder, path], **LATEST)
@@ -78,8 +80,11 @@ class ImagesPanel:
         found = [(title, bank) for title, bank in image_banks.banks(self._context) if folder_of(bank)]
         return gr.update(choices=found, visible=bool(found), value=None)
 
-    def _unpack(self, files: ListFiles) -> Iterator[dict[Any, Any]]:
+    def _unpack(self, latest: Latest, files: ListFiles) -> Iterator[dict[Any, Any]]:
         """Unpack what was dropped, and fill in the form for it."""
+        yield from latest.only(self._unpacking(files), gr.skip())
+
+    def _unpacking(self, files: ListFiles) -> Iterator[dict[Any, Any]]:
         wait, archive = self._wait, Path(files.root[0].path)
         task = self._context.builder.submit(unpacking.unpack, archive)
         try:
@@ -93,13 +98,14 @@ class ImagesPanel:
         yield {**over, self._here: self._offered(), self._unpacked: stamp(str(unpacked))}
         yield from self._use_folder(unpacked.folder, unpacked.name)
 
-    def _use_bank(self, bank: Any) -> Iterator[dict[Any, Any]]:
+    def _use_bank(self, latest: Latest, bank: Any) -> Iterator[dict[Any, Any]]:
         try:
             folder = folder_of(image_banks.allowed(self._context, bank)) or ""
         except WorkError as error:
             yield dict(zip(self._wait.outputs, self._wait.failed(error), strict=True))
             return
-        yield from self._use_folder(folder, image_banks.split_name(str(bank)).removeprefix("images of "))
+        filling = self._use_folder(folder, image_banks.split_name(str(bank)).removeprefix("images of "))
+        yield from latest.only(filling, gr.skip())
 
     def _use_folder(self, folder: str, name: str) -> Iterator[dict[Any, Any]]:
         """Name the folder in the form at once, then fill in what suits its images."""
