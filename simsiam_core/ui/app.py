@@ -13,7 +13,7 @@ from starlette.middleware import Middleware
 from simsiam_core.assets import asset_path
 from simsiam_core.ui import endpoints
 from simsiam_core.ui.addresses import PageNames, runs_in
-from simsiam_core.ui.blocks import WholeValues, put_states_first
+from simsiam_core.ui.blocks import PageBlocks, put_states_first
 from simsiam_core.ui.check import page as check_page
 from simsiam_core.ui.components.widget import widget
 from simsiam_core.ui.context import Context, Page, link
@@ -57,7 +57,7 @@ MAX_UPLOAD = "500mb"  # a zip of images; single images are held to less where th
 
 def build(context: Context) -> gr.Blocks:
     """The whole page over one folder of runs."""
-    with WholeValues(title="SimSiam", analytics_enabled=False, elem_id="page") as blocks:
+    with PageBlocks(title="SimSiam", analytics_enabled=False, elem_id="page") as blocks:
         gr.HTML(_header(), padding=False, elem_id="page-header")
         widget("components/connection", "page-connection", padding=False)
         widget("components/keyboard", "page-keyboard", padding=False, pages=_keys())

@@ -1,4 +1,4 @@
-"""gradio's Blocks, whose generators send each value of an output whole; and what a browser finds soonest in them."""
+"""gradio's Blocks, whose events may update nothing and send whole values; and what a browser finds soonest in them."""
 
 from __future__ import annotations
 
@@ -7,13 +7,21 @@ from typing import Any
 import gradio as gr
 
 
-class WholeValues(gr.Blocks):
-    """Blocks that send no edits inside a value.
+class PageBlocks(gr.Blocks):
+    """Blocks that take `{}` for updates of no component, and send no edits inside a value.
+
+    Of an event with several outputs gradio takes a dict of updates by component, but refuses an empty one.
 
     For every answer of a generator but the first, gradio sends the difference to the one before, and the browser edits
     the value in place that a component was given already. Where two answers come within a frame, a script would read
     the first one as the second left it: emptied, if the second says nothing of that component.
     """
+
+    async def postprocess_data(self, block_fn: Any, predictions: Any, state: Any) -> list[Any]:
+        """As gradio's, but for an empty dict of updates, which changes nothing."""
+        if predictions == {} and isinstance(predictions, dict) and len(block_fn.outputs) > 1:
+            predictions = gr.skip()
+        return await super().postprocess_data(block_fn, predictions, state)
 
     def handle_streaming_diffs(
         self,

@@ -28,6 +28,16 @@ ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 180  # of a busy machine
 # gradio's words about a request that was cut off, as every reload does; they may come before it is heard of.
 CUT_OFF = ("AbortError: signal is aborted", "Unexpected error Connection errored out")
+# gradio's own words about an exception, which stand in no console; not those of a page that is being left.
+SAY_TOASTS = """
+new MutationObserver(() => {
+  for (const toast of document.querySelectorAll(".toast-body.error:not([data-heard])")) {
+    toast.dataset.heard = "yes";
+    const leaving = /Connection (to the server was lost|errored out)/.test(toast.innerText);
+    if (!leaving) console.error(`toast: ${toast.innerText}`);
+  }
+}).observe(document, { childList: true, subtree: true });
+"""
 expect.set_options(timeout=60_000)  # of a busy machine; what is timed says its own limit
 
 
@@ -122,7 +132,7 @@ def page(browser: Browser, server: Server) -> Iterator[Page]:
 
 
 def watched(page: Page) -> list[str]:
-    """What goes wrong in a page, as it is noticed: errors in the console, and requests that leave this machine."""
+    """What goes wrong in a page, as it is noticed: errors in console and toasts, requests that leave this machine."""
     troubles: list[str] = []
 
     def hear(message: ConsoleMessage) -> None:
@@ -133,6 +143,7 @@ def watched(page: Page) -> list[str]:
         if _outside(request.url):
             troubles.append(f"outside: {request.url}")
 
+    page.add_init_script(SAY_TOASTS)
     page.on("console", hear)
     page.on("pageerror", lambda error: troubles.append(f"page error: {error}"))
     page.on("request", look)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 
 import numpy as np
 import pytest
@@ -46,6 +47,9 @@ def image() -> bytes:
 
 
 PLACED = "document.querySelector('#map-plot .js-plotly-plot')?.data[2].x.length"
+# A class, its share of the vote, and of how many images: no figure without a word.
+VOTED = re.compile(r"^\S+\s+[\d.]+ %\s+\d+ of 20$")
+COUNTED = re.compile(r"^\S+\s+[\d.]+ %\s+\d+ of 80$")
 MINE = {"name": "mine.png", "mimeType": "image/png", "buffer": image()}
 
 
@@ -68,6 +72,9 @@ def test_an_image_is_asked_about_and_placed(page: Page, run: RunDirectory) -> No
     expect(caption).to_contain_text("epoch 1 · training images")
     expect(page.locator("#neighbours-place")).to_contain_text("Projected on the map's own axes")
     page.wait_for_function(f"{PLACED} === 1")
+    expect(page.locator("#neighbours-vote")).to_contain_text("How the neighbours vote")
+    expect(page.locator("#neighbours-vote .vote-row").first).to_have_text(VOTED, use_inner_text=True)
+    expect(page.locator("#neighbours-gallery")).to_contain_text("the figure is the cosine similarity")
 
     mark_part_of_query(page)
     first = cards.first.get_attribute("data-id")
@@ -85,6 +92,8 @@ def test_an_image_is_asked_about_and_placed(page: Page, run: RunDirectory) -> No
     expect(page.locator("#map-gallery")).to_contain_text("80 points chosen")
     expect(page.locator("#map-gallery .card")).to_have_count(48)
     expect(page.locator("#map-histogram .vote-row")).to_have_count(10)
+    expect(page.locator("#map-histogram")).to_contain_text("Classes of the points chosen")
+    expect(page.locator("#map-histogram .vote-row").first).to_have_text(COUNTED, use_inner_text=True)
     page.wait_for_function(f"{PLACED} === 1")
     expect(caption).to_contain_text("Your image mine.png")
 

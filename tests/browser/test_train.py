@@ -77,6 +77,24 @@ def test_a_draft_outlives_a_reload_and_a_recipe_and_can_be_brought_back(page: Pa
     expect(changed).to_contain_text("Changed from Small, for a CPU: 1")
 
 
+def test_of_recipes_clicked_in_quick_succession_the_last_one_counts(page: Page) -> None:
+    """Kind: the second click was dropped; and the recipe for one's own images showed gradio's words about values."""
+    page.goto("/?tab=train")
+    ready(page)
+    mine, small = page.locator("#preset-my-images"), page.locator("#preset-small-cifar10")
+    refusal = page.locator("#train-adapt-message")
+    mine.click()
+    expect(refusal).to_contain_text("first drop a folder or a zip")
+    expect(page.locator("#train-changed")).to_contain_text("As in Quick look")
+    small.click()
+    page.locator("#preset-quick").click()
+    small.click()
+    expect(page.locator("#train-changed")).to_contain_text("As in Small, for a CPU")
+    expect(page.locator("#train-summary")).to_contain_text("50,000 training images")
+    expect(control(page, "training.epochs")).to_have_value("24")
+    expect(refusal).to_be_empty()
+
+
 def test_the_drawer_is_searched_and_start_goes_to_the_bad_field_in_it(page: Page) -> None:
     """Kind: a refused setting was named, and had to be looked for among seventy."""
     page.goto("/?tab=train")

@@ -1,12 +1,14 @@
-"""Answers of a generator reach the page as whole values."""
+"""What an event answers reaches the page: nothing, or whole values."""
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import gradio as gr
+import pytest
 
-from simsiam_core.ui.blocks import WholeValues, put_states_first
+from simsiam_core.ui.blocks import PageBlocks, put_states_first
 
 
 class Function:
@@ -16,7 +18,7 @@ class Function:
 
 
 def test_no_value_is_edited_in_place() -> None:
-    blocks = WholeValues()
+    blocks = PageBlocks()
 
     def sent(*values: Any, final: bool = False) -> list[Any]:
         return blocks.handle_streaming_diffs(Function(), list(values), "session", "run", final)
@@ -30,6 +32,26 @@ def test_no_value_is_edited_in_place() -> None:
     assert sent(None, None, final=True) == [[1, 3], ""]
 
 
+@pytest.mark.parametrize("answered", [{}, gr.skip()])
+def test_an_event_may_update_nothing(answered: dict[str, Any]) -> None:
+    """Kind: gradio's own words about output values, as an error on the page."""
+    with PageBlocks() as blocks:
+        button, text, other = gr.Button(), gr.HTML(), gr.HTML()
+        button.click(lambda: answered, None, [text, other])
+    (function,) = blocks.fns.values()
+    sent = asyncio.run(blocks.postprocess_data(function, answered, None))
+    assert [set(update) for update in sent] == [{"props", "__type__"}] * 2  # and no value
+
+
+def test_an_empty_value_of_a_single_output_is_a_value() -> None:
+    with PageBlocks() as blocks:
+        button, value = gr.Button(), gr.JSON()
+        button.click(dict, None, value)
+    (function,) = blocks.fns.values()
+    (sent,) = asyncio.run(blocks.postprocess_data(function, {}, None))
+    assert sent.root == {}
+
+
 def test_gradio_would_edit_it() -> None:
     """Else the class is not needed any more."""
     from gradio.utils import diff
@@ -38,7 +60,7 @@ def test_gradio_would_edit_it() -> None:
 
 
 def test_what_is_never_drawn_stands_first() -> None:
-    with WholeValues() as blocks:
+    with PageBlocks() as blocks:
         page = gr.State("page")
         with gr.Tabs(), gr.Tab("One"):
             text = gr.HTML("drawn")

@@ -10,7 +10,7 @@ function card(entry) {
   node.type = "button";
   node.dataset.id = entry.id;
   if (entry.agrees !== undefined && entry.agrees !== null) node.classList.add(entry.agrees ? "agrees" : "differs");
-  node.title = entry.title || entry.id;
+  node.title = entry.title || `${entry.id}${entry.agrees === false ? ": not of the class that the vote chose" : ""}`;
   makeImage(entry, "card-image", node);
   if (entry.label) make("span", "card-label", node, entry.label);
   if (typeof entry.similarity === "number") {

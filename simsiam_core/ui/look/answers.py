@@ -35,7 +35,9 @@ def answer_values(answer: Answer, among: str, region: Any) -> list[Any]:
         )
         for n in answer.neighbours[:SHOWN_NEIGHBOURS]
     ]
-    note = f"The {len(answer.neighbours)} {among} most alike, the nearest first."
+    note = f"The {len(answer.neighbours)} {among} most alike, the nearest first; the figure is the cosine similarity."
+    if any(n.label != winner for n in answer.neighbours[:SHOWN_NEIGHBOURS]) and winner is not None:
+        note += f" Those in orange are not of the class {winner}, which the vote chose."
     if len(answer.neighbours) > SHOWN_NEIGHBOURS:
         note += f" The first {SHOWN_NEIGHBOURS} are shown; all of them vote."
     votes = [
@@ -47,7 +49,12 @@ def answer_values(answer: Answer, among: str, region: Any) -> list[Any]:
     hint = " Click it to ask with the whole." if region else " Drag a square on it to ask with a part."
     return [
         {"src": data_uri(answer.query), "note": f"As the network sees it.{label}{hint}"},
-        {"votes": votes, "note": "" if votes else "These images have no labels, so there is no vote."},
+        {
+            "title": "How the neighbours vote, the nearest with the most weight:",
+            "votes": votes,
+            "of": len(answer.neighbours),
+            "note": "" if votes else "These images have no labels, so there is no vote.",
+        },
         gallery(cards, note=f"{note} Answered in {took:.2f} s."),
     ]
 

@@ -128,6 +128,8 @@ def histogram(drawn: Map, rows: Sequence[int]) -> dict[str, Any]:
     counts = np.bincount(drawn.labels[np.asarray(rows)], minlength=len(drawn.classes))
     order = [int(i) for i in counts.argsort()[::-1] if counts[i]]
     return {
+        "title": "Classes of the points chosen:",
+        "of": len(rows),
         "votes": [
             {"label": drawn.classes[i], "share": counts[i] / len(rows), "count": int(counts[i])}
             for i in order
