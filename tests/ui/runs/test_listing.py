@@ -184,3 +184,14 @@ def test_a_run_is_listed_and_found_by_the_name_that_a_person_gave_it(
     assert found(snapshots, filter='"best so"') == ["Best so far"]
     four[0].write_notes(Notes())
     assert found(snapshots, filter="alfa") == ["alfa"]
+
+
+def test_images_of_ones_own_are_called_by_the_name_of_their_folder(
+    store: RunStore, snapshots: Snapshots
+) -> None:
+    """Kind: "folder" stood there, whichever folder it was."""
+    make(store, "drawn")
+    make(store, "own", data={"source": "folder", "path": "/srv/photos/hand signs"})
+    shown = listing(RunIndex(), snapshots.look(), ListView())
+    assert [row.cells["data"] for row in shown.rows] == ["hand signs", "textures"]
+    assert found(snapshots, filter='images:"hand signs"') == ["own"]
