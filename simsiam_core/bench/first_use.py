@@ -17,8 +17,7 @@ from simsiam_core.bench.chromium import FLAGS, find_chromium
 from simsiam_core.bench.page import dashboard
 from simsiam_core.bench.synthetic import own_cache
 from simsiam_core.jobs import stop
-from simsiam_core.model.bundled import install
-from simsiam_core.runs import RunStore
+from simsiam_core.runs import BUNDLED, RunStore
 
 LIMIT_MS = 300_000
 LOADING_SECONDS = 10.0  # in which a page has loaded, and after which it waits for what is new
@@ -49,8 +48,7 @@ def measure(path: str | None = None, limit: int = LIMIT_MS) -> dict[str, Any]:
         images = Path(path) if path else _textures(folder / "textures")
         began = time.perf_counter()
         store = RunStore(folder / "runs")
-        install(store)
-        with dashboard(store.path) as served, sync_playwright() as playwright:
+        with dashboard(store.path, options=()) as served, sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=find_chromium(), args=FLAGS)
             page = browser.new_page(viewport={"width": 1280, "height": 900}, base_url=served.address)
             page.set_default_timeout(limit)
@@ -66,7 +64,7 @@ def measure(path: str | None = None, limit: int = LIMIT_MS) -> dict[str, Any]:
                 note("start of the program to first neighbours", began, lambda: _neighbours(page, click))
                 began = time.perf_counter()
                 note("own folder to a loss on the chart", began, lambda: _train(page, click, images))
-                run = store.runs()[0]
+                run = next(run for run in store.runs() if run.id != BUNDLED)
                 stop(run)  # a run that has ended is looked into
                 page.wait_for_selector("#monitor-head :text('stopped')")
                 page.wait_for_function("document.querySelector('#monitor-look')?.disabled === false")

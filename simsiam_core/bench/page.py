@@ -31,7 +31,10 @@ class Dashboard:
 
 @contextmanager
 def dashboard(
-    runs_dir: Path, limit: float = 60.0, checkout: Path | None = None, options: Sequence[str] = ()
+    runs_dir: Path,
+    limit: float = 60.0,
+    checkout: Path | None = None,
+    options: Sequence[str] = ("--no-bundled",),
 ) -> Iterator[Dashboard]:
     """Start the dashboard over a folder of runs, from another checkout if given; stops it after the block."""
     program = ["-m", SERVER] if checkout is None else [str(checkout / "dashboard.py")]
@@ -39,7 +42,6 @@ def dashboard(
         sys.executable,
         *program,
         "--no-browser",
-        "--no-bundled",
         "--runs-dir",
         str(runs_dir),
         *options,

@@ -33,7 +33,7 @@ def measure(runs: int = RUNS, waiting: int = WAITING, rounds: int = ROUNDS) -> d
     with tempfile.TemporaryDirectory() as folder:
         store = RunStore(Path(folder))
         growing = _many(store, runs, waiting)
-        with dashboard(store.path, 600.0, options=("--read-only",)) as page:
+        with dashboard(store.path, 600.0, options=("--no-bundled", "--read-only")) as page:
             client = PageClient(page.address)
             first = _seconds(client)
             began = time.perf_counter()

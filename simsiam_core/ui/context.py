@@ -58,6 +58,7 @@ class Context:
         LOCAL  # where jobs run unless chosen otherwise; any other: nothing is trained on this machine
     )
     bank_root: Path | None = None  # below it lie folders that may be searched as one's own images
+    unpacking: bool = False  # the bundled network, as the dashboard starts
     snapshots: Snapshots = field(init=False)
     networks: NetworkAnswers = field(init=False)
     _more: dict[str, InspectionWorker] = field(default_factory=dict)

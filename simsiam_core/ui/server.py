@@ -11,6 +11,7 @@ import threading
 import time
 import webbrowser
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from simsiam_core import garbage_collection, output
 from simsiam_core.config import ConfigError
@@ -18,10 +19,13 @@ from simsiam_core.config.cache import uploads_dir
 from simsiam_core.config.homes import prepare_home
 from simsiam_core.config.paths import path_flag
 from simsiam_core.program import add_version, called_as
-from simsiam_core.runs import RunError, RunStore
+from simsiam_core.runs import RunDirectory, RunError, RunStore
 from simsiam_core.runs.placement import LOCAL
 from simsiam_core.ui.auth import AUTH_VARIABLE, Check, door
 from simsiam_core.ui.hosts import Hosts, is_loopback, own_name
+
+if TYPE_CHECKING:
+    from simsiam_core.ui.context import Context
 
 NEXT_PORTS = 100
 LOGIN_NODE_NICENESS, LOGIN_NODE_THREADS = 10, 4
@@ -94,16 +98,16 @@ def _serve(options: argparse.Namespace, port: int, check: Check | None) -> int:
         from simsiam_core.ui.context import Context
 
         worker = stack.enter_context(InspectionWorker())
-        page = build(
-            Context(
-                store,
-                worker,
-                scheduler=scheduler,
-                notifier=notifier,
-                bank_root=options.bank_root,
-                executor=executor,
-            )
+        context = Context(
+            store,
+            worker,
+            scheduler=scheduler,
+            notifier=notifier,
+            bank_root=options.bank_root,
+            executor=executor,
+            unpacking=not (options.read_only or options.no_bundled),
         )
+        page = build(context)
         _, address, _ = page.launch(
             server_name=options.host,
             server_port=port,
@@ -115,7 +119,7 @@ def _serve(options: argparse.Namespace, port: int, check: Check | None) -> int:
         )
         if scheduler is not None:
             scheduler.describe(address)
-        _announce(options, address, store)
+        _announce(options, address, context)
         page.block_thread()
     return 0
 
@@ -127,29 +131,42 @@ def _be_modest() -> None:
         os.environ.setdefault(variable, str(min(LOGIN_NODE_THREADS, os.cpu_count() or 1)))
 
 
-def _announce(options: argparse.Namespace, address: str, store: RunStore) -> None:
+def _announce(options: argparse.Namespace, address: str, context: Context) -> None:
     """Print the address, open a browser there, and start what can wait until the page is up."""
-    print(f"SimSiam dashboard: {address}  (runs in {store.path}; Ctrl-C ends it)", flush=True)
+    print(f"SimSiam dashboard: {address}  (runs in {context.store.path}; Ctrl-C ends it)", flush=True)
     if not options.no_browser and _has_display():
         threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
-    bundled = not (options.read_only or options.no_bundled)
-    threading.Thread(target=_work_in_background, args=(store if bundled else None,), daemon=True).start()
+    threading.Thread(target=_work_in_background, args=(context,), daemon=True).start()
 
 
-def _work_in_background(store: RunStore | None) -> None:
-    """Import torch for the form's first answer, and the bundled run into `store`; then keep the cache small."""
+def _work_in_background(context: Context) -> None:
+    """Unpack the bundled run, for which torch is imported that the form's first answer needs; keep the cache small."""
     from simsiam_core.data.pruning import prune
 
-    if store is not None:
+    if context.unpacking:
         from simsiam_core.model.bundled import install
 
+        run = None
         try:
-            install(store)
+            run = install(context.store)
         except (OSError, ImportError) as error:
             print(f"The bundled encoder could not be imported: {error}.", file=sys.stderr)
+        context.unpacking = False
+        if run is not None and context.executor == LOCAL:
+            _encode_images_of(run, context)
     while True:
         prune()
         time.sleep(TIDY_SECONDS)
+
+
+def _encode_images_of(run: RunDirectory, context: Context) -> None:
+    """Have the images of a run at hand by the time that somebody looks inside."""
+    from simsiam_core.features.worker import WorkError
+    from simsiam_core.ui.components.checkpoint_picker import in_order
+
+    with contextlib.suppress(WorkError, RunError):
+        for _ in context.encoded(run, in_order(run)[-1], "train"):
+            pass
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from simsiam_core.model.bundled import install
 from simsiam_core.runs import RunDirectory
 from simsiam_core.ui.app import PAGES
 
@@ -27,6 +30,22 @@ window.fetch = async (...asked) => {
 
 def shown(page: Page, name: str) -> None:
     expect(page.locator(f"#tab-{name}-button")).to_have_attribute("aria-selected", "true")
+
+
+def test_the_first_door_opens_when_its_network_is_there(page: Page, server: Server) -> None:
+    """Kind: whoever opened the page before the network was unpacked was told for good that it is not here."""
+    page.goto("/")
+    door = page.locator("#welcome-look")
+    expect(page.locator(".door-look .door-shut")).to_have_text(
+        "The bundled network is not among the runs here."
+    )
+    expect(door).to_be_disabled()
+    run = install(server.store)
+    assert run is not None
+    expect(door).to_be_enabled()
+    expect(page.locator(".door-shut")).to_have_count(0)
+    shutil.rmtree(run.path)
+    expect(door).to_be_disabled()
 
 
 def test_back_walks_through_what_was_looked_at(page: Page, network: RunDirectory) -> None:

@@ -1,4 +1,4 @@
-// include: components/shared/dom components/shared/opening
+// include: components/shared/dom components/shared/opening components/shared/updates
 // The doors, {doors: [{name, title, text, button, shut}], repeat}. Triggers `select` with {door}. Whether the page is shown
 // at the start is remembered by this browser.
 const root = element.querySelector(".doors");
@@ -11,7 +11,7 @@ box.checked = welcomes();
 box.addEventListener("change", () => welcomeAgain(box.checked));
 
 function draw() {
-  const { doors = [], repeat = "" } = props.value || {};
+  const { doors = [], repeat = "" } = shown() || {};
   list.replaceChildren(
     ...doors.map((door) => {
       const card = make("section", `door door-${door.name}`);
@@ -30,4 +30,4 @@ function draw() {
 }
 
 draw();
-watch("value", draw);
+takeNews(root, draw);

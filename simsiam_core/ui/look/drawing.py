@@ -107,21 +107,25 @@ class MapPanel:
 
     def _begin(self, network: ChosenNetwork, by: str, values: Sequence[Any]) -> Iterator[Updates]:
         """A map that is cached, else PCA; encoding the images is left to the person where it takes long."""
-        context = self._context
+        context, wait = self._context, self.wait
         try:
             run, wished = network.directory(context), settings_of(context, network.images, values)
             known = (run.path, network.checkpoint)
             ready = context.worker.submit(inspection.is_encoded, *known, network.images).result()
+            if not ready and not self._at_work() and _count(context, network) <= UNASKED_IMAGES:
+                for task, fraction, text in context.encoded(run, network.checkpoint, network.images):
+                    yield wait.named(wait.at(task, fraction, text))
+                ready = True
             kept = ready and context.worker.submit(maps.cached_map, *known, wished).result()
-            at_once = ready or (not self._at_work() and _count(context, network) <= UNASKED_IMAGES)
         except (WorkError, RunError, ConfigError) as error:
-            yield self.wait.named(self.wait.failed(error))
+            yield wait.named(wait.failed(error))
             return
         if kept:
             yield from self._draw(network, by, values)
-        elif at_once:
+        elif ready:
             yield {self._method: "pca"}
             yield from self._draw(network, by, ("pca", *values[1:]))
+            context.expect_maps()  # UMAP is likely to be asked for next
         else:
             yield {self.chart: canvas.nothing(NOTHING_YET)}
 

@@ -105,7 +105,7 @@ class LookPage:
     def _wire_opening(self, tab: gr.Tab) -> None:
         """What happens when the page is opened, by hand or by the address, and when the network changes."""
         page, network = self._page, self._page.network
-        came = tab.select(self._came, None, self._opened, **QUIET)
+        came = tab.select(lambda: True, None, self._opened, **QUIET)
         map_inputs = [self.map.latest, network, self.map.drawn, *self.map.drawing["inputs"][2:]]
         answer_inputs = [self.answer.answered, *self.answer.asking["inputs"]]
         browsing = self.sources.browsing
@@ -131,10 +131,6 @@ class LookPage:
             self.answer.asking["outputs"],
             **ASKING,
         )
-
-    def _came(self) -> bool:
-        self._context.expect_maps()
-        return True
 
     def _if_opened(self, begin: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[Any]]:
         """The same, but nothing as long as nobody has opened the page."""

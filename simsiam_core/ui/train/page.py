@@ -15,7 +15,7 @@ from simsiam_core.ui.train.start import StartBar
 from simsiam_core.ui.train.where import WherePanel
 
 
-def build(context: Context, page: Page, _tab: gr.Tab) -> None:
+def build(context: Context, page: Page, tab: gr.Tab) -> None:
     """The tab; other pages write into its form by `page.fill`."""
     settings = SettingsPanel(context)
     choice = RecipeChoice(context, settings)
@@ -39,7 +39,7 @@ def build(context: Context, page: Page, _tab: gr.Tab) -> None:
             with gr.Column(elem_classes="sheet"):
                 prospect.render_views()
     start = StartBar(context, settings, prospect, choice)
-    prospect.wire()
+    prospect.wire(tab)
     images.wire(page)
     start.wire(page, several, where)
     where.wire(lambda held: parse(settings.values(held)), settings.held)

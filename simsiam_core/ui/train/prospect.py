@@ -30,6 +30,7 @@ class Prospect:
     def __init__(self, context: Context, settings: SettingsPanel) -> None:
         self._context, self._settings = context, settings
         self.figures = gr.State("")
+        self._opened = gr.State(False)  # whether anybody looks: steps that are timed hold up other pages
         self._expected_at = gr.State(None)  # when the form was filled in that the figures are for
         self._draw = gr.State(0)  # which random views are shown
         self._refused = gr.State({})  # what the worker found wrong with the network it was last asked about
@@ -57,19 +58,21 @@ class Prospect:
         values = (NOT_AS_IT_IS, "", "", NO_VIEWS, "")
         return dict(zip(self.outputs, values, strict=True))
 
-    def wire(self) -> None:
-        """Follow the form, whoever filled it in."""
-        settings = self._settings
+    def wire(self, tab: gr.Tab) -> None:
+        """Follow the form, whoever filled it in; what takes the worker's time from when the page is first opened."""
+        settings, opened = self._settings, self._opened
         held, settling = settings.held, settings.settling
+        tab.select(lambda: True, None, opened, **QUIET)
         marks = [settings.shown, held]
         settling(self._follow, marks, [*settings.marked, self._meaning], **LATEST)
         self._refused.change(self._follow, marks, [*settings.marked, self._meaning], **QUIET)
         # Apart from the estimate, which times steps for seconds: else the last network's figures would stay so long.
-        settling(self._build_network, held, [self._network, self._refused], **LATEST)
-        settling(self._preview, [self._draw, held], self._views, **LATEST)
-        expecting = [held, settings.settled_at, self._expected_at]
+        expecting = [opened, held, settings.settled_at, self._expected_at]
         expected = [self._expected, self.figures, self._expected_at]
-        settling(self._expect, expecting, expected, **LATEST)
+        for event in (settling, opened.change):
+            event(self._build_network, [opened, held], [self._network, self._refused], **LATEST)
+            event(self._preview, [opened, self._draw, held], self._views, **LATEST)
+            event(self._expect, expecting, expected, **LATEST)
         # What stands there was for the form before; at once, also where steps of that are still being timed.
         settings.filling(lambda at: ("", "", at), settings.settled_at, expected, **QUIET).then(
             self._expect, expecting, expected, **LATEST
@@ -89,7 +92,10 @@ class Prospect:
             images = None  # said beside the field on Start
         return summary(config, images)
 
-    def _build_network(self, held: Held) -> Iterator[dict[Any, Any]]:
+    def _build_network(self, opened: bool, held: Held) -> Iterator[dict[Any, Any]]:
+        if not opened:
+            yield {}
+            return
         config = self._settings.sound(held)
         if config is None:
             yield {self._network: "", self._refused: {}}
@@ -99,9 +105,11 @@ class Prospect:
         yield {self._refused: self._context.networks.problems(config)}
 
     def _expect(
-        self, held: Held, filled_at: float | None, expected_at: float | None
+        self, opened: bool, held: Held, filled_at: float | None, expected_at: float | None
     ) -> Iterator[dict[Any, Any]]:
-        if filled_at != expected_at:  # what stands there is cleared first, and this asked again then
+        if (
+            not opened or filled_at != expected_at
+        ):  # what stands there is cleared first, and this asked again then
             yield {}
             return
         config = self._settings.sound(held)
@@ -115,9 +123,11 @@ class Prospect:
     def _expectation(self, found: Expectation) -> dict[Any, Any]:
         return {self._expected: found.row, self.figures: found.figures}
 
-    def _preview(self, draw: int, held: Held) -> Iterator[Any]:
+    def _preview(self, opened: bool, draw: int, held: Held) -> Iterator[Any]:
         config = self._settings.sound(held)
-        if config is None:
+        if not opened:
+            yield gr.skip()
+        elif config is None:
             yield NO_VIEWS
         elif not SOURCES.get(config.data.source).generated and config.data not in self._context.seen_data:
             yield {"images": [], "note": NOT_HERE}
@@ -128,5 +138,5 @@ class Prospect:
         config = self._settings.sound(held)
         if config is not None:  # a click is a wish: the images may be fetched for it
             self._context.seen_data.add(config.data)
-        for value in self._preview(draw + 1, held):
+        for value in self._preview(True, draw + 1, held):
             yield draw + 1, value

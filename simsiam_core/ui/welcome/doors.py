@@ -9,6 +9,9 @@ from simsiam_core.ui.components.checkpoint_picker import in_order
 from simsiam_core.ui.context import READ_ONLY, Context
 from simsiam_core.ui.context_bar.network import ChosenNetwork
 
+UNPACKING = "The bundled network is being unpacked; a few seconds."
+NOT_HERE = "The bundled network is not among the runs here."
+
 
 def doors(context: Context) -> dict[str, Any]:
     """The value of the component: each door's title, text and button, and why it is shut, if it is."""
@@ -21,7 +24,7 @@ def doors(context: Context) -> dict[str, Any]:
                 "text": "A small network that was trained on 50,000 photographs without a label. See which images it "
                 "finds alike, on a map and as neighbours of any picture of yours.",
                 "button": "Open its map",
-                "shut": "" if bundled(context) else "The bundled network is not among the runs here.",
+                "shut": "" if bundled(context) else UNPACKING if context.unpacking else NOT_HERE,
             },
             {
                 "name": "train",
