@@ -35,7 +35,11 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "light": {"resultTypes": ["violations"]},
     "dark": {"resultTypes": ["violations"], "runOnly": {"type": "rule", "values": ["color-contrast"]}},
 }
-SETTLED = "performance.now() - window.changed > 800"
+# Nothing is drawn any more, no button waits for the server to know its run, and no colour is on its way.
+SETTLED = """
+performance.now() - window.changed > 800 && !document.querySelector(".acts-on-run[inert]")
+  && !document.getAnimations().some((one) => one instanceof CSSTransition)
+"""
 
 
 def test_no_page_keeps_anybody_out(browser: Browser, server: Server, network: RunDirectory) -> None:
