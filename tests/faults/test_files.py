@@ -132,7 +132,7 @@ def test_a_file_system_without_space_keeps_the_last_word(
         for checkpoint in run.checkpoints():
             load_encoder(checkpoint.path)
     finally:
-        subprocess.run(["umount", str(folder)], check=True)
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)  # a process may still be leaving
 
 
 # --- processes ----------------------------------------------------------------------------------------

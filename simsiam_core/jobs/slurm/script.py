@@ -16,6 +16,7 @@ from simsiam_core.runs import RunError
 
 SCRIPT_FILE = "job.sbatch"
 TERMINATED = 128 + 15
+LEAVE_SECONDS = 20  # for the other processes of a job, once the first of them has ended
 
 
 def batch_script(
@@ -54,8 +55,9 @@ def batch_script(
             *([settings.setup_lines, ""] if settings.setup_lines else []),
             *exports,
             "",
-            "# Every process appends to the log itself; one that fails ends the others.",
-            f"srun {tasks} --kill-on-bad-exit=1 \\",
+            f"# Every process appends to the log itself. When one has ended, the others have {LEAVE_SECONDS} s:",
+            "# those of a job that was warned end by themselves, and only then is their exit code that of srun.",
+            f"srun {tasks} --kill-on-bad-exit=0 --wait={LEAVE_SECONDS} \\",
             "  sh -c 'exec \"$@\" >>log.txt 2>&1' job \\",
             f"  {words}",
             "code=$?",
