@@ -151,7 +151,8 @@ def _work_in_background(context: Context) -> None:
             run = install(context.store)
         except (OSError, ImportError) as error:
             print(f"The bundled encoder could not be imported: {error}.", file=sys.stderr)
-        context.unpacking = False
+        finally:
+            context.unpacking = False
         if run is not None and context.executor == LOCAL:
             _encode_images_of(run, context)
     while True:

@@ -36,7 +36,7 @@ def answer_values(answer: Answer, among: str, region: Any) -> list[Any]:
         for n in answer.neighbours[:SHOWN_NEIGHBOURS]
     ]
     note = f"The {len(answer.neighbours)} {among} most alike, the nearest first; the figure is the cosine similarity."
-    if any(n.label != winner for n in answer.neighbours[:SHOWN_NEIGHBOURS]) and winner is not None:
+    if any(shown["agrees"] is False for shown in cards):
         note += f" Those in orange are not of the class {winner}, which the vote chose."
     if len(answer.neighbours) > SHOWN_NEIGHBOURS:
         note += f" The first {SHOWN_NEIGHBOURS} are shown; all of them vote."

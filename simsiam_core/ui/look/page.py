@@ -32,7 +32,7 @@ class LookPage:
     """The panels, and what happens between them."""
 
     def __init__(self, context: Context, page: Page) -> None:
-        self._context, self._page = context, page
+        self._page = page
         self._opened = gr.State(False)  # whether the person has been here: nothing is computed before
         self._update = gr.Button("Update", elem_id="look-update", variant="primary", visible=False)
         with gr.Row(elem_classes="look-layout", equal_height=False):

@@ -107,9 +107,8 @@ class Prospect:
     def _expect(
         self, opened: bool, held: Held, filled_at: float | None, expected_at: float | None
     ) -> Iterator[dict[Any, Any]]:
-        if (
-            not opened or filled_at != expected_at
-        ):  # what stands there is cleared first, and this asked again then
+        # What stands there for another form is cleared first, and this is asked again then.
+        if not opened or filled_at != expected_at:
             yield {}
             return
         config = self._settings.sound(held)
