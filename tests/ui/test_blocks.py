@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import gradio as gr
@@ -15,6 +16,12 @@ class Function:
     """As far as gradio looks at a function here."""
 
     outputs = (object(), object())
+
+
+def _sent(blocks: PageBlocks, function: Any, answered: Any) -> list[Any]:
+    """Return what is sent of an answer; in a thread of its own, as a loop runs in this one after a browser's test."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, blocks.postprocess_data(function, answered, None)).result()
 
 
 def test_no_value_is_edited_in_place() -> None:
@@ -39,7 +46,7 @@ def test_an_event_may_update_nothing(answered: dict[str, Any]) -> None:
         button, text, other = gr.Button(), gr.HTML(), gr.HTML()
         button.click(lambda: answered, None, [text, other])
     (function,) = blocks.fns.values()
-    sent = asyncio.run(blocks.postprocess_data(function, answered, None))
+    sent = _sent(blocks, function, answered)
     assert [set(update) for update in sent] == [{"props", "__type__"}] * 2  # and no value
 
 
@@ -48,7 +55,7 @@ def test_an_empty_value_of_a_single_output_is_a_value() -> None:
         button, value = gr.Button(), gr.JSON()
         button.click(dict, None, value)
     (function,) = blocks.fns.values()
-    (sent,) = asyncio.run(blocks.postprocess_data(function, {}, None))
+    (sent,) = _sent(blocks, function, {})
     assert sent.root == {}
 
 

@@ -1,6 +1,6 @@
 // include: components/shared/dom
 // Recipes as cards. `props.value` is {options: [{name, title, description}], more, title, chosen}; those of `more` are
-// folded away under `title`. A click triggers `select` with the name.
+// folded away under `title`. A click triggers `select` with the name, and when it was.
 const root = element.querySelector(".recipes");
 root.setAttribute("role", "group");
 root.setAttribute("aria-label", "Recipes");
@@ -16,7 +16,7 @@ function card({ name, title, description }, chosen) {
   node.setAttribute("aria-pressed", String(name === chosen));
   make("strong", "", node, title);
   make("span", "", node, description);
-  node.addEventListener("click", () => trigger("select", { name }));
+  node.addEventListener("click", () => trigger("select", { name, at: performance.now() }));
   return node;
 }
 

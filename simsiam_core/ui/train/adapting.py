@@ -24,6 +24,8 @@ MY_IMAGES = "my-images"
 NO_IMAGES = (
     "This recipe is for images of your own: first drop a folder or a zip under Images, or give its path."
 )
+# Two that fill in the form do so one after the other: else the answer to the later one may be sent first.
+IN_TURN: dict[str, Any] = {**ASKING, "concurrency_limit": 1, "concurrency_id": "recipe"}
 # In the browser's own store, beside the draft: a reload keeps what was chosen and why.
 KEPT = {"storage_key": "simsiam-train-choices", "secret": "simsiam-train-choices"}
 
@@ -53,13 +55,13 @@ class RecipeChoice:
     def filling(self) -> dict[str, Any]:
         """The event that fills in the form after `adapt`: a step of its own, whose outputs arrive all at once."""
         outputs = [*self._settings.fill().outputs, self.choices, self._reasons, self._adapted]
-        return {"fn": self._fill, "inputs": self._adapted, "outputs": outputs, **ASKING}
+        return {"fn": self._fill, "inputs": self._adapted, "outputs": outputs, **IN_TURN}
 
     def wire(self, page: gr.Blocks) -> None:
         """Show the reasons as long as the form is what they are about."""
         settings, shown = self._settings, [self.choices, self._reasons]
         plain, given = [*self.outputs, *settings.fill().outputs], [self.latest, settings.held]
-        settings.recipes.select(self._use, given, plain, **ASKING)
+        settings.recipes.select(self._use, given, plain, **IN_TURN)
         settings.recipes.select(self._use_adapting, given, self.outputs, **ASKING).then(**self.filling)
         settings.filling(self._still, [settings.filled_with, self.choices], shown, **QUIET)
         page.load(lambda kept: reasons(read_choices(kept)), self.choices, self._reasons, **QUIET)
@@ -69,7 +71,7 @@ class RecipeChoice:
         chosen = _preset_of(event)
         if chosen is None or chosen.adapts:
             return {}
-        number = latest.begin()
+        number = latest.begin(_asked_at(event))
         data = self._settings.values(held)["data"]
         own = {"data": {"source": data["source"], "path": data["path"]}} if own_images(data["source"]) else {}
         quiet = dict(zip(self._wait.outputs, self._wait.over(), strict=True))
@@ -85,7 +87,7 @@ class RecipeChoice:
         values = self._settings.values(held)
         own = own_images(values["data"]["source"])
         adapting = self.adapt(chosen.name, values["data"] if own else {}, values["name"] if own else "")
-        yield from latest.only(adapting, gr.skip())
+        yield from latest.only(adapting, gr.skip(), _asked_at(event))
 
     def adapt(self, name: str, data: Mapping[str, Any], run_name: str) -> Iterator[dict[Any, Any]]:
         """Yield updates: what is being looked at, then what suits these images, for the step `filling`."""
@@ -130,6 +132,11 @@ def _preset_of(event: gr.EventData) -> Preset | None:
         return preset(str(event_value(event, "name")))
     except ConfigError:
         return None
+
+
+def _asked_at(event: gr.EventData) -> float | None:
+    at = event_value(event, "at")
+    return float(at) if isinstance(at, int | float) else None
 
 
 def read_choices(kept: Any) -> Choices | None:

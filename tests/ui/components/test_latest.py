@@ -30,3 +30,15 @@ def test_panels_do_not_disturb_each_other() -> None:
     assert next(first) == {"a": 1}
     assert list(other.only(iter([{"b": 1}]), {})) == [{"b": 1}]
     assert list(first) == [{"a": 2}]
+
+
+def test_what_was_asked_first_and_comes_second_is_dropped() -> None:
+    """Kind: of three recipes clicked in quick succession, the second one stood in the form."""
+    latest = Latest()
+    assert latest.is_newest(newest := latest.begin(20.0))
+    assert not latest.is_newest(latest.begin(10.0))
+    assert list(latest.only(iter([{"a": 1}]), {}, 10.0)) == [{}]
+    assert latest.is_newest(newest)
+    assert list(latest.only(iter([{"a": 1}]), {})) == [{"a": 1}], "nobody said when"
+    assert not latest.is_newest(newest)
+    assert not latest.is_newest(latest.begin(15.0)), "asked before the one that said when"
