@@ -93,7 +93,7 @@ told["metric"] = {
     "chart": [spec.title, spec.note, drawn["data"][0]["x"]],
     "column": COLUMNS["uniformity"],
     "compared": {metric.name: metric.title for metric in RESULTS.values()},
-    "latest": dict(RunIndex().rows(Snapshots(store).look())[0].numbers),
+    "latest": dict(RunIndex().known(Snapshots(store).look()).rows[0].numbers),
     "page": page(),
 }
 Path("told.json").write_text(json.dumps(told))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from simsiam_core.jobs.kinds import KINDS
@@ -29,25 +29,31 @@ class Entry:
 
 def read_queue(store: RunStore) -> list[Entry]:
     """Return the queue of a folder, without taking its lock."""
-    runs = store.runs()
-    return queue_entries(store, runs, {run.id: run.status() for run in runs})
+    runs = {run.id: run for run in store.runs()}
+    return queue_entries(store, runs, {run_id: run.status() for run_id, run in runs.items()}, runs)
 
 
 def queue_entries(
-    store: RunStore, runs: Sequence[RunDirectory], statuses: Mapping[str, Status]
+    store: RunStore,
+    runs: Mapping[str, RunDirectory],
+    statuses: Mapping[str, Status],
+    candidates: Iterable[str],
 ) -> list[Entry]:
-    """Return the same as `read_queue`, from runs and statuses (by id) that were already read."""
-    in_queue = {run.id: run for run in runs if statuses[run.id].state in IN_QUEUE}
+    """Return the same as `read_queue`, from runs and statuses (by id) that were already read.
+
+    No run can be in the queue but the `candidates`.
+    """
+    in_queue = {run_id for run_id in candidates if statuses[run_id].state in IN_QUEUE}
     if not in_queue:
         return []
     rows, slots = read_table(store.path)
     ids = [row.run for row in rows if not row.id and row.run in in_queue]
-    ids += sorted(in_queue.keys() - set(ids), key=lambda run_id: (statuses[run_id].created, run_id))
+    ids += sorted(in_queue - set(ids), key=lambda run_id: (statuses[run_id].created, run_id))
     slot_of = {row.run: row.slot for row in rows if not row.id}
-    held = list(_held(rows, {run.id: run for run in runs}, statuses))
+    held = list(_held(rows, runs, statuses))
     entries: list[Entry] = []
     ahead = 0
-    for run in (in_queue[run_id] for run_id in ids):
+    for run in (runs[run_id] for run_id in ids):
         placement = read_placement(run.path)
         local = placement.executor == LOCAL
         if local or statuses[run.id].state == "paused":

@@ -87,9 +87,13 @@ class Queue:
 
         Sorted by creation time: ids of the same second differ only in a random part.
         """
-        for run_id, status in sorted(self.statuses.items(), key=lambda item: (item[1].created, item[0])):
-            if status.state in KINDS["training"].in_queue and (run_id, "") not in kept:
-                yield Row(run_id)
+        in_queue = KINDS["training"].in_queue
+        new = (
+            (status.created, run_id)
+            for run_id, status in self.statuses.items()
+            if status.state in in_queue and (run_id, "") not in kept
+        )
+        yield from (Row(run_id) for _, run_id in sorted(new))
 
     def _unlisted_evaluations(self, anew: bool) -> list[Row]:
         """Return rows for evaluations queued in runs not seen before: their request may never have been

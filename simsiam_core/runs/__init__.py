@@ -8,7 +8,7 @@ from simsiam_core.runs.metrics import MetricsReader, MetricsWriter, Recent
 from simsiam_core.runs.notes import Notes
 from simsiam_core.runs.origin import FIRST_STEP, Origin
 from simsiam_core.runs.status import ACTIVE, Status
-from simsiam_core.runs.statuses import Statuses
+from simsiam_core.runs.statuses import Statuses, among
 from simsiam_core.runs.store import RunStore
 
 __all__ = [
@@ -30,4 +30,5 @@ __all__ = [
     "RunStore",
     "Status",
     "Statuses",
+    "among",
 ]

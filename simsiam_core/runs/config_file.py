@@ -7,7 +7,7 @@ from pathlib import Path
 
 from simsiam_core.config import Config, parse, read_yaml
 from simsiam_core.names import storable
-from simsiam_core.runs.files import changed_at, version_of
+from simsiam_core.runs.files import readable_version_of
 
 # Sections that every version has written in full.
 REQUIRED_SECTIONS = frozenset(("data", "model", "optimiser", "training", "knn", "checkpoints"))
@@ -15,12 +15,12 @@ REQUIRED_SECTIONS = frozenset(("data", "model", "optimiser", "training", "knn", 
 
 def read_config(path: Path) -> Config | str:
     """Return the resolved config of a run, or a sentence saying why it cannot be read."""
-    found = _read(path, version_of(path), changed_at(path))
+    found = _read(path, readable_version_of(path))
     return found if isinstance(found, str) else _with_absolute_path(found, path.parent.parent.parent)
 
 
 @lru_cache(maxsize=4096)
-def _read(path: Path, version: tuple[int, int], changed: int) -> Config | str:
+def _read(path: Path, version: tuple[int, int, int]) -> Config | str:
     """Return the config, or what is wrong with it. Cached: pages read all configs each second; YAML is slow."""
     try:
         values = read_yaml(path)

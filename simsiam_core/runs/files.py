@@ -79,9 +79,10 @@ def version_of(path: Path | str) -> tuple[int, int]:
     return stat.st_mtime_ns, stat.st_ino
 
 
-def changed_at(path: Path) -> int:
-    """Return when a file's content or permissions last changed (ctime, ns); 0 if it does not exist."""
+def readable_version_of(path: Path | str) -> tuple[int, int, int]:
+    """Return a value that changes as `version_of` does, and when a file's permissions change (its ctime)."""
     try:
-        return path.stat().st_ctime_ns
+        stat = os.stat(path)
     except OSError:
-        return 0
+        return (0, 0, 0)
+    return stat.st_mtime_ns, stat.st_ino, stat.st_ctime_ns

@@ -7,6 +7,7 @@ it, so the two never write the same file.
 from __future__ import annotations
 
 import contextlib
+import os
 from pathlib import Path
 from typing import Any
 
@@ -42,13 +43,15 @@ class Placement(BaseModel):
         return Placement(executor=self.executor, profile=self.profile, settings=self.settings)
 
 
+HERE = Placement()  # of nearly all jobs, hundreds of which may wait and be listed each second
+
+
 def read_placement(folder: Path) -> Placement:
     """Return where the job in `folder` runs; on this machine if that was never said or cannot be read."""
-    path = folder / PLACEMENT_FILE
-    if not path.exists():
-        return Placement()
+    if not os.path.exists(f"{folder}/{PLACEMENT_FILE}"):
+        return HERE
     try:
-        return Placement.model_validate(read_json(path))
+        return Placement.model_validate(read_json(folder / PLACEMENT_FILE))
     except (DamagedFileError, ValidationError):
         return Placement()
 

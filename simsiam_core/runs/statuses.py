@@ -2,34 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Collection, Iterable
+from typing import TypeVar
 
 from simsiam_core.runs.directory import RunDirectory
 from simsiam_core.runs.status import Status
+
+T = TypeVar("T")
 
 
 class Statuses:
     """A cache of `run.status()`, refreshed when the file was written or the process has died."""
 
     def __init__(self) -> None:
-        self._known: dict[str, tuple[tuple[int, int], Status]] = {}
+        self._known: dict[str, Status] = {}
+        self._versions: dict[str, tuple[int, int]] = {}
 
-    def read(self, runs: Iterable[RunDirectory], resting: Container[str] = ()) -> dict[str, Status]:
+    def read(
+        self, runs: Collection[RunDirectory], due: Iterable[RunDirectory] | None = None
+    ) -> dict[str, Status]:
         """Return the statuses of these runs by id, and drop all others from the cache.
 
-        A known one of a run in `resting` is taken as it is, unless the run is running or queued.
+        Only the files of the runs that are `due` are looked at, if given; all others must have been read before.
         """
-        known = self._known
-        self._known = {
-            run.id: known[run.id]
-            if run.id in resting and run.id in known and not known[run.id][1].active
-            else self._one(run)
-            for run in runs
-        }
-        return {run_id: status for run_id, (_, status) in self._known.items()}
+        read = {run.id: self._one(run) for run in (runs if due is None else due)}
+        self._known = among(runs, self._known | {run_id: status for run_id, (_, status) in read.items()})
+        self._versions = among(runs, self._versions | {run_id: at for run_id, (at, _) in read.items()})
+        return self._known
 
     def _one(self, run: RunDirectory) -> tuple[tuple[int, int], Status]:
         version, known = run.status_version(), self._known.get(run.id)
-        if known and known[0] == version and (known[1].state != "running" or run.has_live_process(known[1])):
-            return known
+        unchanged = known and self._versions[run.id] == version
+        if known and unchanged and (known.state != "running" or run.has_live_process(known)):
+            return version, known
         return version, run.status()
+
+
+def among(runs: Collection[RunDirectory], found: dict[str, T]) -> dict[str, T]:
+    """Return what was found for these runs, by id, without that of others: of all runs, something was found."""
+    return found if len(found) == len(runs) else {run.id: found[run.id] for run in runs}

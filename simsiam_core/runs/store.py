@@ -32,7 +32,7 @@ class RunStore:
             raise RunError("The current folder is no longer there; change to another one.") from None
         except (OSError, RuntimeError) as error:  # a symlink loop; the home of an unknown user
             raise RunError(f"There can be no runs folder at {runs_dir}: {error}.") from None
-        self._known: dict[str, RunDirectory] = {}  # by name, not to be made anew each second
+        self._known: dict[str, RunDirectory] = {}  # by name, the newest first; not made anew each second
 
     def create(
         self,
@@ -65,16 +65,20 @@ class RunStore:
 
     def runs(self) -> list[RunDirectory]:
         """Return every run, newest first."""
+        known = self._known
         try:
             with os.scandir(self.path) as entries:
-                names = [e.name for e in entries if RUN_ID.match(e.name) and _is_folder(e)]
+                found = {
+                    e.name for e in entries if (e.name in known or RUN_ID.match(e.name)) and _is_folder(e)
+                }
         except (FileNotFoundError, NotADirectoryError):
             return []
         except OSError as error:
             raise RunError(f"Cannot read the runs folder {self.path}: {error.strerror}.") from None
-        known = self._known
-        self._known = {name: known.get(name) or RunDirectory(self.path / name) for name in names}
-        return [self._known[name] for name in sorted(names, reverse=True)]
+        if found != known.keys():
+            newest_first = sorted(found, reverse=True)
+            self._known = {name: known.get(name) or RunDirectory(self.path / name) for name in newest_first}
+        return list(self._known.values())
 
     def _stamp(self) -> str:
         """Return the timestamp of a new run's id: the current time, or the newest run's if the clock was

@@ -101,7 +101,7 @@ def _chosen(context: Context, address: Mapping[str, str]) -> list[str]:
     """
     snapshot = context.snapshots.look()
     chosen = [run_id for run_id in runs_in(address) if run_id in snapshot.by_id]
-    return chosen or [run_id for run_id, status in snapshot.statuses.items() if status.state == "running"][:1]
+    return chosen or snapshot.running[:1]
 
 
 def launch_options(hosts: Hosts | None = None) -> dict[str, Any]:

@@ -8,14 +8,16 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from simsiam_core.jobs import Entry, queue_entries
+from simsiam_core.jobs import IN_QUEUE, Entry, queue_entries
 from simsiam_core.metrics import in_order
 from simsiam_core.metrics.train_images_per_second import IMAGES_PER_SECOND
 from simsiam_core.metrics.val_knn_accuracy import KNN_ACCURACY
-from simsiam_core.runs import Recent, RunDirectory, RunStore, Status, Statuses
+from simsiam_core.runs import Recent, RunDirectory, RunStore, Status, Statuses, among
 from simsiam_core.ui.live.colours import run_colours
 
-CHECKED = 1000  # ended runs whose files are looked at each time, in turn: of more, a change from outside shows later
+CHECKED = (
+    400  # ended runs whose files are looked at each time, in turn: of more, a change from outside shows later
+)
 FRESH_SECONDS = 0.9  # a page asks once a second, so it is never shown the same snapshot twice
 LISTED = tuple(dict.fromkeys((KNN_ACCURACY, IMAGES_PER_SECOND, *(m.name for m in in_order() if m.column))))
 T = TypeVar("T")
@@ -26,12 +28,13 @@ class Snapshot:
     """All runs, the newest first; statuses and the ends of their records by id; what is in the queue."""
 
     runs: list[RunDirectory]
+    by_id: Mapping[str, RunDirectory]
     statuses: Mapping[str, Status]
     recent: Mapping[str, Recent]
+    running: list[str]  # ids, the newest first
     queue: list[Entry]
     groups: Mapping[str, str]  # of the runs in the queue
     colours: Mapping[str, str]  # by id
-    by_id: Mapping[str, RunDirectory]
     _derived: dict[Hashable, Any] = field(default_factory=dict, compare=False)
 
     def once(self, key: Hashable, make: Callable[[], T]) -> T:
@@ -42,12 +45,19 @@ class Snapshot:
 
 
 class Snapshots:
-    """Looks when asked, at most once in `FRESH_SECONDS`; only what was written since is read again."""
+    """Looks when asked, at most once in `FRESH_SECONDS`; only what was written since is read again.
+
+    Of ten thousand runs, an object each costs a few milliseconds to touch. So whatever goes through all of them
+    here is a copy of a dict or a comparison of lists; anything else is done for the runs that are due.
+    """
 
     def __init__(self, store: RunStore) -> None:
         self._store = store
+        self._by_id: dict[str, RunDirectory] = {}
         self._statuses = Statuses()
-        self._recent: dict[str, tuple[Any, Recent]] = {}  # with what it depends on
+        self._recent: dict[str, Recent] = {}
+        self._read_at: dict[str, Any] = {}  # by run: what its `Recent` depends on
+        self._in_queue: set[str] = set()
         self._last: tuple[float, Snapshot] | None = None
         self._colours: dict[str, str] = {}
         self._groups: dict[str, str] = {}  # of runs in the queue, which are given at their creation
@@ -69,34 +79,45 @@ class Snapshots:
 
     def _look(self) -> Snapshot:
         runs = self._store.runs()
-        resting = self._resting(runs)
-        statuses = self._statuses.read(runs, resting)
-        self._recent = {
-            run.id: self._recent[run.id]
-            if run.id in resting and run.id in self._recent and not statuses[run.id].active
-            else self._end(run, statuses[run.id].started or 0.0)
-            for run in runs
-        }
-        recent = {run_id: end for run_id, (_, end) in self._recent.items()}
-        queue = queue_entries(self._store, runs, statuses)
+        if runs != list(self._by_id.values()):
+            self._by_id = {run.id: run for run in runs}
+            self._colours = run_colours(self._by_id)
+        due = self._due(runs)
+        statuses = self._statuses.read(runs, due)
+        ends = {run.id: self._end(run, statuses[run.id].started or 0.0) for run in due}
+        self._recent = among(runs, self._recent | {run_id: end for run_id, (_, end) in ends.items()})
+        self._read_at = among(
+            runs, self._read_at | {run_id: depends for run_id, (depends, _) in ends.items()}
+        )
+        self._in_queue = {run.id for run in due if statuses[run.id].state in IN_QUEUE}
+        queue = queue_entries(self._store, self._by_id, statuses, self._in_queue)
         known = self._groups
         self._groups = {
             e.run.id: known[e.run.id] if e.run.id in known else e.run.notes().group for e in queue
         }
-        if self._colours.keys() != statuses.keys():
-            self._colours = run_colours(statuses)
+        running = [run_id for run_id in self._in_queue if statuses[run_id].state == "running"]
         return Snapshot(
-            runs, statuses, recent, queue, self._groups, self._colours, {run.id: run for run in runs}
+            runs,
+            self._by_id,
+            statuses,
+            self._recent,
+            sorted(running, reverse=True),
+            queue,
+            self._groups,
+            self._colours,
         )
 
-    def _resting(self, runs: Sequence[RunDirectory]) -> frozenset[str]:
-        """The runs whose files are not looked at this time, as long as they have ended; none after a change here."""
+    def _due(self, runs: Sequence[RunDirectory]) -> Sequence[RunDirectory]:
+        """The runs whose files are looked at now: all after a change here, else in the queue, new, and some others."""
         turns = -(-len(runs) // CHECKED)
         self._turn += 1
         if turns < 2 or self._turn == 1:
-            return frozenset()
-        return frozenset(run.id for place, run in enumerate(runs) if place % turns != self._turn % turns)
+            return runs
+        due = self._in_queue | (self._by_id.keys() - self._recent.keys())
+        due.update(run.id for run in runs[self._turn % turns :: turns])
+        return [self._by_id[run_id] for run_id in due if run_id in self._by_id]
 
     def _end(self, run: RunDirectory, since: float) -> tuple[Any, Recent]:
-        depends, known = (run.metrics_version(), since), self._recent.get(run.id)
-        return known if known and known[0] == depends else (depends, run.recent(*LISTED, since=since))
+        depends = run.metrics_version(), since
+        unchanged = self._read_at.get(run.id) == depends
+        return depends, self._recent[run.id] if unchanged else run.recent(*LISTED, since=since)

@@ -130,8 +130,7 @@ class MapPanel:
             yield {self.chart: canvas.nothing(NOTHING_YET)}
 
     def _at_work(self) -> bool:
-        statuses = self._context.snapshots.look().statuses.values()
-        return any(status.state == "running" for status in statuses)
+        return bool(self._context.snapshots.look().running)
 
     def _draw(self, network: ChosenNetwork | None, by: str, values: Sequence[Any]) -> Iterator[Updates]:
         if network is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import PurePath
 from typing import Any
 
@@ -55,7 +56,7 @@ class Row:
     complete: bool = True  # whether settings and notes have been read
     version: tuple[tuple[int, int], ...] = ()  # of the files that these were read from
 
-    @property
+    @cached_property
     def words(self) -> str:
         """All that a search for a word looks at, in small letters."""
         return " ".join((self.name, self.id, *self.cells.values())).lower()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import operator
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,9 +43,11 @@ class Filter:
 
     tests: tuple[Test, ...] = ()
 
-    def passes(self, row: Row) -> bool:
-        """Whether all of them hold."""
-        return all(test(row) for test in self.tests)
+    def of(self, rows: Sequence[Row]) -> list[Row]:
+        """Return the rows of which all of them hold."""
+        for test in self.tests:
+            rows = [row for row in rows if test(row)]
+        return list(rows)
 
 
 def read_filter(text: str) -> Filter:

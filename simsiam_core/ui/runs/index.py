@@ -7,7 +7,8 @@ it has.
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from simsiam_core.runs import Recent, RunDirectory, Status
 from simsiam_core.ui.live.snapshot import Snapshot
@@ -17,17 +18,28 @@ AT_ONCE = 60  # runs whose files are read while a page waits
 CHECKED = 200  # runs whose config and notes are looked at each time, in turn: a filter finds what is written outside
 
 
+@dataclass(frozen=True)
+class Known:
+    """The rows of all runs, the newest first; of `unread` of them, settings and notes are still being read."""
+
+    rows: Sequence[Row]
+    unread: int
+
+
 class RunIndex:
     """Rows by run id; what has not changed is the very same object as before."""
 
     def __init__(self) -> None:
-        self._rows: dict[str, tuple[Status, Recent, Row]] = {}
+        self._rows: dict[str, Row] = {}
+        self._statuses: Mapping[str, Status] = {}  # and what else the rows were made from
+        self._recent: Mapping[str, Recent] = {}
+        self._incomplete: set[str] = set()
         self._reader: threading.Thread | None = None
         self._turn = 0
         self._lock = threading.Lock()
 
-    def rows(self, snapshot: Snapshot) -> list[Row]:
-        """The rows of all runs, the newest first; some may not be complete yet."""
+    def known(self, snapshot: Snapshot) -> Known:
+        """What is known of all runs by now."""
         return snapshot.once("rows", lambda: self._look(snapshot))
 
     def written(self, snapshot: Snapshot, known: Row) -> Row:
@@ -35,10 +47,9 @@ class RunIndex:
         run = snapshot.by_id[known.id]
         if not _written_since(run, known):
             return known
-        status, recent = snapshot.statuses[run.id], snapshot.recent[run.id]
-        found = row(run, status, recent)
+        found = row(run, snapshot.statuses[run.id], snapshot.recent[run.id])
         with self._lock:
-            self._rows[run.id] = (status, recent, found)
+            self._rows[run.id] = found
         return found
 
     def forget(self, run_id: str) -> None:
@@ -46,33 +57,37 @@ class RunIndex:
         with self._lock:
             self._rows.pop(run_id, None)
 
-    def _look(self, snapshot: Snapshot) -> list[Row]:
+    def _look(self, snapshot: Snapshot) -> Known:
         with self._lock:
-            rows, unread = [], list[RunDirectory]()
-            turns = -(-len(snapshot.runs) // CHECKED)
-            self._turn += 1
-            for place, run in enumerate(snapshot.runs):
-                status, recent = snapshot.statuses[run.id], snapshot.recent[run.id]
-                known = self._rows.get(run.id)
-                if (
-                    known is not None
-                    and place % turns == self._turn % turns
-                    and _written_since(run, known[2])
-                ):
-                    known = None
-                if known is None or known[0] is not status or known[1] is not recent:
-                    if len(unread) < AT_ONCE:
-                        known = status, recent, row(run, status, recent)
-                    else:
-                        known = status, recent, first_row(run, status, recent)
-                    self._rows[run.id] = known
-                    unread.append(run)
-                rows.append(known[2])
-            if len(self._rows) > len(rows):
-                there = snapshot.statuses.keys()
-                self._rows = {run_id: known for run_id, known in self._rows.items() if run_id in there}
-        self._read_on([run for run in snapshot.runs if not self._rows[run.id][2].complete])
-        return rows
+            self._drop_written(snapshot.runs)
+            for number, run_id in enumerate(self._changed(snapshot)):
+                make = row if number < AT_ONCE else first_row
+                found = make(snapshot.by_id[run_id], snapshot.statuses[run_id], snapshot.recent[run_id])
+                self._rows[run_id] = found
+                (self._incomplete.discard if found.complete else self._incomplete.add)(run_id)
+            self._statuses, self._recent = snapshot.statuses, snapshot.recent
+            if len(self._rows) != len(snapshot.runs):
+                self._rows = {run_id: self._rows[run_id] for run_id in snapshot.by_id}
+                self._incomplete.intersection_update(snapshot.by_id)
+            rows, incomplete = [self._rows[run_id] for run_id in snapshot.by_id], set(self._incomplete)
+        self._read_on([snapshot.by_id[run_id] for run_id in sorted(incomplete, reverse=True)])
+        return Known(rows, len(incomplete))
+
+    def _changed(self, snapshot: Snapshot) -> list[str]:
+        """The runs whose rows are not what the snapshot says, the newest first."""
+        rows, status, recent = self._rows, self._statuses.get, self._recent.get
+        changed = {run_id for run_id, now in snapshot.statuses.items() if status(run_id) is not now}
+        changed |= {run_id for run_id, now in snapshot.recent.items() if recent(run_id) is not now}
+        return sorted(changed | (snapshot.by_id.keys() - rows.keys()), reverse=True)
+
+    def _drop_written(self, runs: Sequence[RunDirectory]) -> None:
+        """Drop the rows of some runs, in turn, whose config or notes were written since they were read."""
+        turns = -(-len(runs) // CHECKED) or 1
+        self._turn += 1
+        for run in runs[self._turn % turns :: turns]:
+            known = self._rows.get(run.id)
+            if known is not None and _written_since(run, known):
+                del self._rows[run.id]
 
     def _read_on(self, runs: Sequence[RunDirectory]) -> None:
         """Complete the rows of runs in the background, unless that is being done."""
@@ -82,13 +97,15 @@ class RunIndex:
 
     def _complete(self, runs: Sequence[RunDirectory]) -> None:
         for run in runs:
-            known = self._rows.get(run.id)
-            if known is None or known[2].complete:
-                continue
-            whole = row(run, known[0], known[1])
+            with self._lock:
+                if run.id not in self._incomplete or (known := self._rows.get(run.id)) is None:
+                    continue
+                status, recent = self._statuses[run.id], self._recent[run.id]
+            whole = row(run, status, recent)
             with self._lock:
                 if self._rows.get(run.id) is known:  # it has not changed meanwhile
-                    self._rows[run.id] = (known[0], known[1], whole)
+                    self._rows[run.id] = whole
+                    self._incomplete.discard(run.id)
 
 
 def _written_since(run: RunDirectory, known: Row) -> bool:

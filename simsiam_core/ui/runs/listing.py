@@ -11,7 +11,7 @@ from simsiam_core.ui.live.snapshot import Snapshot
 from simsiam_core.ui.live.updates import AT_MOST, Part
 from simsiam_core.ui.runs.columns import COLUMNS, NUMBERS, SHOWN, Row
 from simsiam_core.ui.runs.filter import FilterError, read_filter
-from simsiam_core.ui.runs.index import RunIndex
+from simsiam_core.ui.runs.index import Known, RunIndex
 from simsiam_core.ui.runs.view import GROUPS, PAGE_ROWS, ListView
 
 LIST = "monitor-runs"  # the id of the list
@@ -35,16 +35,16 @@ class Listing:
 def listing(index: RunIndex, snapshot: Snapshot, view: ListView) -> Listing:
     """Filter and sort; made once for all pages that ask for the same."""
     key = ("listing", view.filter, view.sort, view.down, view.group)
-    return snapshot.once(key, lambda: _listing(index.rows(snapshot), view))
+    return snapshot.once(key, lambda: _listing(index.known(snapshot), view))
 
 
-def _listing(rows: Sequence[Row], view: ListView) -> Listing:
-    unread = sum(not row.complete for row in rows)
+def _listing(known: Known, view: ListView) -> Listing:
+    rows, unread = known.rows, known.unread
     try:
         wanted = read_filter(view.filter)
     except FilterError as error:
         return Listing(rows, len(rows), unread, str(error))
-    found = [row for row in rows if wanted.passes(row)] if wanted.tests else list(rows)
+    found = wanted.of(rows)
     if view.sort in COLUMNS or view.sort == "name":
         found = _sorted(found, view.sort, view.down)
     if view.group:

@@ -53,8 +53,7 @@ def look(context: Context, chosen: list[str]) -> Look:
     snapshot = context.snapshots.look()
     shown = [snapshot.by_id[run_id] for run_id in chosen if run_id in snapshot.by_id]
     if not shown:  # then what trains, or else the newest
-        trains = (run for run in snapshot.runs if snapshot.statuses[run.id].state == "running")
-        shown = [next(trains, run) for run in snapshot.runs[:1]]
+        shown = [snapshot.by_id[run_id] for run_id in snapshot.running[:1]] or snapshot.runs[:1]
     return Look(snapshot, shown)
 
 

@@ -131,9 +131,9 @@ def test_a_run_that_has_not_changed_is_not_read_again(
     store: RunStore, snapshots: Snapshots, four: list[RunDirectory]
 ) -> None:
     index = RunIndex()
-    before = {row.id: row for row in index.rows(snapshots.look())}
+    before = {row.id: row for row in index.known(snapshots.look()).rows}
     measure(four[0], **{"val/knn_accuracy": 0.5})
-    after = {row.id: row for row in index.rows(snapshots.look())}
+    after = {row.id: row for row in index.known(snapshots.look()).rows}
     assert after[four[0].id].cells["knn"] == "50.0%"
     assert all(after[run.id] is before[run.id] for run in four[1:])
     four[1].write_notes(Notes(tags=("other",)))  # by a command in a terminal, as the page need not know
@@ -141,7 +141,7 @@ def test_a_run_that_has_not_changed_is_not_read_again(
         "it is found though it was not shown before"
     )
     store.trash(four[1])
-    assert four[1].id not in {row.id for row in index.rows(snapshots.look())}
+    assert four[1].id not in {row.id for row in index.known(snapshots.look()).rows}
 
 
 def test_of_many_runs_the_settings_are_read_in_the_background(
