@@ -151,8 +151,8 @@ def _uploads(client: PageClient, run: RunDirectory) -> float:
     """Return the median milliseconds from the bytes of an image to its neighbours."""
     checkpoint = run.checkpoints()[0].name
     images = [noise_png() for _ in range(UPLOADS + 1)]
-    times = [_milliseconds(lambda: client.neighbours(run.id, checkpoint, images.pop())) for _ in images[:]]
-    return median(times[1:])  # the first one waits for the images to be encoded
+    times = [client.neighbours(run.id, checkpoint, image) for image in images]
+    return 1000 * median(times[1:])  # the first one waits for the images to be encoded
 
 
 def _milliseconds(action: Callable[[], object]) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -66,14 +67,28 @@ class PageClient:
         }
         return self.post("/component_server", json=body).raise_for_status().content
 
-    def neighbours(self, run_id: str, checkpoint: str, image: bytes) -> None:
-        """Upload an image and request its 20 nearest test images. Raises CallError."""
-        answer = self.ask(run_id, checkpoint, self.upload("noise.png", image))
-        if 'class="problem"' in answer or "most alike" not in answer:
-            raise CallError(f"No neighbours: {answer[:300]}")
+    def neighbours(self, run_id: str, checkpoint: str, image: bytes) -> float:
+        """Upload an image and request its 20 nearest test images; returns the seconds until they are there.
+
+        Returns only once the page has been told the rest: how far to trust them. Raises CallError.
+        """
+        started, seconds, told = time.perf_counter(), None, ""
+        for told in self._answers(run_id, checkpoint, self.upload("noise.png", image), 20):
+            if 'class="problem"' in told:
+                break
+            if seconds is None and "most alike" in told:
+                seconds = time.perf_counter() - started
+        else:
+            if seconds is not None:
+                return seconds
+        raise CallError(f"No neighbours: {told[:300]}")
 
     def ask(self, run_id: str, checkpoint: str, file: dict[str, Any], k: int = 20) -> str:
-        """Request the k nearest test images of an uploaded file; returns all that the page is told, as text.
+        """Request the k nearest test images of an uploaded file; returns all that the page is told, as text."""
+        return "\n".join(self._answers(run_id, checkpoint, file, k))
+
+    def _answers(self, run_id: str, checkpoint: str, file: dict[str, Any], k: int) -> Iterator[str]:
+        """Ask for the k nearest test images of an uploaded file; yields what the page is told, as text.
 
         Dashboards of earlier versions, which have no bar, are asked as well, for comparison with them.
         """
@@ -89,7 +104,7 @@ class PageClient:
         (register,) = self.functions(box, "upload")
         ask = next(d for d in self.config["dependencies"] if d["trigger_after"] == register["id"])
         self.call(register["id"], self._values(register, {**given, "neighbours-upload": [file]}), trigger=box)
-        return str(list(self._outputs(ask["id"], self._values(ask, given), trigger=box)))
+        yield from map(str, self._outputs(ask["id"], self._values(ask, given), trigger=box))
 
     def _values(self, function: dict[str, Any], given: dict[str, Any]) -> list[Any]:
         """The inputs of a function, by `elem_id`; what the server keeps for the page is None."""

@@ -23,6 +23,7 @@ function world(stays = Promise.resolve()) {
       aborted: false,
       send: (message) => [...Buffer.from(`data: ${JSON.stringify(message)}\n\n`)].forEach((byte) => writer.enqueue(new Uint8Array([byte]))),
       end: () => writer.close(),
+      fail: (error) => writer.error(error),
     };
     request.signal.addEventListener("abort", () => (stream.aborted = true));
     streams.push(stream);
@@ -100,11 +101,14 @@ test("an answer that overtakes the news of its joining is owed no more", async (
 
 test("a client that leaves before the end is seen to leave", async () => {
   const { streams, client } = world();
-  client.listen();
+  let told = false;
+  client.listen().then(() => (told = true), () => (told = true));
   await later();
   client.aborts.abort();
+  streams[0].fail(new Error("aborted"));
   await later();
   assert.equal(streams[0].aborted, true);
+  assert.equal(told, false, "each event on its way would be an error on the page that is left");
 });
 
 test("a server that breaks off is heard of, and nothing is owed after it", async () => {
@@ -136,4 +140,15 @@ test("a page that is being left opens no other stream", async () => {
   used();
   await later();
   assert.equal(joined, true);
+});
+
+test("a stream that is asked for while the page is being left is not opened", async () => {
+  let used;
+  const { streams, client } = world(new Promise((go) => (used = go)));
+  client.listen();
+  await later();
+  assert.equal(streams.length, 0);
+  used();
+  await later();
+  assert.equal(streams.length, 1);
 });

@@ -24,11 +24,15 @@ function withoutLostEvents(ask, stays) {
 
   async function stream(...asked) {
     const request = new Request(...asked);
+    await stays(); // else of a session that the server has just forgotten
     const upstream = new AbortController();
     let ended = false;
     const open = () => ask(new Request(request, { signal: upstream.signal }));
     request.signal.addEventListener("abort", () => ended || upstream.abort());
-    const first = await open();
+    // Where the client itself gave up, as the page is being left, it is told nothing: each event on its way would be an
+    // error on that page.
+    const unlessLeft = (error) => (request.signal.aborted ? new Promise(() => {}) : Promise.reject(error));
+    const first = await open().catch(unlessLeft);
     if (!first.ok) return first;
 
     // True if the client goes on with another stream.
@@ -58,7 +62,7 @@ function withoutLostEvents(ask, stays) {
           if (ended) return;
           client.close();
         } catch (error) {
-          client.error(error);
+          await unlessLeft(error).catch((reason) => client.error(reason));
         }
         owed.clear(); // the server has gone, and with it what it owed
       },
