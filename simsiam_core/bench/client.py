@@ -75,13 +75,12 @@ class PageClient:
         started, seconds, told = time.perf_counter(), None, ""
         for told in self._answers(run_id, checkpoint, self.upload("noise.png", image), 20):
             if 'class="problem"' in told:
-                break
+                raise CallError(f"No neighbours: {told[:300]}")
             if seconds is None and "most alike" in told:
                 seconds = time.perf_counter() - started
-        else:
-            if seconds is not None:
-                return seconds
-        raise CallError(f"No neighbours: {told[:300]}")
+        if seconds is None:
+            raise CallError(f"No neighbours: {told[:300]}")
+        return seconds
 
     def ask(self, run_id: str, checkpoint: str, file: dict[str, Any], k: int = 20) -> str:
         """Request the k nearest test images of an uploaded file; returns all that the page is told, as text."""

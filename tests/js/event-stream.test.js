@@ -111,6 +111,25 @@ test("a client that leaves before the end is seen to leave", async () => {
   assert.equal(told, false, "each event on its way would be an error on the page that is left");
 });
 
+test("where a page was not left after all, nothing is owed of the time before", async () => {
+  const { streams, joins, client } = world();
+  client.listen();
+  await later();
+  const first = client.join();
+  await later();
+  joins[0]("one");
+  await first;
+  client.aborts.abort();
+  streams[0].fail(new Error("aborted"));
+  await later();
+  client.aborts = new AbortController();
+  client.listen();
+  await later();
+  streams[1].send(CLOSE);
+  await later();
+  assert.deepEqual(client.heard, [CLOSE]);
+});
+
 test("a server that breaks off is heard of, and nothing is owed after it", async () => {
   const { streams, joins, client } = world();
   const listening = client.listen();

@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from simsiam_core.jobs import IN_QUEUE, Entry, queue_entries
+from simsiam_core.jobs import Entry, queue_entries
 from simsiam_core.metrics import in_order
 from simsiam_core.metrics.train_images_per_second import IMAGES_PER_SECOND
 from simsiam_core.metrics.val_knn_accuracy import KNN_ACCURACY
@@ -89,13 +89,13 @@ class Snapshots:
         self._read_at = among(
             runs, self._read_at | {run_id: depends for run_id, (depends, _) in ends.items()}
         )
-        self._in_queue = {run.id for run in due if statuses[run.id].state in IN_QUEUE}
-        queue = queue_entries(self._store, self._by_id, statuses, self._in_queue)
+        queue = queue_entries(self._store, self._by_id, statuses, [run.id for run in due])
+        self._in_queue = {entry.run.id for entry in queue}
         known = self._groups
         self._groups = {
             e.run.id: known[e.run.id] if e.run.id in known else e.run.notes().group for e in queue
         }
-        running = [run_id for run_id in self._in_queue if statuses[run_id].state == "running"]
+        running = [entry.run.id for entry in queue if entry.status.state == "running"]
         return Snapshot(
             runs,
             self._by_id,
@@ -109,15 +109,20 @@ class Snapshots:
 
     def _due(self, runs: Sequence[RunDirectory]) -> Sequence[RunDirectory]:
         """The runs whose files are looked at now: all after a change here, else in the queue, new, and some others."""
-        turns = -(-len(runs) // CHECKED)
         self._turn += 1
-        if turns < 2 or self._turn == 1:
+        if len(runs) <= CHECKED or self._turn == 1:
             return runs
         due = self._in_queue | (self._by_id.keys() - self._recent.keys())
-        due.update(run.id for run in runs[self._turn % turns :: turns])
+        due.update(run.id for run in in_turn(runs, self._turn, CHECKED))
         return [self._by_id[run_id] for run_id in due if run_id in self._by_id]
 
     def _end(self, run: RunDirectory, since: float) -> tuple[Any, Recent]:
         depends = run.metrics_version(), since
         unchanged = self._read_at.get(run.id) == depends
         return depends, self._recent[run.id] if unchanged else run.recent(*LISTED, since=since)
+
+
+def in_turn(runs: Sequence[RunDirectory], turn: int, at_most: int) -> Sequence[RunDirectory]:
+    """Return some of the runs, others at each turn, so that all are among them within as few turns as it takes."""
+    turns = -(-len(runs) // at_most) or 1
+    return runs[turn % turns :: turns]

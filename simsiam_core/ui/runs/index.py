@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from simsiam_core.runs import Recent, RunDirectory, Status
-from simsiam_core.ui.live.snapshot import Snapshot
+from simsiam_core.ui.live.snapshot import Snapshot, in_turn
 from simsiam_core.ui.runs.columns import Row, first_row, row
 
 AT_ONCE = 60  # runs whose files are read while a page waits
@@ -48,23 +48,21 @@ class RunIndex:
         if not _written_since(run, known):
             return known
         found = row(run, snapshot.statuses[run.id], snapshot.recent[run.id])
-        with self._lock:
-            self._rows[run.id] = found
+        self._replace(known, found)
         return found
 
     def forget(self, run_id: str) -> None:
         """Its notes were written."""
         with self._lock:
             self._rows.pop(run_id, None)
+            self._incomplete.discard(run_id)
 
     def _look(self, snapshot: Snapshot) -> Known:
         with self._lock:
             self._drop_written(snapshot.runs)
             for number, run_id in enumerate(self._changed(snapshot)):
                 make = row if number < AT_ONCE else first_row
-                found = make(snapshot.by_id[run_id], snapshot.statuses[run_id], snapshot.recent[run_id])
-                self._rows[run_id] = found
-                (self._incomplete.discard if found.complete else self._incomplete.add)(run_id)
+                self._put(make(snapshot.by_id[run_id], snapshot.statuses[run_id], snapshot.recent[run_id]))
             self._statuses, self._recent = snapshot.statuses, snapshot.recent
             if len(self._rows) != len(snapshot.runs):
                 self._rows = {run_id: self._rows[run_id] for run_id in snapshot.by_id}
@@ -82,9 +80,8 @@ class RunIndex:
 
     def _drop_written(self, runs: Sequence[RunDirectory]) -> None:
         """Drop the rows of some runs, in turn, whose config or notes were written since they were read."""
-        turns = -(-len(runs) // CHECKED) or 1
         self._turn += 1
-        for run in runs[self._turn % turns :: turns]:
+        for run in in_turn(runs, self._turn, CHECKED):
             known = self._rows.get(run.id)
             if known is not None and _written_since(run, known):
                 del self._rows[run.id]
@@ -101,11 +98,17 @@ class RunIndex:
                 if run.id not in self._incomplete or (known := self._rows.get(run.id)) is None:
                     continue
                 status, recent = self._statuses[run.id], self._recent[run.id]
-            whole = row(run, status, recent)
-            with self._lock:
-                if self._rows.get(run.id) is known:  # it has not changed meanwhile
-                    self._rows[run.id] = whole
-                    self._incomplete.discard(run.id)
+            self._replace(known, row(run, status, recent))
+
+    def _replace(self, known: Row, found: Row) -> None:
+        """Put a row in the place of another one, unless that has changed meanwhile."""
+        with self._lock:
+            if self._rows.get(known.id) is known:
+                self._put(found)
+
+    def _put(self, found: Row) -> None:
+        self._rows[found.id] = found
+        (self._incomplete.discard if found.complete else self._incomplete.add)(found.id)
 
 
 def _written_since(run: RunDirectory, known: Row) -> bool:

@@ -158,6 +158,32 @@ def test_of_many_runs_the_settings_are_read_in_the_background(
     assert whole.unread == 0 and len(whole.rows) == 3
 
 
+def test_a_run_that_is_deleted_before_its_settings_were_read_leaves_the_list(
+    store: RunStore, snapshots: Snapshots, four: list[RunDirectory], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(index_module, "AT_ONCE", 0)
+    monkeypatch.setattr(RunIndex, "_read_on", lambda self, runs: None)
+    index = RunIndex()
+    assert index.known(snapshots.look()).unread == 4
+    index.forget(four[0].id)
+    store.trash(four[0])
+    known = index.known(snapshots.look())
+    assert known.unread == len(known.rows) == 3
+
+
+def test_a_page_that_looked_earlier_does_not_undo_what_another_one_saw(
+    snapshots: Snapshots, four: list[RunDirectory]
+) -> None:
+    index, earlier = RunIndex(), snapshots.look()
+    known = next(row for row in index.known(earlier).rows if row.id == four[0].id)
+    measure(four[0], **{"val/knn_accuracy": 0.5})
+    index.known(snapshots.look())
+    four[0].write_notes(Notes(tags=("other",)))
+    assert index.written(earlier, known).cells["tags"] == "other"
+    now = next(row for row in index.known(snapshots.look()).rows if row.id == four[0].id)
+    assert (now.cells["knn"], now.cells["tags"]) == ("50.0%", "other")
+
+
 def test_whatever_a_page_asks_for_is_answered(snapshots: Snapshots, four: list[RunDirectory]) -> None:
     for asked in (
         {"list": 3},

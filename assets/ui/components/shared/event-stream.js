@@ -62,7 +62,7 @@ function withoutLostEvents(ask, stays) {
           if (ended) return;
           client.close();
         } catch (error) {
-          await unlessLeft(error).catch((reason) => client.error(reason));
+          unlessLeft(error).catch((reason) => client.error(reason));
         }
         owed.clear(); // the server has gone, and with it what it owed
       },
