@@ -70,10 +70,12 @@ class PageClient:
     def neighbours(self, run_id: str, checkpoint: str, image: bytes) -> float:
         """Upload an image and request its 20 nearest test images; returns the seconds until they are there.
 
-        Returns only once the page has been told the rest: how far to trust them. Raises CallError.
+        The network is chosen first, as a person has done who uploads a question. Returns only once the page
+        has been told the rest: how far to trust them. Raises CallError.
         """
+        network = self._choose(run_id, checkpoint)
         started, seconds, told = time.perf_counter(), None, ""
-        for told in self._answers(run_id, checkpoint, self.upload("noise.png", image), 20):
+        for told in self._answers(network, self.upload("noise.png", image), 20):
             if 'class="problem"' in told:
                 raise CallError(f"No neighbours: {told[:300]}")
             if seconds is None and "most alike" in told:
@@ -84,21 +86,25 @@ class PageClient:
 
     def ask(self, run_id: str, checkpoint: str, file: dict[str, Any], k: int = 20) -> str:
         """Request the k nearest test images of an uploaded file; returns all that the page is told, as text."""
-        return "\n".join(self._answers(run_id, checkpoint, file, k))
+        return "\n".join(self._answers(self._choose(run_id, checkpoint), file, k))
 
-    def _answers(self, run_id: str, checkpoint: str, file: dict[str, Any], k: int) -> Iterator[str]:
-        """Ask for the k nearest test images of an uploaded file; yields what the page is told, as text.
+    def _choose(self, run_id: str, checkpoint: str) -> dict[str, str]:
+        """Choose a network in the context bar, where there is one; returns the choice.
 
-        Dashboards of earlier versions, which have no bar, are asked as well, for comparison with them.
+        Dashboards of earlier versions have none, and are measured as well, for comparison with them.
         """
         network = {"run": run_id, "checkpoint": checkpoint, "images": "test"}
-        given: dict[str, Any] = {f"neighbours-{name}": value for name, value in network.items()}
-        given |= {"neighbours-split": "test", "neighbours-k": k, "neighbours-temperature": 0.1}
-        given |= {"neighbours-hide": False, "neighbours-beside": [], "neighbours-how": [k, 0.1, False]}
         if any(c["props"].get("elem_id") == "context-bar" for c in self.config["components"]):
             bar = self.component("bar")
             (choose,) = self.functions(bar, "select")
             self.call(choose["id"], [None] * len(choose["inputs"]), event=network, trigger=bar)
+        return network
+
+    def _answers(self, network: dict[str, str], file: dict[str, Any], k: int) -> Iterator[str]:
+        """Ask for the k nearest test images of an uploaded file; yields what the page is told, as text."""
+        given: dict[str, Any] = {f"neighbours-{name}": value for name, value in network.items()}
+        given |= {"neighbours-split": "test", "neighbours-k": k, "neighbours-temperature": 0.1}
+        given |= {"neighbours-hide": False, "neighbours-beside": [], "neighbours-how": [k, 0.1, False]}
         box = self.component("neighbours-upload")
         (register,) = self.functions(box, "upload")
         ask = next(d for d in self.config["dependencies"] if d["trigger_after"] == register["id"])
