@@ -26,6 +26,7 @@ class PageClient:
         self.config: dict[str, Any] = self._http.get("/config").raise_for_status().json()
         self._api = self.config.get("api_prefix", "/gradio_api")
         self._have: dict[str, str] = {}
+        self._chosen: dict[str, str] = {}
 
     def close(self) -> None:
         """Close the connections."""
@@ -89,15 +90,17 @@ class PageClient:
         return "\n".join(self._answers(self._choose(run_id, checkpoint), file, k))
 
     def _choose(self, run_id: str, checkpoint: str) -> dict[str, str]:
-        """Choose a network in the context bar, where there is one; returns the choice.
+        """Choose a network in the context bar, where there is one and it is not chosen; returns the choice.
 
         Dashboards of earlier versions have none, and are measured as well, for comparison with them.
         """
         network = {"run": run_id, "checkpoint": checkpoint, "images": "test"}
-        if any(c["props"].get("elem_id") == "context-bar" for c in self.config["components"]):
+        has_bar = any(c["props"].get("elem_id") == "context-bar" for c in self.config["components"])
+        if has_bar and network != self._chosen:
             bar = self.component("bar")
             (choose,) = self.functions(bar, "select")
             self.call(choose["id"], [None] * len(choose["inputs"]), event=network, trigger=bar)
+            self._chosen = network
         return network
 
     def _answers(self, network: dict[str, str], file: dict[str, Any], k: int) -> Iterator[str]:

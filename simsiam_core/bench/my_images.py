@@ -8,7 +8,6 @@ interrupted measurement goes on.
 from __future__ import annotations
 
 import contextlib
-import json
 import sys
 import tempfile
 import time
@@ -20,6 +19,7 @@ from typing import Any
 import torch
 
 from simsiam_core.bench.paired import difference
+from simsiam_core.bench.results import Results
 from simsiam_core.bench.texture_files import write_textures
 from simsiam_core.config import Config, ConfigError, merge, parse, preset
 from simsiam_core.data import Dataset, ImageSet, load
@@ -33,7 +33,6 @@ from simsiam_core.model.backbone import build_backbone
 from simsiam_core.model.memory_format import channels_last
 from simsiam_core.model.starting_weights import starting_weights
 from simsiam_core.runs import RunStore
-from simsiam_core.runs.files import write_text
 from simsiam_core.training.adapt import MINUTES, adapt
 from simsiam_core.training.worker import train
 
@@ -65,7 +64,7 @@ def measure(
 
     Seeds are the outer loop, so that an interrupted measurement has as many of each. Raises ConfigError.
     """
-    kept = _Results(results)
+    kept = Results(results)
     pace = {"minutes": minutes, "images_per_second": images_per_second}
     with tempfile.TemporaryDirectory() as folder:
         subjects = [subject(name, Path(folder)) for name in images]
@@ -92,23 +91,7 @@ def subject(name: str, folder: Path) -> Subject:
     return Subject(name, {"source": "folder", "path": str(flat)}, write_textures(flat, int(count)))
 
 
-class _Results:
-    """Rows of results in a JSON file, or in memory without one."""
-
-    def __init__(self, path: Path | None) -> None:
-        self._path = path
-        self.rows: dict[str, dict[str, Any]] = {}
-        if path is not None and path.exists():
-            self.rows = json.loads(path.read_text(encoding="utf-8"))
-
-    def add(self, key: str, row: dict[str, Any]) -> None:
-        """Keep a row, and write the file."""
-        self.rows[key] = row
-        if self._path is not None:
-            write_text(self._path, json.dumps(self.rows, indent=1))
-
-
-def _measure_run(kept: _Results, one: Subject, start: str, seed: int, pace: Mapping[str, float]) -> None:
+def _measure_run(kept: Results, one: Subject, start: str, seed: int, pace: Mapping[str, float]) -> None:
     """Train and measure one run unless its result is kept; the baselines with the first seed."""
     key = f"{one.name}, {start}, seed {seed}, {pace['minutes']:g} minutes"
     if key in kept.rows:

@@ -25,7 +25,7 @@ QUESTIONS = {
     "load": "what 40 people at once cost the server and the training (four minutes)",
     "page": "how soon the page is there",
     "training": "how fast training is, where its time goes, and what a run will take; the default",
-    "methods": "whether each training method learns textures better than raw pixels (an hour for three seeds)",
+    "methods": "whether each training method learns textures, or images of --path, better than raw pixels (an hour)",
     "my-images": "what the preset my-images reaches on given images, against raw pixels",
     "evaluation": "how long kNN accuracy and the linear sweep take on 50,000 × 512 features, and if they are right",
     "runs": "how long the list of runs, a filter and a tick take where there are 10,000 runs (some ten minutes)",
@@ -57,7 +57,7 @@ def add_to(commands: Any) -> None:
     neighbours.add_argument(
         "--large", action="store_true", help="also ask a bank of 1,000,000 × 512 on disk (writes 2 GB)"
     )
-    evaluation = parser.add_argument_group("evaluation, images, novelty and first use")
+    evaluation = parser.add_argument_group("evaluation, images, methods, novelty and first use")
     evaluation.add_argument(
         "--path",
         metavar="FOLDER",
@@ -82,6 +82,11 @@ def add_to(commands: Any) -> None:
     )
     learning.add_argument("--seeds", type=whole_number, default=3, help="runs of each (%(default)s)")
     learning.add_argument("--epochs", type=whole_number, default=12, help="of each run (%(default)s)")
+    learning.add_argument(
+        "--equal-compute", action="store_true", help="as many FLOP for each method as SimSiam's epochs take"
+    )
+    learning.add_argument("--train-limit", type=whole_number, metavar="N", help="training images of --path")
+    learning.add_argument("--test-limit", type=whole_number, metavar="N", help="test images of --path")
     cluster = parser.add_argument_group("cluster")
     cluster.add_argument(
         "--disturbances", type=whole_number, default=10, help="requeues and kills (%(default)s)"
@@ -110,7 +115,10 @@ def add_to(commands: Any) -> None:
         help="images a second that the length of a run is chosen for, as if the machine were idle (%(default)s)",
     )
     own.add_argument(
-        "--results", type=path_flag, metavar="FILE", help="keep results here, and go on from those kept"
+        "--results",
+        type=path_flag,
+        metavar="FILE",
+        help="keep results here, and go on from those kept; also of methods",
     )
     comparing = parser.add_argument_group("compare")
     comparing.add_argument("--against", type=path_flag, metavar="DIR", help="the other checkout, needed here")
@@ -146,7 +154,7 @@ def _bench(arguments: argparse.Namespace) -> int:
     elif arguments.question == "neighbours" and arguments.large:
         options = {"large": 1_000_000}
     elif arguments.question == "methods":
-        options = {"methods": arguments.method, "seeds": arguments.seeds, "epochs": arguments.epochs}
+        options = _methods(arguments)
     elif arguments.question == "cluster":
         options = {"disturbances": arguments.disturbances}
     elif arguments.question in ("evaluation", "first-use"):
@@ -165,6 +173,20 @@ def _bench(arguments: argparse.Namespace) -> int:
     figures = importlib.import_module(module).measure(**options)
     print_figures(figures, arguments.json)
     return 0
+
+
+def _methods(arguments: argparse.Namespace) -> dict[str, Any]:
+    from simsiam_core.bench.methods import Trial
+
+    trial = Trial(
+        arguments.epochs, arguments.path, arguments.train_limit, arguments.test_limit, arguments.equal_compute
+    )
+    return {
+        "methods": arguments.method,
+        "seeds": arguments.seeds,
+        "trial": trial,
+        "results": arguments.results,
+    }
 
 
 def _my_images(arguments: argparse.Namespace) -> dict[str, Any]:
