@@ -8,7 +8,9 @@ bank's images, which a network that was trained to ignore colour cannot tell. Ea
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
     from simsiam_core.data import ImageSet, Progress
     from simsiam_core.features.bank import FeatureBank
+    from simsiam_core.features.loaded import LRUCache
     from simsiam_core.features.retrieval import Question
 
 FORMAT = "1"  # part of the cache key: increment when the same images would get other figures
@@ -78,13 +81,19 @@ class Usual:
 
 
 def novelty(
-    run_path: Path, checkpoint: str, question: Question, progress: Progress | None = None
+    run_path: Path,
+    checkpoint: str,
+    question: Question,
+    encoded: Sequence[float] | None = None,
+    progress: Progress | None = None,
 ) -> Novelty | None:
-    """Return how unlike a split the query of a question is.
+    """Return how unlike a split the query of a question is; `encoded` are its features, where they are known.
 
     None where there are too few images to say, or where the question is about a part of an image, which
     held-out images are no measure for.
     """
+    import torch
+
     from simsiam_core.features import loaded, retrieval
 
     run = RunDirectory(run_path)
@@ -96,25 +105,52 @@ def novelty(
     if known is None:
         return None
     shown, own_row = retrieval.query_image(run.config().data, question)
-    features = retrieval.encode_query(run, checkpoint, question.split, question.query)
+    if encoded is None:
+        features = retrieval.encode_query(run, checkpoint, question.split, question.query)
+    else:
+        features = torch.tensor([encoded])
     return known.judge(features, shown, bank.features, own_row)
 
 
 def usual(run: RunDirectory, checkpoint: str, split: str, progress: Progress | None = None) -> Usual | None:
     """Return what is usual in a split under a checkpoint, measured once and cached; None for too few images."""
-    import torch
-
     from simsiam_core.features import loaded, sample
 
     found = run.checkpoint(checkpoint)
     bank = loaded.bank(run, found, split, progress)
     key = (FORMAT, *loaded.identity(found), loaded.split_fingerprint(run, split), split)
     path = run.projections_dir / f"{sample.hash_of(*key)}-usual.npz"
-    if (kept := sample.load_arrays(path)) is not None:
-        return Usual(
-            **{name: torch.from_numpy(a) for name, a in kept.items() if a.ndim},
-            from_test=bool(kept["from_test"]),
-        )
+    return _recent().get(
+        path, lambda: _stored(path) or _stored_anew(path, run, checkpoint, split, bank, progress)
+    )
+
+
+@cache
+def _recent() -> LRUCache[Usual | None]:
+    """What was asked for last, in this process."""
+    from simsiam_core.features.loaded import LRUCache
+
+    return LRUCache(4)
+
+
+def _stored(path: Path) -> Usual | None:
+    import torch
+
+    from simsiam_core.features import sample
+
+    if (kept := sample.load_arrays(path)) is None:
+        return None
+    tensors = {name: torch.from_numpy(array) for name, array in kept.items() if array.ndim}
+    return Usual(**tensors, from_test=bool(kept["from_test"]))
+
+
+def _stored_anew(
+    path: Path, run: RunDirectory, checkpoint: str, split: str, bank: FeatureBank, progress: Progress | None
+) -> Usual | None:
+    import torch
+
+    from simsiam_core.features import sample
+
     known = _measured(run, checkpoint, split, bank, progress)
     if known is not None:
         tensors = {name: value.numpy() for name, value in vars(known).items() if name != "from_test"}

@@ -66,6 +66,7 @@ class Answer:
     """The neighbours of one query; `votes`, highest first, are empty if the images have no labels."""
 
     query: Pixels  # as the network sees it
+    features: tuple[float, ...]  # of the query, length d
     query_label: str | None  # known if the query is an image of the data set
     neighbours: tuple[Neighbour, ...]
     votes: tuple[Vote, ...]
@@ -111,7 +112,7 @@ def neighbours(
     )
     ended = time.perf_counter()
     seconds = {"load": loaded_at - started, "encode": encoded_at - loaded_at, "search": ended - encoded_at}
-    return Answer(pixels(shown), label, similar, votes, seconds)
+    return Answer(pixels(shown), tuple(features[0].tolist()), label, similar, votes, seconds)
 
 
 def query_image(data: DataConfig, question: Question) -> tuple[Tensor, int | None]:

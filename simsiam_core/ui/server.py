@@ -72,6 +72,8 @@ def _serve(options: argparse.Namespace, port: int, check: Check | None) -> int:
     """Start the queue, then build the page and serve it."""
     # Here and not above: --help and wrong flags are answered before the seconds that gradio takes.
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+    # Else gradio summarises its last 10,000 events, for a monitoring page that is not there, after each of them.
+    os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", str(sys.maxsize))
     # A folder of our own, since it is emptied by a rule of ours.
     os.environ.setdefault("GRADIO_TEMP_DIR", str(uploads_dir()))
     from simsiam_core.jobs import Notifier, Scheduler

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -16,6 +17,7 @@ class Function:
     """As far as gradio looks at a function here."""
 
     outputs = (object(), object())
+    batch = False
 
 
 def _sent(blocks: PageBlocks, function: Any, answered: Any) -> list[Any]:
@@ -47,7 +49,37 @@ def test_an_event_may_update_nothing(answered: dict[str, Any]) -> None:
         button.click(lambda: answered, None, [text, other])
     (function,) = blocks.fns.values()
     sent = _sent(blocks, function, answered)
-    assert [set(update) for update in sent] == [{"props", "__type__"}] * 2  # and no value
+    assert sent == [gr.skip()] * 2
+
+
+@pytest.mark.parametrize("by_name", [True, False])
+def test_what_an_answer_leaves_as_it_is_is_not_built_anew(
+    monkeypatch: pytest.MonkeyPatch, by_name: bool
+) -> None:
+    """Kind: most of the server's time under load, since a page answers with some of many outputs."""
+    with PageBlocks() as blocks:
+        button, text, other, kept, number = gr.Button(), gr.HTML(), gr.HTML(), gr.State(1), gr.Number()
+        outputs = [text, other, kept, number]
+        button.click(lambda: None, None, outputs)
+    (function,) = blocks.fns.values()
+    built: list[type] = []
+    for kind in (gr.HTML, gr.Number):
+        monkeypatch.setattr(kind, "__init__", _counted(kind.__init__, built, kind))
+    update = gr.update(visible=False)
+    answered = {other: "told", number: update} if by_name else [gr.skip(), "told", gr.skip(), update]
+    sent = _sent(blocks, function, answered)
+    assert sent == [gr.skip(), "told", None, {"visible": False, "__type__": "update"}]
+    assert built == [gr.Number]
+    assert _sent(blocks, function, {text: "one of them"}) == ["one of them", gr.skip(), None, gr.skip()]
+
+
+def _counted(build: Any, built: list[type], kind: type) -> Any:
+    @functools.wraps(build)
+    def counted(self: Any, *args: Any, **kwargs: Any) -> None:
+        built.append(kind)
+        build(self, *args, **kwargs)
+
+    return counted
 
 
 def test_an_empty_value_of_a_single_output_is_a_value() -> None:

@@ -156,7 +156,7 @@ class AnswerPanel:
         judged = answers.distrusted(quality(run, name).verdict)
         shown = self._shown(Answered(network, query, question, one)) | {self._notice: judged}
         yield shown | wait.named(wait.over())
-        yield {self._notice: judged + self._trust(run, name, question)}
+        yield {self._notice: judged + self._trust(run, name, question, one)}
 
     def _shown(self, now: Answered) -> Updates:
         asked, votes, found = answers.answer_values(
@@ -210,10 +210,12 @@ class AnswerPanel:
         row = drawn.map.ids.index(whole) if whole in drawn.map.ids else None
         return canvas.marks_of(placed, query.title, row), stamp(f"On the map: {placed.how}")
 
-    def _trust(self, run: RunDirectory, name: str, question: Question) -> str:
+    def _trust(self, run: RunDirectory, name: str, question: Question, one: Answer) -> str:
         """What to make of the answer, as HTML: whether the image is unlike anything here."""
         try:
-            found = self._context.builder.submit(novelty.novelty, run.path, name, question).result()
+            found = self._context.builder.submit(
+                novelty.novelty, run.path, name, question, one.features
+            ).result()
         except WorkError:
             return ""  # the answer stands without it
         return answers.unlike(found) if found is not None and found.unlike else ""
