@@ -13,7 +13,7 @@ from starlette.middleware import Middleware
 from simsiam_core.assets import asset_path
 from simsiam_core.ui import endpoints
 from simsiam_core.ui.addresses import PageNames, runs_in
-from simsiam_core.ui.blocks import PageBlocks, put_states_first
+from simsiam_core.ui.blocks import PageBlocks, keep_signatures, put_states_first
 from simsiam_core.ui.check import page as check_page
 from simsiam_core.ui.components.widget import widget
 from simsiam_core.ui.context import Context, Page, link
@@ -70,6 +70,7 @@ def build(context: Context) -> gr.Blocks:
         endpoints.build(context)
         page.restore(lambda address: _chosen(context, address), [], [page.chosen])
         put_states_first(blocks)
+        keep_signatures(blocks)
     blocks.queue()
     blocks._queue.sleep_when_free = QUEUE_LOOK_SECONDS
     return blocks

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import inspect
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import gradio as gr
 import pytest
 
-from simsiam_core.ui.blocks import PageBlocks, put_states_first
+from simsiam_core.ui.blocks import PageBlocks, keep_signatures, put_states_first
 
 
 class Function:
@@ -109,3 +110,13 @@ def test_what_is_never_drawn_stands_first() -> None:
     assert [child["id"] for child in layout["children"]][:3] == [page._id, kept._id, held._id]
     (tab,) = layout["children"][3]["children"]
     assert [child["id"] for child in tab["children"]] == [text._id]
+
+
+def test_signatures_are_worked_out_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kind: each page that was opened kept the server busy for as long again."""
+    with PageBlocks() as blocks:
+        text = gr.HTML("drawn")
+    before = text.get_config()
+    keep_signatures(blocks)
+    monkeypatch.setattr(inspect, "_signature_from_function", None)  # what works a signature out
+    assert text.get_config() == before
