@@ -26,7 +26,8 @@ DRAWN = "document.querySelector('#map-plot .map-cloud')?.dataset.points === '%d'
 AT_REST = "!document.querySelector('#map-progress')?.offsetParent"
 # Moves the pointer or turns the wheel once per frame, so that the frame rate is the page's own, with the map
 # at another place in every frame. Events sent from outside would measure the remote control.
-COUNT = f"""([target, kind, seconds]) => new Promise((resolve) => {{
+COUNT = f"""([target, kind, seconds]) => new Promise((resolve, reject) => {{
+    if (!document.querySelector(target)) return reject(new Error(`${{target}} is not there`));
     const node = document.querySelector('{PLOT}');
     const box = node.querySelector('.nsewdrag').getBoundingClientRect();
     const began = performance.now();
@@ -99,7 +100,9 @@ def _draw(page: Any, address: str, run: RunDirectory, points: int) -> float:
 
 
 def _box(page: Any) -> tuple[float, float, float, float]:
-    box = page.locator("#map-plot .nsewdrag").bounding_box()
+    map_area = page.locator("#map-plot .nsewdrag")
+    map_area.scroll_into_view_if_needed()  # the settings above it are open
+    box = map_area.bounding_box()
     return box["x"], box["y"], box["width"], box["height"]
 
 
