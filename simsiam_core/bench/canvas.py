@@ -149,7 +149,7 @@ def _lassoed(page: Any, square: list[float]) -> tuple[int, float]:
     started = time.perf_counter()
     page.mouse.up()
     page.wait_for_function(
-        "document.querySelector('#map-gallery').textContent.includes('points chosen')", polling="raf"
+        "document.querySelector('#map-gallery')?.textContent.includes('points chosen')", polling="raf"
     )
     seconds = time.perf_counter() - started
     told = page.locator("#map-gallery .cards-note").inner_text()
