@@ -55,7 +55,7 @@ QUEUE_LOOK_SECONDS = 0.05
 MAX_UPLOAD = "500mb"  # a zip of images; single images are held to less where they are taken
 
 
-def build(context: Context) -> gr.Blocks:
+def build(context: Context) -> PageBlocks:
     """The whole page over one folder of runs."""
     with PageBlocks(title="SimSiam", analytics_enabled=False, elem_id="page") as blocks:
         gr.HTML(_header(), padding=False, elem_id="page-header")

@@ -25,6 +25,7 @@ from simsiam_core.ui.auth import AUTH_VARIABLE, Check, door
 from simsiam_core.ui.hosts import Hosts, is_loopback, own_name
 
 if TYPE_CHECKING:
+    from simsiam_core.ui.blocks import PageBlocks
     from simsiam_core.ui.context import Context
 
 NEXT_PORTS = 100
@@ -55,12 +56,16 @@ def main(arguments: list[str] | None = None) -> int:
         )
     port = _free_port(options.host, options.port)
     if port is None:
-        last = options.port + NEXT_PORTS - 1
-        sentence = f"No port from {options.port} to {last} can be opened on {options.host}"
-        return _refused(f"{sentence}; give another --port or --host.")
+        return _no_port(options)
     if port != options.port:
         print(f"Port {options.port} is in use; taking {port}.", flush=True)
     return _serve(options, port, check)
+
+
+def _no_port(options: argparse.Namespace) -> int:
+    last = options.port + NEXT_PORTS - 1
+    sentence = f"No port from {options.port} to {last} can be opened on {options.host}"
+    return _refused(f"{sentence}; give another --port or --host.")
 
 
 def _refused(sentence: str) -> int:
@@ -96,7 +101,7 @@ def _serve(options: argparse.Namespace, port: int, check: Check | None) -> int:
         except RunError as error:
             return _refused(str(error))
         from simsiam_core.features.worker import InspectionWorker
-        from simsiam_core.ui.app import build, launch_options
+        from simsiam_core.ui.app import build
         from simsiam_core.ui.context import Context
 
         worker = stack.enter_context(InspectionWorker())
@@ -110,20 +115,40 @@ def _serve(options: argparse.Namespace, port: int, check: Check | None) -> int:
             unpacking=not (options.read_only or options.no_bundled),
         )
         page = build(context)
-        _, address, _ = page.launch(
-            server_name=options.host,
-            server_port=port,
-            auth=check,
-            root_path=options.root_path,
-            prevent_thread_lock=True,
-            quiet=True,
-            **launch_options(Hosts(options.host, tuple(options.allowed_host))),
-        )
+        address = _launch(page, options, port, check)
+        if address is None:
+            return _no_port(options)
         if scheduler is not None:
             scheduler.describe(address)
         _announce(options, address, context)
         page.block_thread()
     return 0
+
+
+def _launch(page: PageBlocks, options: argparse.Namespace, port: int, check: Check | None) -> str | None:
+    """Serve the page, on a later port if another program took this one meanwhile; returns its address."""
+    from simsiam_core.ui.app import launch_options
+
+    while True:
+        try:
+            _, address, _ = page.launch(
+                server_name=options.host,
+                server_port=port,
+                auth=check,
+                root_path=options.root_path,
+                prevent_thread_lock=True,
+                quiet=True,
+                **launch_options(Hosts(options.host, tuple(options.allowed_host))),
+            )
+            return str(address)
+        except OSError:
+            free = _free_port(options.host, port)
+            if free is None:
+                return None
+            if free == port:  # it is not what is wrong
+                raise
+            print(f"Port {port} was taken meanwhile; taking {free}.", flush=True)
+            port = free
 
 
 def _be_modest() -> None:
