@@ -15,6 +15,7 @@ from typing import Any
 from simsiam_core.bench.results import Results
 from simsiam_core.config import Config, ConfigError, merge, parse, preset
 from simsiam_core.config.sections.objective import method_names
+from simsiam_core.data import load
 from simsiam_core.metrics.representation_std import REPRESENTATION_STD
 from simsiam_core.metrics.val_knn_accuracy import KNN_ACCURACY
 from simsiam_core.metrics.val_knn_accuracy_raw_pixels import RAW_PIXELS_ACCURACY
@@ -85,13 +86,14 @@ def measure(
     """Train each method with each seed; returns accuracies in per cent, and the representation's std at the end.
 
     Seeds are the outer loop, so that an interrupted measurement has as many of each. Raises ConfigError for an
-    unknown method.
+    unknown method, and for images that cannot be used.
     """
     if unknown := sorted(set(methods) - set(method_names())):
         raise ConfigError.at(
             "method", f"There is no method {unknown[0]}; there are: {', '.join(method_names())}."
         )
     kept, trial = Results(results), trial or Trial()
+    load(config_of(FIRST, 0, trial).data)  # what is wrong with the images is told before anything is trained
     rows: dict[str, list[Mapping[str, Any]]] = {name: [] for name in methods or method_names()}
     for seed in range(seeds):
         for method, found in rows.items():

@@ -51,3 +51,9 @@ def test_a_measurement_goes_on_from_what_it_kept(tmp_path: Path) -> None:
 def test_a_method_that_is_none() -> None:
     with pytest.raises(ConfigError, match="There is no method moco"):
         methods.measure(["moco"])
+
+
+def test_a_folder_that_is_none(tmp_path: Path) -> None:
+    """Kind: a traceback of the training, whose sentence stood in its last line."""
+    with pytest.raises(ConfigError, match="nowhere"):
+        methods.measure(["simsiam"], 1, Trial(epochs=1, path=str(tmp_path / "nowhere")))
