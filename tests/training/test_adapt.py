@@ -67,6 +67,7 @@ def test_pretrained_weights_are_kept_what_they_are() -> None:
     config = resolved(seen(1000), recipe=pretrained)
     assert config.model.weights == "pretrained"
     assert config.training.frozen_batch_norm
+    assert config.objective.method == "simsiam"  # the others part images of one class
     assert config.training.frozen_stages == 99 and config.training.frozen_epochs >= 1
     assert config.optimiser.layer_decay < 1
     assert resolved(seen(1000), gpu=True, recipe=pretrained).data.image_size == 224 > config.data.image_size

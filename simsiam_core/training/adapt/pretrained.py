@@ -29,8 +29,9 @@ def choose(draft: Draft, seen: Survey, gpu: bool) -> None:
         draft.choose("data.image_size", SMALL_SIDE, enlarged)
     else:
         draft.choose("data.image_size", CPU_SIDE, "as much as a CPU trains on in a few minutes")
-    draft.choose("objective.method", "simclr", "it also pushes images apart, so it cannot collapse")
-    draft.choose("objective.contrast_temperature", 0.2, "the value of MoCo v2")
+    draft.choose(
+        "objective.method", "simsiam", "it pushes no images apart, which would part images of one class"
+    )
     draft.choose_all({"model.projector_dim": 512, "model.projection_dim": 64}, "small heads train soon")
     draft.choose("training.batch_size", max(2, min(64, seen.images // 2)), "many steps in few epochs")
     draft.choose("training.frozen_stages", 99, "new heads would send large gradients into trained weights")
