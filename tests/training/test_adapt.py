@@ -70,6 +70,7 @@ def test_pretrained_weights_are_kept_what_they_are() -> None:
     assert config.objective.method == "simsiam"  # the others part images of one class
     assert config.training.frozen_stages == 99 and config.training.frozen_epochs >= 1
     assert config.optimiser.layer_decay < 1
+    assert "projection_dim" not in config.model.model_fields_set  # SimSiam has none, and would say so
     assert resolved(seen(1000), gpu=True, recipe=pretrained).data.image_size == 224 > config.data.image_size
 
 

@@ -32,9 +32,11 @@ def choose(draft: Draft, seen: Survey, gpu: bool) -> None:
     draft.choose(
         "objective.method", "simsiam", "it pushes no images apart, which would part images of one class"
     )
-    draft.choose_all({"model.projector_dim": 512, "model.projection_dim": 64}, "small heads train soon")
+    draft.choose("model.projector_dim", 512, "small heads train soon")
     draft.choose("training.batch_size", max(2, min(64, seen.images // 2)), "many steps in few epochs")
-    draft.choose("training.frozen_stages", 99, "new heads would send large gradients into trained weights")
+    draft.choose(
+        "training.frozen_stages", 99, "all of them: new heads would send large gradients into trained weights"
+    )
     draft.choose("training.frozen_epochs", HEADS_ALONE, "long enough for the heads")
     draft.choose(
         "training.frozen_batch_norm", True, "statistics of augmented views would spoil trained weights"
