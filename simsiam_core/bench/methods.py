@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -13,6 +11,7 @@ from statistics import mean, stdev
 from typing import Any
 
 from simsiam_core.bench.results import Results
+from simsiam_core.bench.train_to_end import train_to_end
 from simsiam_core.config import Config, ConfigError, merge, parse, preset
 from simsiam_core.config.sections.objective import method_names
 from simsiam_core.data import load
@@ -23,7 +22,6 @@ from simsiam_core.metrics.val_linear_accuracy import LINEAR_ACCURACY
 from simsiam_core.runs import RunStore
 from simsiam_core.training.estimate import work
 from simsiam_core.training.methods import title_of
-from simsiam_core.training.worker import train
 
 PRESET, PRESET_OF_A_FOLDER, EPOCHS = "quick", "small-cifar10", 12
 FIRST = "simsiam"  # the method whose FLOP the others get, at equal compute
@@ -138,10 +136,7 @@ def _record(config: Config) -> dict[str, Any]:
     """Train a run to its end; returns the values of each measured metric in order, and its seconds."""
     with tempfile.TemporaryDirectory() as folder:
         run, started = RunStore(Path(folder)).create(config), time.perf_counter()
-        with contextlib.redirect_stdout(sys.stderr):  # keep run output apart from the figures on stdout
-            code = train(run)
-        if code:
-            raise RuntimeError(run.status().error)
+        train_to_end(run)
         lines = run.metrics()
         record = {name: [line[name] for line in lines if name in line] for name in MEASURED}
         return {"seconds": time.perf_counter() - started, **record}

@@ -7,8 +7,6 @@ interrupted measurement goes on.
 
 from __future__ import annotations
 
-import contextlib
-import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -21,6 +19,7 @@ import torch
 from simsiam_core.bench.paired import difference
 from simsiam_core.bench.results import Results
 from simsiam_core.bench.texture_files import write_textures
+from simsiam_core.bench.train_to_end import train_to_end
 from simsiam_core.config import Config, ConfigError, merge, parse, preset
 from simsiam_core.data import Dataset, ImageSet, load
 from simsiam_core.data.memory import joined
@@ -34,7 +33,6 @@ from simsiam_core.model.memory_format import channels_last
 from simsiam_core.model.starting_weights import starting_weights
 from simsiam_core.runs import RunStore
 from simsiam_core.training.adapt import MINUTES, adapt
-from simsiam_core.training.worker import train
 
 PRESET = "my-images"
 RANDOM, PRETRAINED = "random", "pretrained"
@@ -115,10 +113,7 @@ def _measure_run(kept: Results, one: Subject, start: str, seed: int, pace: Mappi
                 correct = leave_one_out(features, labels, k, TEMPERATURE)
                 kept.add(f"{one.name}, {start}, {name}", {**rows, "what": name, "correct": _packed(correct)})
         run, began = store.create(config), (time.perf_counter(), time.process_time())
-        with contextlib.redirect_stdout(sys.stderr):  # keep run output apart from the figures on stdout
-            code = train(run)
-        if code:
-            raise RuntimeError(run.status().error)
+        train_to_end(run)
         spent = time.perf_counter() - began[0], time.process_time() - began[1]
         features = encode(load_encoder(run.checkpoint("last").path), whole)
     correct = leave_one_out(features, labels, k, TEMPERATURE)
