@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import resource
 import sys
 import tempfile
@@ -19,6 +18,7 @@ from torch.nn import functional as F
 
 from simsiam_core.bench import baselines
 from simsiam_core.bench.phases import PhaseClock
+from simsiam_core.bench.train_to_end import quiet
 from simsiam_core.config import Config, merge, parse, preset
 from simsiam_core.data import Dataset, ImageSet, count_train
 from simsiam_core.features.encode import encode
@@ -148,7 +148,7 @@ def _train(
     writer = MetricsWriter(run.metrics_path)
     metrics = MetricsCallback(writer, StatusWriter(run))
     trainer = build_trainer(config, [turns, clock.first, metrics, clock.last], epochs=10**6)
-    with contextlib.redirect_stdout(sys.stderr):  # keep run output apart from the figures on stdout
+    with quiet():
         trainer.fit(module)
     started = time.perf_counter()
     CheckpointCallback(run, config.checkpoints, metrics).write_last(trainer)

@@ -14,7 +14,8 @@ import psutil
 import torch
 
 from simsiam_core.bench.accept.rows import NO_GPU, NO_TIME, Place, Row, equal, skipped, until, within
-from simsiam_core.bench.accept.training import quiet, small
+from simsiam_core.bench.accept.training import small
+from simsiam_core.bench.train_to_end import quiet
 from simsiam_core.config import Config
 from simsiam_core.data import load
 from simsiam_core.features.encode import encode

@@ -9,7 +9,8 @@ from typing import Any
 import pytorch_lightning as pl
 
 from simsiam_core.bench.accept.rows import NO_GPU, Place, Row, equal, skipped, within
-from simsiam_core.bench.accept.training import STEPS, furthest, quiet, small
+from simsiam_core.bench.accept.training import STEPS, furthest, small
+from simsiam_core.bench.train_to_end import quiet
 from simsiam_core.jobs.stop_request import StopRequest
 from simsiam_core.metrics.train_loss import TRAIN_LOSS
 from simsiam_core.model.checkpoint import read_checkpoint

@@ -10,7 +10,8 @@ from typing import Any
 import pytorch_lightning as pl
 
 from simsiam_core.bench.accept.rows import NO_TIME, Place, Row, at_least, skipped
-from simsiam_core.bench.accept.training import quiet, small
+from simsiam_core.bench.accept.training import small
+from simsiam_core.bench.train_to_end import quiet
 from simsiam_core.config import Config, ConfigError, merge, parse, preset
 from simsiam_core.metrics.train_loss import TRAIN_LOSS
 from simsiam_core.metrics.val_knn_accuracy import KNN_ACCURACY

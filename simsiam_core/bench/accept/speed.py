@@ -12,7 +12,8 @@ from torch.profiler import ProfilerActivity, profile
 
 from simsiam_core.bench import baselines, training
 from simsiam_core.bench.accept.rows import NO_GPU, NO_TIME, Place, Row, at_least, skipped, within
-from simsiam_core.bench.accept.training import fit, quiet, small
+from simsiam_core.bench.accept.training import fit, small
+from simsiam_core.bench.train_to_end import quiet
 from simsiam_core.config import Config, merge, parse, preset
 
 BARE, PUBLISHED, BUSY, EPOCH_SECONDS = 0.85, 1.0, 0.85, 1.5

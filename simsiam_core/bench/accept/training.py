@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +11,7 @@ import torch
 from torch import Tensor
 
 from simsiam_core.bench.accept.rows import Place
+from simsiam_core.bench.train_to_end import quiet
 from simsiam_core.config import Config, merge, parse, presets
 from simsiam_core.config.sections.objective import ROTATING_METHOD, SIMSIAM
 from simsiam_core.data import Dataset, load
@@ -117,13 +116,6 @@ def fit(
     with quiet():
         build_trainer(config, [*callbacks, record, *checks]).fit(module)
     return Fitted(module, torch.stack(record.losses).tolist())
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Redirect training output to standard error, which goes to the log."""
-    with contextlib.redirect_stdout(sys.stderr):
-        yield
 
 
 def furthest(ours: Sequence[float], theirs: Sequence[float]) -> float:
