@@ -22,6 +22,7 @@ from simsiam_core.ui.evaluate import page as evaluate_page
 from simsiam_core.ui.hosts import HostCheck, Hosts
 from simsiam_core.ui.live import notifications
 from simsiam_core.ui.look import page as look_page
+from simsiam_core.ui.plain_config import PlainConfig
 from simsiam_core.ui.runs import page as runs_page
 from simsiam_core.ui.theme import theme
 from simsiam_core.ui.train import page as train_page
@@ -108,7 +109,13 @@ def _chosen(context: Context, address: Mapping[str, str]) -> list[str]:
 def launch_options(hosts: Hosts | None = None) -> dict[str, Any]:
     """What `Blocks.launch` needs for this page: its look, the names it answers to, nothing that leaves this machine."""
     return {
-        "app_kwargs": {"middleware": [Middleware(HostCheck, hosts=hosts or Hosts()), Middleware(PageNames)]},
+        "app_kwargs": {
+            "middleware": [
+                Middleware(HostCheck, hosts=hosts or Hosts()),
+                Middleware(PageNames),
+                Middleware(PlainConfig),
+            ]
+        },
         "theme": theme(),
         "css_paths": sorted(asset_path("ui").rglob("*.css")),
         "favicon_path": asset_path("logo.svg"),
