@@ -1,10 +1,15 @@
-// The lists of gradio's config as instances of a class, which Svelte leaves as they are; it wraps plain arrays and
-// objects, however deep, in proxies. For each component gradio searches all of them, which took half of what a page
-// needs to open.
+// gradio's config as instances of classes, which Svelte leaves as they are; it wraps plain arrays and objects, however
+// deep, in proxies. For each component gradio searches all of them, which took half of what a page needs to open.
 {
   const List = class extends Array {};
-  for (const name of ["components", "dependencies"]) {
-    const list = window.gradio_config?.[name];
-    if (list) Object.setPrototypeOf(list, List.prototype);
-  }
+  // Once an event was answered, gradio takes its inputs, too, for components that show how events are going: at every
+  // step of every later event it copied the values of them all. It asks for that whether these are inputs.
+  const Inputs = class extends Array {
+    includes() {
+      return false;
+    }
+  };
+  const { components, dependencies } = window.gradio_config ?? {};
+  for (const list of [components, dependencies]) if (list) Object.setPrototypeOf(list, List.prototype);
+  for (const { inputs } of dependencies ?? []) Object.setPrototypeOf(inputs, Inputs.prototype);
 }
