@@ -18,7 +18,7 @@ from simsiam_core.runs import RunDirectory, Status
 from .conftest import Server
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def run(server: Server) -> RunDirectory:
     """Two checkpoints of an untrained network: looking inside takes no training."""
     import torch
