@@ -43,6 +43,20 @@ performance.now() - window.changed > 800 && !document.querySelector(".acts-on-ru
 """
 
 
+def test_on_a_phone_every_page_is_in_sight_and_nothing_is_cut_off(
+    browser: Browser, server: Server, network: RunDirectory
+) -> None:
+    context = browser.new_context(viewport={"width": 390, "height": 844}, base_url=server.address)
+    context.set_default_timeout(PATIENCE)
+    page = context.new_page()
+    page.goto("/")
+    for spec in PAGES:
+        page.get_by_role("tab", name=spec.title, exact=True).click()
+        shown(page, spec.id)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390, spec.id
+    context.close()
+
+
 def opened(browser: Browser, server: Server, name: str, width: int) -> Page:
     context = browser.new_context(viewport={"width": width, "height": 900}, base_url=server.address)
     context.add_init_script(RECORD)
@@ -85,17 +99,3 @@ def test_nothing_jumps_while_a_page_loads_on_a_phone(
     page = opened(browser, server, name, 390)
     nothing_has_jumped(page)
     page.context.close()
-
-
-def test_on_a_phone_every_page_is_in_sight_and_nothing_is_cut_off(
-    browser: Browser, server: Server, network: RunDirectory
-) -> None:
-    context = browser.new_context(viewport={"width": 390, "height": 844}, base_url=server.address)
-    context.set_default_timeout(PATIENCE)
-    page = context.new_page()
-    page.goto("/")
-    for spec in PAGES:
-        page.get_by_role("tab", name=spec.title, exact=True).click()
-        shown(page, spec.id)
-        assert page.evaluate("document.documentElement.scrollWidth") <= 390, spec.id
-    context.close()
