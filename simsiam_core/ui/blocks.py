@@ -69,8 +69,7 @@ class PageBlocks(gr.Blocks):
 def put_states_first(blocks: gr.Blocks) -> None:
     """Move what is never drawn to the top of the layout.
 
-    A browser looks a component up by its id from the top of the layout down, some hundred times for each event of
-    the page: for each component that ever was an input, at each step of an event.
+    A browser looks a component up by its id from the top of the layout down, for each input and output of each event.
     """
     for block in reversed(list(blocks.blocks.values())):
         if _is_never_drawn(block) and (above := block.parent) is not None:

@@ -1,7 +1,7 @@
 """Several controls as one input of events.
 
-A browser keeps the progress of every component that ever was an input of an event that has ended, and looks each of
-them up, from the top of the page down, at every step of every event that follows.
+For each input of an event, gradio's client looks the component up, from the top of the page down, copies its values, and
+updates it as the answer begins.
 """
 
 from __future__ import annotations
