@@ -47,7 +47,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     run = chosen_run(arguments)
     if arguments.job:
         job = find_evaluation(run, arguments.job)
-        with job.lock():  # the scheduler and a user may start it at the same time
+        with job.lock(patient=True):  # the scheduler and a user may start it at the same time
             if not may_start(state := job.status().state):
                 raise RunError(f"The evaluation {job.id} does not wait; it is {state}.")
             return _work(job, arguments, request)

@@ -138,7 +138,7 @@ def _train_run(run: RunDirectory, request: StopRequest, arguments: argparse.Name
     if place.index > 0:  # the first one writes what there is to say
         with open(os.devnull, "w", encoding="utf-8") as nowhere, contextlib.redirect_stdout(nowhere):
             return _work(run, request)
-    with run.lock():
+    with run.lock(patient=bool(arguments.run)):
         if not may_start(run.status().state):
             raise RunError(f"Run {run.id} is not queued; it is {run.status().state}.")
         with (

@@ -28,6 +28,7 @@ from simsiam_core.runs.status_file import damage, read_status, write_status
 
 LOG_TAIL_BYTES = 256 * 1024
 BUNDLED = "20200101-000000-bundled-0000"  # the run shipped with the program; sorts before all others
+LONGEST_NOTE = 5.0  # seconds in which a dashboard has written why a job waits, and released the job's lock
 
 
 class RunError(ValueError):
@@ -198,14 +199,21 @@ class RunDirectory:
 
     # --- one process at a time ----------------------------------------------------------------------
 
-    def lock(self) -> FileLock:
-        """Lock the run for this process. Raises RunError while another process holds it."""
-        try:
-            return FileLock(self.path / RUN_LOCK)
-        except LockedError:
-            raise RunError(f"Another process is working on run {self.id} already.") from None
-        except OSError as error:
-            raise RunError(f"Cannot write to {self.path}: {error.strerror}.") from None
+    def lock(self, patient: bool = False) -> FileLock:
+        """Lock the run for this process. Raises RunError while another process holds it.
+
+        `patient`: not before `LONGEST_NOTE`, for jobs that begin while a dashboard writes to their status.
+        """
+        deadline = time.monotonic() + (LONGEST_NOTE if patient else 0)
+        while True:
+            try:
+                return FileLock(self.path / RUN_LOCK)
+            except LockedError:
+                if time.monotonic() >= deadline:
+                    raise RunError(f"Another process is working on run {self.id} already.") from None
+            except OSError as error:
+                raise RunError(f"Cannot write to {self.path}: {error.strerror}.") from None
+            time.sleep(0.05)
 
     # --- metrics and log ----------------------------------------------------------------------------
 

@@ -1,7 +1,7 @@
 """Several controls as one input of events.
 
-For each input of an event, gradio's client looks the component up, from the top of the page down, copies its values, and
-updates it as the answer begins.
+For each input of an event, gradio's client looks the component up, from the top of the page down, copies its values,
+and updates it as the answer begins.
 """
 
 from __future__ import annotations
