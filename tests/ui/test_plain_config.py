@@ -10,7 +10,8 @@ from starlette.testclient import TestClient
 
 from simsiam_core.ui.plain_config import PlainConfig
 
-PAGE = "<html><head><script>1</script></head><body>é</body></html>"
+PAGE = "<html><head><script>window.gradio_config = {}</script></head><body>é</body></html>"
+FILE = "<html><head><title>A map</title></head></html>"
 
 
 def answer(response: Response) -> Response:
@@ -23,8 +24,8 @@ def answer(response: Response) -> Response:
 
 def test_a_page_has_the_script_at_the_end_of_its_head() -> None:
     found = answer(HTMLResponse(PAGE))
-    assert found.text.startswith("<html><head><script>1</script><script>//")
-    assert "gradio_config" in found.text
+    assert found.text.startswith("<html><head><script>window.gradio_config = {}</script><script>//")
+    assert "setPrototypeOf" in found.text
     assert found.text.endswith("}\n</script></head><body>é</body></html>")
     assert int(found.headers["content-length"]) == len(found.content)
 
@@ -34,12 +35,13 @@ def test_a_page_has_the_script_at_the_end_of_its_head() -> None:
     [
         PlainTextResponse(PAGE),
         HTMLResponse("<p>no head</p>"),
+        HTMLResponse(FILE),
         HTMLResponse(""),
         StreamingResponse(iter([PAGE, "more"]), media_type="text/html"),
     ],
-    ids=["no page", "no head", "empty", "in parts"],
+    ids=["no page", "no head", "a file", "empty", "in parts"],
 )
 def test_all_else_is_as_it_was(response: Response) -> None:
     text = answer(response).text
-    assert "gradio_config" not in text
-    assert text in (PAGE, "<p>no head</p>", "", f"{PAGE}more")
+    assert "setPrototypeOf" not in text
+    assert text in (PAGE, "<p>no head</p>", FILE, "", f"{PAGE}more")
