@@ -35,10 +35,11 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "light": {"resultTypes": ["violations"]},
     "dark": {"resultTypes": ["violations"], "runOnly": {"type": "rule", "values": ["color-contrast"]}},
 }
-# Nothing is drawn any more, the buttons of Runs act on the run that is there, and no colour is on its way.
+# Nothing is drawn any more, the buttons that need a run act on the one that is there, and no colour is on its way.
 SETTLED = """
 performance.now() - window.changed > 800 && !document.querySelector(".acts-on-run[inert]")
-  && ![...document.querySelectorAll("#monitor-look:disabled")].some((one) => one.offsetParent)
+  && ![...document.querySelectorAll(":is(#monitor-look, #evaluate-start, #diagnose-start):disabled")]
+    .some((one) => one.offsetParent)
   && !document.getAnimations().some((one) => one instanceof CSSTransition)
 """
 

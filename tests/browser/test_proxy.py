@@ -31,7 +31,9 @@ HOP_BY_HOP = ("content-length", "transfer-encoding", "content-encoding", "connec
 
 def proxy(behind: str) -> Starlette:
     """Takes the prefix off and passes on, as nginx would with `proxy_pass`."""
-    client = httpx.AsyncClient(base_url=behind, timeout=None)
+    # A new connection for each request, as nginx does: the server may just be closing one that is kept.
+    limits = httpx.Limits(max_keepalive_connections=0)
+    client = httpx.AsyncClient(base_url=behind, timeout=None, limits=limits)
 
     async def forward(request: Request) -> Response:
         path = request.url.path.removeprefix(PREFIX) or "/"
