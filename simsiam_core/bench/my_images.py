@@ -39,6 +39,7 @@ RANDOM, PRETRAINED = "random", "pretrained"
 PACE = 777.0  # images a second of the small network at 32 px on two idle cores, see docs/recipes.md
 PRETRAINED_PACE = 0.045  # times that: of the pretrained network at 96 px, all of it training
 TEMPERATURE = 0.1
+TEMPERATURES = (0.02, 0.05, 0.07, 0.1, 0.2, 0.5)  # of the vote, for the features before training
 
 
 @dataclass(frozen=True)
@@ -57,19 +58,25 @@ def measure(
     minutes: float = MINUTES,
     images_per_second: float = PACE,
     results: Path | None = None,
+    methods: Sequence[str] = (),
+    epochs: int | None = None,
 ) -> dict[str, Any]:
     """Measure folders, or `textures:N` and `textures:N:unlabelled`; returns accuracies and gains in per cent.
 
-    Seeds are the outer loop, so that an interrupted measurement has as many of each. Raises ConfigError.
+    `methods` and `epochs` stand instead of what the preset chooses. Seeds are the outer loop, so that an
+    interrupted measurement has as many of each. Raises ConfigError.
     """
     kept = Results(results)
     pace = {"minutes": minutes, "images_per_second": images_per_second}
+    length = {"training": {"epochs": epochs}} if epochs else {}
     with tempfile.TemporaryDirectory() as folder:
         subjects = [subject(name, Path(folder)) for name in images]
         for seed in range(seeds):
             for one in subjects:
                 for start in starts:
-                    _measure_run(kept, one, start, seed, pace)
+                    for method in methods or (None,):
+                        own = {"objective": {"method": method}} if method else {}
+                        _measure_run(kept, one, start, seed, pace, merge(own, length))
     return _figures(kept.rows)
 
 
@@ -89,13 +96,17 @@ def subject(name: str, folder: Path) -> Subject:
     return Subject(name, {"source": "folder", "path": str(flat)}, write_textures(flat, int(count)))
 
 
-def _measure_run(kept: Results, one: Subject, start: str, seed: int, pace: Mapping[str, float]) -> None:
+def _measure_run(
+    kept: Results, one: Subject, start: str, seed: int, pace: Mapping[str, float], changes: dict[str, Any]
+) -> None:
     """Train and measure one run unless its result is kept; the baselines with the first seed."""
-    key = f"{one.name}, {start}, seed {seed}, {pace['minutes']:g} minutes"
+    way = f"{start}{_said(changes)}"
+    key = f"{one.name}, {way}, seed {seed}, {pace['minutes']:g} minutes"
     if key in kept.rows:
         return
     given = merge(
         preset(PRESET).values,
+        changes,
         {"data": one.data, "training": {"seed": seed, "device": "cpu"}},
         {"model": {"weights": ""}} if start == RANDOM else {},
     )
@@ -105,13 +116,15 @@ def _measure_run(kept: Results, one: Subject, start: str, seed: int, pace: Mappi
     dataset = load(config.data)
     whole, labels = _whole(config, dataset, one)
     k = config.knn.k or suited_k(int(labels.bincount().median()), len(labels))
-    rows = {"images": one.name, "start": start, "seed": seed, "k": k, "epochs": config.training.epochs}
+    rows = {"images": one.name, "start": way, "seed": seed, "k": k, "epochs": config.training.epochs}
     with tempfile.TemporaryDirectory() as folder:
         store = RunStore(Path(folder))
         if seed == 0:
             for name, features in _baselines(config, dataset, whole, start, store).items():
-                correct = leave_one_out(features, labels, k, TEMPERATURE)
-                kept.add(f"{one.name}, {start}, {name}", {**rows, "what": name, "correct": _packed(correct)})
+                votes = {value: leave_one_out(features, labels, k, value) for value in TEMPERATURES}
+                row = {**rows, "what": name, "correct": _packed(votes[TEMPERATURE])}
+                row["at_temperatures"] = [float(correct.double().mean()) for correct in votes.values()]
+                kept.add(f"{one.name}, {way}, {name}", row)
         run, began = store.create(config), (time.perf_counter(), time.process_time())
         train_to_end(run)
         spent = time.perf_counter() - began[0], time.process_time() - began[1]
@@ -160,6 +173,12 @@ def _baselines(
     }
 
 
+def _said(changes: Mapping[str, Any]) -> str:
+    """Return what stands instead of the preset's choices, as it follows the weights in the name of a result."""
+    method, epochs = changes.get("objective", {}).get("method"), changes.get("training", {}).get("epochs")
+    return (f" by {method}" if method else "") + (f" in {epochs} epochs" if epochs else "")
+
+
 def _packed(correct: torch.Tensor) -> str:
     return "".join(str(int(value)) for value in correct)
 
@@ -183,6 +202,9 @@ def _figures(rows: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
             if row["what"] != "trained":
                 gain, low, high = difference([one["correct"] for one in trained], row["correct"])
                 figures[f"{where}: {row['what']}, %"] = f"{_per_cent(row['correct']):.1f}"
+                if at := row.get("at_temperatures"):
+                    name = f"{where}: {row['what']} at temperatures of {', '.join(map(str, TEMPERATURES))}, %"
+                    figures[name] = ", ".join(f"{100 * value:.1f}" for value in at)
                 figures[f"{where}: above {row['what']}, points"] = f"{gain:+.1f} ({low:+.1f} to {high:+.1f})"
         figures[f"{where}: core minutes a run"] = sum(r["core_seconds"] for r in trained) / 60 / len(trained)
     return figures

@@ -71,17 +71,22 @@ def add_to(commands: Any) -> None:
     evaluation.add_argument(
         "--image-size", type=whole_number, default=96, metavar="PX", help="of images (%(default)s)"
     )
-    learning = parser.add_argument_group("methods")
+    learning = parser.add_argument_group("methods, and my-images where it is said")
     learning.add_argument(
         "--method",
         action="append",
         default=[],
         choices=method_names(),
         metavar="NAME",
-        help=f"one of {', '.join(method_names())}; may be repeated (default: all)",
+        help=f"one of {', '.join(method_names())}; may be repeated (default: all); for my-images too, which "
+        "otherwise trains by the method of the preset",
     )
     learning.add_argument("--seeds", type=whole_number, default=3, help="runs of each (%(default)s)")
-    learning.add_argument("--epochs", type=whole_number, default=12, help="of each run (%(default)s)")
+    learning.add_argument(
+        "--epochs",
+        type=whole_number,
+        help="of each run (methods: 12; my-images: what the preset chooses for --minutes)",
+    )
     learning.add_argument(
         "--equal-compute", action="store_true", help="as many FLOP for each method as SimSiam's epochs take"
     )
@@ -176,11 +181,11 @@ def _bench(arguments: argparse.Namespace) -> int:
 
 
 def _methods(arguments: argparse.Namespace) -> dict[str, Any]:
-    from simsiam_core.bench.methods import Trial
+    from simsiam_core.bench.methods import EPOCHS, Trial
 
-    trial = Trial(
-        arguments.epochs, arguments.path, arguments.train_limit, arguments.test_limit, arguments.equal_compute
-    )
+    epochs = arguments.epochs or EPOCHS
+    limits = arguments.train_limit, arguments.test_limit
+    trial = Trial(epochs, arguments.path, *limits, arguments.equal_compute)
     return {
         "methods": arguments.method,
         "seeds": arguments.seeds,
@@ -199,6 +204,8 @@ def _my_images(arguments: argparse.Namespace) -> dict[str, Any]:
         "minutes": arguments.minutes,
         "images_per_second": arguments.pace,
         "results": arguments.results,
+        "methods": arguments.method,
+        "epochs": arguments.epochs,
     }
 
 

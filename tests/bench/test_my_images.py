@@ -37,3 +37,13 @@ def test_a_measurement_goes_on_from_what_it_kept(tmp_path: Path) -> None:
     before = kept.stat().st_mtime_ns
     assert my_images.measure(*ask) == figures
     assert kept.stat().st_mtime_ns == before
+    asked = my_images.measure(*ask, methods=["byol"], epochs=2)
+    assert asked.items() > figures.items()
+    assert asked["textures:60:unlabelled from random by byol in 2 epochs: k, epochs, seeds"] == "5, 2, 1"
+    trained = [row for row in json.loads(kept.read_text()).values() if row["what"] == "trained"]
+    assert [row["config"]["objective"]["method"] for row in trained] == ["simclr", "byol"]
+    untrained = figures["textures:60:unlabelled from random: untrained, %"]
+    at = figures[
+        "textures:60:unlabelled from random: untrained at temperatures of 0.02, 0.05, 0.07, 0.1, 0.2, 0.5, %"
+    ]
+    assert at.split(", ")[my_images.TEMPERATURES.index(my_images.TEMPERATURE)] == untrained
