@@ -21,6 +21,7 @@ from simsiam_core.bench.results import Results
 from simsiam_core.bench.texture_files import write_textures
 from simsiam_core.bench.train_to_end import train_to_end
 from simsiam_core.config import Config, ConfigError, merge, parse, preset
+from simsiam_core.config.sections.network import PRETRAINED
 from simsiam_core.data import Dataset, ImageSet, load
 from simsiam_core.data.memory import joined
 from simsiam_core.data.sources import SOURCES
@@ -35,7 +36,7 @@ from simsiam_core.runs import RunStore
 from simsiam_core.training.adapt import MINUTES, adapt
 
 PRESET = "my-images"
-RANDOM, PRETRAINED = "random", "pretrained"
+RANDOM = "random"
 PACE = 777.0  # images a second of the small network at 32 px on two idle cores, see docs/recipes.md
 PRETRAINED_PACE = 0.045  # times that: of the pretrained network at 96 px, all of it training
 TEMPERATURE = 0.1
@@ -108,7 +109,7 @@ def _measure_run(
         preset(PRESET).values,
         changes,
         {"data": one.data, "training": {"seed": seed, "device": "cpu"}},
-        {"model": {"weights": ""}} if start == RANDOM else {},
+        {"model": {"weights": "" if start == RANDOM else PRETRAINED}},
     )
     rate = pace["images_per_second"] * (PRETRAINED_PACE if start == PRETRAINED else 1)
     found = adapt(PRESET, given, pace["minutes"], rate)

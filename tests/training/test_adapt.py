@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from PIL import Image
 
 from simsiam_core.cli import main
 from simsiam_core.config import Config, ConfigError, find_field, merge, parse, preset
-from simsiam_core.data.survey import Survey
+from simsiam_core.data.survey import Survey, survey
 from simsiam_core.runs import RunStore
 from simsiam_core.training.adapt import Adapted, adapt, baseline, explain, pretrained, scratch
 from simsiam_core.training.adapt.draft import Draft
@@ -103,6 +104,7 @@ def test_weights_at_hand_are_taken_unless_random_ones_are_asked_for(
     photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     values = {"data": {"source": "folder", "path": str(photos)}}
+    monkeypatch.setattr(pretrained, "frozen_accuracy", lambda seen: 1.0)
     for there, expected in ((True, "pretrained"), (False, "")):
         monkeypatch.setattr(pretrained, "at_hand", lambda there=there: there)
         assert adapt("my-images", values, images_per_second=PACE).values["model"]["weights"] == expected
@@ -111,11 +113,46 @@ def test_weights_at_hand_are_taken_unless_random_ones_are_asked_for(
     assert (random.values["model"]["weights"], random.values["model"]["backbone"]) == ("", "resnet18")
 
 
+def test_weights_that_tell_less_than_pixels_are_taken_only_where_they_are_asked_for(
+    photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = {"data": {"source": "folder", "path": str(photos)}}
+    monkeypatch.setattr(pretrained, "at_hand", lambda: True)
+    monkeypatch.setattr(pretrained, "frozen_accuracy", lambda seen: 0.4)
+    found = adapt("my-images", values, images_per_second=PACE)
+    assert (found.values["model"]["weights"], found.values["model"]["backbone"]) == ("", "resnet10")
+    (said,) = [sentence for sentence in explain(found) if "the pretrained network names" in sentence]
+    assert "the class of 40% of the sample, raw pixels of 100%" in said
+    asked = values | {"model": {"weights": "pretrained"}}
+    assert adapt("my-images", asked, images_per_second=PACE).values["model"]["weights"] == "pretrained"
+    monkeypatch.setattr(baseline, "has_classes", lambda seen: False)
+    monkeypatch.setattr("simsiam_core.training.adapt.has_classes", lambda seen: False)
+    assert adapt("my-images", values, images_per_second=PACE).values["model"]["weights"] == "pretrained"
+
+
+@pytest.mark.skipif(not pretrained.at_hand(), reason="the extra `pretrained` is not installed")
+def test_the_installed_weights_tell_textures_apart_and_noise_does_not() -> None:
+    found = survey(parse({"data": {"source": "textures", "train_limit": 120}}).data)
+    assert pretrained.frozen_accuracy(found) > 0.9 > baseline.raw_pixels_accuracy(found)
+    noise = torch.randint(0, 256, found.sample.shape, generator=torch.Generator().manual_seed(0))
+    assert pretrained.frozen_accuracy(replace(found, sample=noise.to(torch.uint8))) < 0.4
+
+
 def test_images_whose_pixels_are_hard_to_beat_are_told_before(photos: Path) -> None:
     """The light and the dark ones: any neighbour names the class."""
     said = " ".join(explain(on(photos)))
     assert "hard to beat" in said
     assert baseline.raw_pixels_sentence(seen(100, classes=0), from_weights=False) == []
+
+
+@pytest.mark.parametrize(("alike", "from_weights"), [(0.5, False), (0.1, False), (0.5, True)])
+def test_images_of_one_layout_are_told_before(
+    monkeypatch: pytest.MonkeyPatch, alike: float, from_weights: bool
+) -> None:
+    monkeypatch.setattr(baseline, "raw_pixels_accuracy", lambda survey: 0.6)
+    (said,) = baseline.raw_pixels_sentence(seen(100, alike=alike), from_weights)
+    assert "name the class of 60%." in said
+    assert ("may end no better" in said) == (alike > 0.3 and not from_weights)
 
 
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:

@@ -17,10 +17,11 @@ from simsiam_core.data import Progress
 from simsiam_core.data.sources import source_of_path
 from simsiam_core.data.survey import Survey, survey
 from simsiam_core.features.knn import suited_k
+from simsiam_core.model.checkpoint import CheckpointError
 from simsiam_core.model.foreign.pretrained import BACKBONE
 from simsiam_core.runs import Choices
 from simsiam_core.training.adapt import pretrained, scratch
-from simsiam_core.training.adapt.baseline import raw_pixels_sentence
+from simsiam_core.training.adapt.baseline import has_classes, raw_pixels_accuracy, raw_pixels_sentence
 from simsiam_core.training.adapt.draft import Draft
 from simsiam_core.training.device import resolve_device
 from simsiam_core.training.estimate import predict
@@ -57,11 +58,11 @@ def adapt(
     config = parse({name: given[name] for name in ("data", "training") if name in given})
     seen, gpu = survey(config.data, progress), resolve_device(config.training)[0] == "gpu"
     draft = Draft(given)
-    recipe = pretrained if _from_weights(given) else scratch
+    report = progress or (lambda fraction, text: None)
+    recipe = pretrained if _from_weights(given) and not _given_up(draft, seen, report) else scratch
     recipe.choose(draft, seen, gpu)
     _knn(draft, seen)
-    if progress:
-        progress(1.0, "Timing a few steps")
+    report(1.0, "Timing a few steps")
     limits = recipe.LEAST_EPOCHS, recipe.MOST_EPOCHS
     _length(draft, seen, limits, minutes, images_per_second)
     said = _sentences(seen, gpu) + raw_pixels_sentence(seen, from_weights=recipe is pretrained)
@@ -86,6 +87,22 @@ def _from_weights(given: Mapping[str, Any]) -> bool:
     if "weights" in model:
         return bool(model["weights"])
     return model.get("backbone", BACKBONE) == BACKBONE and pretrained.at_hand()
+
+
+def _given_up(draft: Draft, seen: Survey, report: Progress) -> bool:
+    """Choose random weights if the pretrained ones, which nobody asked for, tell the sample worse than its pixels."""
+    if draft.is_given("model.weights") or draft.is_given("model.backbone") or not has_classes(seen):
+        return False
+    report(1.0, "Comparing the pretrained network with raw pixels")
+    try:
+        pixels, frozen = raw_pixels_accuracy(seen), pretrained.frozen_accuracy(seen)
+    except CheckpointError:
+        return False  # told when the run reads the file
+    if frozen >= pixels:
+        return False
+    why = f"the pretrained network names the class of {frozen:.0%} of the sample, raw pixels of {pixels:.0%}"
+    draft.choose("model.weights", "", why)
+    return True
 
 
 def _knn(draft: Draft, seen: Survey) -> None:

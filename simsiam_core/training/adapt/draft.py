@@ -18,8 +18,8 @@ class Draft:
         self.choices: list[Choice] = []
 
     def choose(self, path: str, value: Any, reason: str) -> None:
-        """Choose one setting, for a reason that is a clause, unless it was given."""
-        if not self.is_given(path):
+        """Choose one setting, for a reason that is a clause, unless it was given or chosen before."""
+        if not self.is_given(path) and all(choice.path != path for choice in self.choices):
             self.values = merge(self.values, _nested(path, value))
             self.choices.append(Choice(path=path, value=value, reason=reason))
 
