@@ -59,7 +59,7 @@ def adapt(
     seen, gpu = survey(config.data, progress), resolve_device(config.training)[0] == "gpu"
     draft = Draft(given)
     report = progress or (lambda fraction, text: None)
-    recipe = pretrained if _from_weights(given) and not _given_up(draft, seen, report) else scratch
+    recipe = pretrained if _from_weights(given) and not _below_raw_pixels(draft, seen, report) else scratch
     recipe.choose(draft, seen, gpu)
     _knn(draft, seen)
     report(1.0, "Timing a few steps")
@@ -89,8 +89,11 @@ def _from_weights(given: Mapping[str, Any]) -> bool:
     return model.get("backbone", BACKBONE) == BACKBONE and pretrained.at_hand()
 
 
-def _given_up(draft: Draft, seen: Survey, report: Progress) -> bool:
-    """Choose random weights if the pretrained ones, which nobody asked for, tell the sample worse than its pixels."""
+def _below_raw_pixels(draft: Draft, seen: Survey, report: Progress) -> bool:
+    """Return whether the pretrained network is below raw pixels in the sample; random weights are chosen then.
+
+    Weights or a backbone that somebody asked for are not compared.
+    """
     if draft.is_given("model.weights") or draft.is_given("model.backbone") or not has_classes(seen):
         return False
     report(1.0, "Comparing the pretrained network with raw pixels")

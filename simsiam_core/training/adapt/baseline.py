@@ -32,8 +32,9 @@ def raw_pixels_sentence(seen: Survey, from_weights: bool) -> list[str]:
     if accuracy >= HARD_TO_BEAT:
         return [f"{said} That is hard to beat: do not expect {start} to be above it; the pixels will do."]
     if seen.alike >= ALIKE and not from_weights:
+        # as measured on three such folders, see docs/my-images.md
         layout = "As the images have much the same layout, pixels compare well"
-        return [f"{said} {layout}: {start} may end no better."]  # docs/my-images.md, folders apart
+        return [f"{said} {layout}: {start} may end no better."]
     return [said]
 
 
