@@ -166,7 +166,7 @@ def test_a_folder_of_ones_own_is_dropped_understood_and_trained_on(
     expect(reasons).to_contain_text("What was chosen for these images, and why")
     expect(page.locator("#preset-my-images")).to_have_attribute("aria-pressed", "true")
     expect(control(page, "name")).to_have_value("pets")
-    fill(page, "training.epochs", "1")
+    fill(page, "training.epochs", "6")  # no fewer than those of the warm-up from random weights
     expect(page.locator("#train-changed")).to_contain_text("Changed from My images: 1")
     page.locator("#train-start").click()
     eventually(lambda: any(run.config().name == "pets" for run in server.store.runs()))

@@ -123,6 +123,12 @@ def test_weights_that_tell_less_than_pixels_are_taken_only_where_they_are_asked_
     assert (found.values["model"]["weights"], found.values["model"]["backbone"]) == ("", "resnet10")
     (said,) = [sentence for sentence in explain(found) if "the pretrained network names" in sentence]
     assert "the class of 40% of the sample, raw pixels of 100%" in said
+    monkeypatch.setattr("simsiam_core.training.adapt.raw_pixels_accuracy", lambda seen: 0.5)
+    few = adapt("my-images", values, images_per_second=PACE)  # 43 images cannot tell 40 % from 50 %
+    assert few.values["model"]["weights"] == "pretrained"
+    monkeypatch.undo()
+    monkeypatch.setattr(pretrained, "at_hand", lambda: True)
+    monkeypatch.setattr(pretrained, "frozen_accuracy", lambda seen: 0.4)
     asked = values | {"model": {"weights": "pretrained"}}
     assert adapt("my-images", asked, images_per_second=PACE).values["model"]["weights"] == "pretrained"
     monkeypatch.setattr(baseline, "has_classes", lambda seen: False)

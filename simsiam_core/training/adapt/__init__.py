@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import sqrt
 from typing import Any
 
 from simsiam_core.config import merge, parse
@@ -101,7 +102,9 @@ def _below_raw_pixels(draft: Draft, seen: Survey, report: Progress) -> bool:
         pixels, frozen = raw_pixels_accuracy(seen), pretrained.frozen_accuracy(seen)
     except CheckpointError:
         return False  # told when the run reads the file
-    if frozen >= pixels:
+    if pixels - frozen <= 2 * sqrt(
+        pixels * (1 - pixels) / len(seen.sample)
+    ):  # standard errors of so few images
         return False
     why = f"the pretrained network names the class of {frozen:.0%} of the sample, raw pixels of {pixels:.0%}"
     draft.choose("model.weights", "", why)
