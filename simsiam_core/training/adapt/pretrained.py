@@ -5,12 +5,16 @@ from __future__ import annotations
 import torch
 from torch.nn import functional as F
 
+from simsiam_core.config import parse
 from simsiam_core.config.sections.network import PRETRAINED
-from simsiam_core.data import normalise
+from simsiam_core.data import ImageSet
 from simsiam_core.data.survey import Survey
+from simsiam_core.features.encode import encode
+from simsiam_core.model import Encoder
 from simsiam_core.model.backbone import build_backbone
 from simsiam_core.model.foreign.pretrained import BACKBONE, understand_pretrained, weights_file
 from simsiam_core.model.foreign.understanding import Wishes
+from simsiam_core.model.memory_format import channels_last
 from simsiam_core.training.adapt.baseline import accuracy_of
 from simsiam_core.training.adapt.draft import Draft
 
@@ -18,7 +22,6 @@ CPU_SIDE, GPU_SIDE = 128, 224  # px
 SMALL, SMALL_SIDE = 48, 96  # px: images up to SMALL gain nothing from being enlarged further than that
 LEAST_EPOCHS, MOST_EPOCHS = 2, 4
 HEADS_ALONE = 1  # epochs
-AT_ONCE = 50  # images of the sample
 
 
 def at_hand() -> bool:
@@ -26,22 +29,21 @@ def at_hand() -> bool:
     return weights_file() is not None
 
 
-@torch.no_grad()
 def frozen_accuracy(seen: Survey) -> float:
     """Return the leave-one-out kNN accuracy, 0 to 1, that the weights have in the sample as they come.
 
     Takes some ten seconds on one core. Raises CheckpointError if the installed file cannot be read.
     """
     found = understand_pretrained(Wishes(image_size=SMALL_SIDE))
-    backbone = build_backbone(found.model, SMALL_SIDE)
+    config = parse({"model": found.model.model_dump(), "data": {"image_size": SMALL_SIDE}})
+    backbone = build_backbone(config.model, SMALL_SIDE)
     backbone.load_state_dict(found.match.weights)
-    backbone.eval()
-    features = []
-    for part in seen.sample.split(AT_ONCE):
-        images = F.interpolate(part.float(), size=SMALL_SIDE, mode="bicubic", antialias=True)
-        images = images.round().clamp(0, 255).to(torch.uint8)
-        features.append(F.normalize(backbone(normalise(images, found.images.mean, found.images.std)), dim=1))
-    return accuracy_of(torch.cat(features), seen)
+    backbone = channels_last(backbone.eval())
+    encoder = Encoder(backbone, config, found.images.mean, found.images.std, (), 0, 0)
+    enlarged = F.interpolate(seen.sample.float(), size=SMALL_SIDE, mode="bicubic", antialias=True)
+    images = enlarged.round().clamp(0, 255).to(torch.uint8)
+    ids = tuple(map(str, range(len(images))))
+    return accuracy_of(encode(encoder, ImageSet(images, None, (), ids)), seen)
 
 
 def choose(draft: Draft, seen: Survey, gpu: bool) -> None:
